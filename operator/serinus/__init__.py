@@ -1,0 +1,1 @@
+"""Serinus: models from data to production, and back when evidence says so."""

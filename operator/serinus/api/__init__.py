@@ -1,0 +1,1 @@
+"""The words users see: the four kinds, their conditions, and the contract with Jobs."""

@@ -1,0 +1,89 @@
+"""What users may say about the pods that Serinus makes for them, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from serinus.api.quantities import QuantityText
+from serinus.api.schema_model import ApiModel, LocalObjectReference, map_list
+
+_OPAQUE: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True, "type": "object"}
+
+
+class ResourceRequirements(ApiModel):
+    """CPU and memory of the container, as in a pod."""
+
+    requests: dict[str, QuantityText] = Field(
+        default_factory=dict,
+        max_length=8,
+        description="What the scheduler sets aside, by resource name.",
+    )
+    limits: dict[str, QuantityText] = Field(
+        default_factory=dict, max_length=8, description="What the container may use at most."
+    )
+
+
+class Toleration(ApiModel):
+    """Toleration of a taint, as in a pod."""
+
+    key: str | None = Field(default=None, max_length=316, description="Key of the taint.")
+    operator: str | None = Field(default=None, max_length=16, description="`Exists` or `Equal`.")
+    value: str | None = Field(default=None, max_length=63, description="Value of the taint.")
+    effect: str | None = Field(default=None, max_length=32, description="Effect of the taint.")
+    toleration_seconds: int | None = Field(
+        default=None, description="Seconds for which a NoExecute taint is tolerated."
+    )
+
+
+class PodMetadata(ApiModel):
+    """Labels and annotations added to the pod."""
+
+    labels: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="Labels; those of Serinus, Argo CD, Flux and Helm can't be set.",
+    )
+    annotations: dict[str, str] = Field(
+        default_factory=dict, max_length=32, description="Annotations."
+    )
+
+
+class PodSpecSubset(ApiModel):
+    """The fields of a pod's spec that may be set; the rest belongs to Serinus."""
+
+    node_selector: dict[str, str] = Field(
+        default_factory=dict, max_length=32, description="Labels that the node must have."
+    )
+    tolerations: list[Toleration] = Field(
+        default_factory=list, max_length=32, description="Taints that the pod tolerates."
+    )
+    affinity: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Affinity, as in a pod.",
+        json_schema_extra=_OPAQUE,
+    )
+    priority_class_name: str | None = Field(
+        default=None, max_length=253, description="Name of a PriorityClass."
+    )
+    runtime_class_name: str | None = Field(
+        default=None, max_length=253, description="Name of a RuntimeClass."
+    )
+    image_pull_secrets: list[LocalObjectReference] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Secrets for pulling the image.",
+        json_schema_extra=map_list("name"),
+    )
+
+
+class PodTemplate(ApiModel):
+    """Additions to the pod that Serinus makes: placement, labels and pull secrets only."""
+
+    metadata: PodMetadata = Field(
+        default_factory=PodMetadata, description="Labels and annotations of the pod."
+    )
+    spec: PodSpecSubset = Field(
+        default_factory=PodSpecSubset, description="Placement and pull secrets of the pod."
+    )

@@ -1,0 +1,1 @@
+"""The process: kopf handlers, probes, settings, main."""

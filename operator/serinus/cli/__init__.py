@@ -1,0 +1,1 @@
+"""The commands serinus and kubectl serinus, one module a verb."""

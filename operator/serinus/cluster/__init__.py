@@ -1,0 +1,1 @@
+"""I/O with Kubernetes: what is observed, and how a Decision is applied."""

@@ -1,0 +1,1 @@
+"""I/O with Prometheus: samples in, our own metrics out."""

@@ -1,0 +1,1 @@
+"""One module a kind: reconcile(snapshot, now) -> Decision. Pure and total."""

@@ -1,0 +1,1 @@
+"""What runs in Jobs and serving pods: features, training, artifacts, the model server."""

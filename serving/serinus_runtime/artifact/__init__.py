@@ -1,0 +1,1 @@
+"""The model package: save, load, digest, signature, compiled predictors."""

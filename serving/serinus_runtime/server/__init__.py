@@ -1,0 +1,1 @@
+"""The model server: hot path, protocol, metrics, feedback, drain."""
