@@ -56,9 +56,7 @@ DnsLabel = Annotated[
 ]
 """Name of a Kubernetes object, RFC 1123 label."""
 
-ColumnName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)
-]
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
 """Name of a column: letters, digits and underscores, not starting with a digit."""
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

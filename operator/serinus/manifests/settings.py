@@ -1,0 +1,26 @@
+"""What the platform team decides once for all objects; builders read it, nothing changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """The PersistentVolumeClaim that is made where a namespace has none."""
+
+    claim_name: str = "serinus-store"
+    size: str = "20Gi"
+    access_mode: str = "ReadWriteOnce"
+    storage_class: str | None = None
+    """None: the cluster's default class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Images and the store."""
+
+    jobs_image: str
+    server_image: str
+    image_pull_policy: str = "IfNotPresent"
+    store: StoreSettings = field(default_factory=StoreSettings)

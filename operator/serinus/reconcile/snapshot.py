@@ -1,0 +1,100 @@
+"""What a reconciler may look at: one frozen picture of the cluster for each kind.
+
+The shell gathers it from its store (and, for a Deployment, from the metrics provider); a
+reconciler never asks for more. All objects are decoded JSON as the API server gave it, and are of
+the namespace of the object in question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from serinus.analysis.samples import Query, QueryFailure, RangeVector
+from serinus.manifests.settings import Settings
+from serinus.reconcile.decision import JsonObject, ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """Objects in the namespace that Serinus made, by reference, whoever they belong to.
+
+    `taken` names objects that were in the way when we tried to create ours: an object that isn't
+    ours bears the name. It is tried again now and then.
+    """
+
+    objects: Mapping[ObjectRef, JsonObject] = field(default_factory=dict)
+    taken: frozenset[ObjectRef] = frozenset()
+
+    def get(self, ref: ObjectRef) -> JsonObject | None:
+        """Object of this name as observed, or None."""
+        return self.objects.get(ref)
+
+    def owned_by(self, uid: str, kind: str) -> tuple[JsonObject, ...]:
+        """Objects of `kind` whose controller is `uid`, sorted by name."""
+        found = [
+            body
+            for ref, body in self.objects.items()
+            if ref.kind == kind and controller_uid(body) == uid
+        ]
+        return tuple(sorted(found, key=lambda body: str(body["metadata"]["name"])))
+
+
+def controller_uid(body: JsonObject) -> str | None:
+    """Uid of the object's controller, or None."""
+    for reference in body.get("metadata", {}).get("ownerReferences", ()):
+        if reference.get("controller"):
+            return str(reference["uid"])
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSetSnapshot:
+    """All that concerns one FeatureSet: `children` has its Jobs, their pods and the claim."""
+
+    resource: JsonObject
+    settings: Settings
+    children: Children = field(default_factory=Children)
+    model_versions: tuple[JsonObject, ...] = ()
+    """All of the namespace: their snapshots are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJobSnapshot:
+    """All that concerns one TrainingJob."""
+
+    resource: JsonObject
+    settings: Settings
+    children: Children = field(default_factory=Children)
+    feature_sets: Mapping[str, JsonObject] = field(default_factory=dict)
+    """Those that the spec names and that exist, by name."""
+    model_versions: tuple[JsonObject, ...] = ()
+    """All of the namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersionSnapshot:
+    """All that concerns one ModelVersion."""
+
+    resource: JsonObject
+    settings: Settings
+    children: Children = field(default_factory=Children)
+    deployments: tuple[JsonObject, ...] = ()
+    """Serinus Deployments of the namespace: who serves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSnapshot:
+    """All that concerns one Deployment.
+
+    `children` has its ControllerRevisions, apps/v1 Deployments, pods, Service and the claim.
+    `samples` has an answer for each query of `queries(snapshot, now)`; it is empty while those
+    are being asked for.
+    """
+
+    resource: JsonObject
+    settings: Settings
+    children: Children = field(default_factory=Children)
+    model_versions: tuple[JsonObject, ...] = ()
+    """All of the namespace."""
+    samples: Mapping[Query, RangeVector | QueryFailure] = field(default_factory=dict)
