@@ -1,0 +1,46 @@
+"""Markers by folder, suites in order of cost, golden files, Hypothesis settings."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.support.golden import assert_matches_golden
+
+TESTS = Path(__file__).parent
+SUITES = ("house", "unit", "property", "simulation", "apiserver", "cluster")  # cheap ones first
+
+# The machine is shared and small: a slow example is no failure. CI draws the same examples each time.
+hypothesis.settings.register_profile("serinus", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "serinus")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="rewrite golden files; review the diff")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        suite = item.path.relative_to(TESTS).parts[0]
+        if suite in SUITES:
+            item.add_marker(suite)
+    items.sort(key=_cost)
+
+
+def _cost(item: pytest.Item) -> int:
+    suite = item.path.relative_to(TESTS).parts[0]
+    return SUITES.index(suite) if suite in SUITES else len(SUITES)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """golden("manifests/job.yaml", text): equal to tests/golden/manifests/job.yaml, or rewrite it."""
+    accept = bool(request.config.getoption("--accept"))
+
+    def check(name: str, text: str) -> None:
+        assert_matches_golden(TESTS / "golden" / name, text, accept=accept)
+
+    return check
