@@ -12,7 +12,7 @@ from tests.support.golden import assert_matches_golden
 TESTS = Path(__file__).parent
 SUITES = ("house", "unit", "property", "simulation", "apiserver", "cluster")  # cheap ones first
 
-# The machine is shared and small: a slow example is no failure. CI draws the same examples each time.
+# Machines are small: a slow example is no failure. CI draws the same examples each time.
 hypothesis.settings.register_profile("serinus", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "serinus")
@@ -37,7 +37,7 @@ def _cost(item: pytest.Item) -> int:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """golden("manifests/job.yaml", text): equal to tests/golden/manifests/job.yaml, or rewrite it."""
+    """golden("manifests/job.yaml", text): the same as that file below tests/golden."""
     accept = bool(request.config.getoption("--accept"))
 
     def check(name: str, text: str) -> None:

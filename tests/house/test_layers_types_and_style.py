@@ -1,4 +1,4 @@
-"""The tools that read the code: configured in pyproject.toml, run here, so that one command is enough."""
+"""The tools that read the code: configured in pyproject.toml, run here."""
 
 import subprocess
 import sys

@@ -19,7 +19,7 @@ EXTRAS_OF_LOCK = {
     "demo": ["demo"],
     "dev": list(PROJECT["optional-dependencies"]),
 }
-# Libraries too large for an image that doesn't compute with them, or that would load code from data.
+# Libraries of another plane: too large for an image that doesn't need them.
 KEPT_OUT = {
     "operator": {"numpy", "pandas", "polars", "duckdb", "scikit-learn", "bentoml", "pyarrow"},
     "server": {"polars", "duckdb", "pandas", "pyarrow", "kopf", "kubernetes"},
