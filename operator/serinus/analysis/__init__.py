@@ -1,1 +1,5 @@
-"""From counters to evidence to a verdict. Pure."""
+"""Evidence: counters in, verdict out. Pure.
+
+`advance.advance_analysis` is the way in; the path of a sample is `promql` -> `counters` ->
+`rounds` -> `eprocess` -> `judge`.
+"""

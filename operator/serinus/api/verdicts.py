@@ -6,7 +6,7 @@ own, so that it can never be taken for a bad measurement, nor silence for succes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -82,8 +82,8 @@ class MetricVerdict:
     metric: str
     verdict: Verdict
     sentence: str
-    canary: Counts = Counts()
-    stable: Counts = Counts()
+    canary: Counts = field(default_factory=Counts)
+    stable: Counts = field(default_factory=Counts)
     evidence_ratio: float = 0.0
     safe_evidence_ratio: float | None = None
     requests_needed: int | None = None

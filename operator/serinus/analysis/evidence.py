@@ -1,0 +1,153 @@
+"""One round after another: how a rate metric's state grows.
+
+Everything that a round uses besides its own counts comes from earlier rounds or from before the
+rollout. To let a round see itself (in the guess of stable's rate, or in the variance inflation)
+would break the error rate that is promised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from serinus.analysis.counters import Arm, PodCounts, Rejected, by_arm
+from serinus.analysis.eprocess import DECIMALS, Increment, Side, log_sum, updated_mixture
+from serinus.analysis.inflation import FALLBACK, measured_inflation
+from serinus.analysis.spec import AgainstMaximum, AgainstStable, AnalysisRules, Boundary, RateRule
+from serinus.analysis.state import Baseline, InflationSource, RateState
+from serinus.api.verdicts import Counts
+
+MAX_BASELINE_REQUESTS = 5000
+"""What was before the rollout weighs no more than this many requests."""
+
+# Where nothing is known of stable: a guess that the first round outweighs.
+_UNKNOWN_RATE = 0.01
+_UNKNOWN_REQUESTS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Boundaries:
+    """Where harm begins, and what has to be ruled out before promotion."""
+
+    harm: Boundary
+    safe: Boundary
+
+
+def boundaries(rule: RateRule) -> Boundaries:
+    """The two lines of the rule; a fixed maximum is both."""
+    match rule.comparison:
+        case AgainstStable(tolerance=tolerance, margin=margin):
+            return Boundaries(harm=tolerance, safe=margin)
+        case AgainstMaximum(maximum=maximum):
+            line = Boundary(ratio=0.0, increase=maximum)
+            return Boundaries(harm=line, safe=line)
+
+
+def baseline(minutes: Sequence[Sequence[Counts]], *, given_inflation: float | None) -> Baseline:
+    """Stable before the rollout, from what its pods counted in each minute."""
+    total = sum(pod.total for pods in minutes for pod in pods)
+    bad = math.fsum(pod.bad for pods in minutes for pod in pods)
+    measured = measured_inflation(minutes)
+    if given_inflation is not None:
+        inflation, source = max(1.0, given_inflation), InflationSource.GIVEN
+    elif measured is not None:
+        inflation, source = measured, InflationSource.MEASURED
+    else:
+        inflation, source = FALLBACK, InflationSource.FALLBACK
+    return Baseline(
+        rate=round(bad / total, DECIMALS) if total else _UNKNOWN_RATE,
+        requests=float(min(total, MAX_BASELINE_REQUESTS)) if total else _UNKNOWN_REQUESTS,
+        variance_inflation=round(inflation, DECIMALS),
+        inflation_source=source,
+    )
+
+
+def stable_rate_guess(state: RateState) -> float:
+    """Stable's rate from before the rollout and its past rounds."""
+    prior = state.baseline
+    bad = state.stable.bad + prior.rate * prior.requests
+    return bad / (state.stable.total + prior.requests)
+
+
+def after_round(
+    state: RateState,
+    outcome: PodCounts | Rejected,
+    *,
+    end_ms: int,
+    rule: RateRule,
+    rules: AnalysisRules,
+) -> RateState:
+    """The state with one more closed round, which ended at `end_ms`."""
+    if isinstance(outcome, Rejected):
+        return replace(
+            state,
+            watermark_ms=end_ms,
+            rejected=outcome,
+            rejected_rounds=state.rejected_rounds + 1,
+        )
+    increment = Increment(by_arm(outcome, Arm.CANARY), by_arm(outcome, Arm.STABLE))
+    lines, guess = boundaries(rule), stable_rate_guess(state)
+    inflation, cap = state.baseline.variance_inflation, round_cap(rules.alpha)
+    return replace(
+        state,
+        watermark_ms=end_ms,
+        rejected=None,
+        canary=_sum(state.canary, increment.canary),
+        stable=_sum(state.stable, increment.stable),
+        harm=updated_mixture(
+            state.harm,
+            increment,
+            Side.HARM,
+            boundary=lines.harm,
+            stable_rate_guess=guess,
+            variance_inflation=inflation,
+            cap=cap,
+        ),
+        safe=updated_mixture(
+            state.safe,
+            increment,
+            Side.SAFE,
+            boundary=lines.safe,
+            stable_rate_guess=guess,
+            variance_inflation=inflation,
+            cap=cap,
+        ),
+    )
+
+
+def round_cap(alpha: float) -> float:
+    """The most log-evidence of one round: half of what a rollback needs, so it takes two."""
+    return math.log(1 / alpha) / 2
+
+
+def alpha_shares(rates: Sequence[RateRule]) -> dict[str, float]:
+    """Each metric's share of alpha, by name; together at most 1.
+
+    Weights that are given count as they stand (scaled down if their sum is above 1). What they
+    leave is shared by the others in equal parts; where some of those are primary, these get half.
+    """
+    shares = {rule.name: rule.weight for rule in rates if rule.weight is not None}
+    given = math.fsum(shares.values())
+    shares = {name: weight / max(1.0, given) for name, weight in shares.items()}
+    left = max(0.0, 1.0 - given)
+    open_rules = [rule for rule in rates if rule.weight is None]
+    primary = [rule.name for rule in open_rules if rule.primary]
+    others = [rule.name for rule in open_rules if not rule.primary]
+    half = left / 2 if primary and others else left
+    shares |= {name: half / len(primary) for name in primary}
+    shares |= {name: half / len(others) for name in others}
+    return shares
+
+
+def total_log_evidence(logs: Iterable[tuple[float, float]]) -> float:
+    """Log of the weighted sum of e-processes, from pairs (share of alpha, log-evidence).
+
+    The average of e-processes is one, however much they depend on each other.
+    """
+    terms = [math.log(share) + log for share, log in logs if share > 0]
+    return round(log_sum(terms), DECIMALS) if terms else 0.0
+
+
+def _sum(first: Counts, second: Counts) -> Counts:
+    return Counts(round(first.bad + second.bad, DECIMALS), first.total + second.total)

@@ -1,0 +1,253 @@
+"""States to verdicts, for each metric and for the canary: the numbers that say why, and sentences.
+
+A verdict is a function of the persisted states, of what went wrong in this pass and of the time
+since the newest samples; nothing is decided here that a restart could forget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from serinus.analysis.evidence import alpha_shares
+from serinus.analysis.forecast import requests_needed
+from serinus.analysis.scalar import ScalarState, scalar_verdict
+from serinus.analysis.sentences import rate_sentence, scalar_sentence
+from serinus.analysis.spec import (
+    AgainstStable,
+    AnalysisContext,
+    AnalysisRules,
+    RateRule,
+    ScalarRule,
+)
+from serinus.analysis.state import RateState
+from serinus.api.verdicts import MetricVerdict, Overall, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of the canary.
+
+    Attributes
+    ----------
+    evidence_ratio
+        Evidence of harm of all rate metrics together over what alpha asks for: 1 = rollback.
+    requests_needed
+        The most that a gating metric still needs; None when one of them can't tell.
+    """
+
+    overall: Overall
+    sentence: str
+    verdicts: tuple[MetricVerdict, ...]
+    evidence_ratio: float
+    requests_needed: int | None
+
+
+def judged(
+    rules: AnalysisRules,
+    context: AnalysisContext,
+    rates: Mapping[str, RateState],
+    scalars: Mapping[str, ScalarState],
+    problems: Mapping[str, str],
+    *,
+    now: datetime,
+) -> Judgement:
+    """Judge all metrics.
+
+    Parameters
+    ----------
+    rates, scalars
+        States by metric; a metric that was never measured has none.
+    problems
+        Why a metric can't be measured now, by metric.
+    """
+    total = max((state.total_harm for state in rates.values()), default=0.0)
+    ratio = max(0.0, total) / math.log(1 / rules.alpha)
+    harmful = _harmful(rules, rates) if ratio >= 1 else frozenset()
+    verdicts = tuple(
+        _scalar_verdict(rule, scalars.get(rule.name, ScalarState()), problems.get(rule.name))
+        if isinstance(rule, ScalarRule)
+        else _rate_verdict(
+            rule,
+            rules,
+            context,
+            rates.get(rule.name),
+            problems.get(rule.name),
+            harmful=rule.name in harmful,
+            now=now,
+        )
+        for rule in rules.metrics
+    )
+    gates = [verdict for verdict in verdicts if verdict.gate]
+    waits = [gate.requests_needed for gate in gates if gate.safe_evidence_ratio is not None]
+    longest = None if None in waits else max((wait or 0 for wait in waits), default=0)
+    overall = _overall(rules, context, verdicts, harm_shown=ratio >= 1)
+    return Judgement(
+        overall=overall,
+        sentence=_overall_sentence(overall, verdicts, longest),
+        verdicts=verdicts,
+        evidence_ratio=round(ratio, 4),
+        requests_needed=longest,
+    )
+
+
+def _harmful(rules: AnalysisRules, rates: Mapping[str, RateState]) -> frozenset[str]:
+    """The metrics that the harm is put down to: those that alone would do, else the strongest."""
+    shares = alpha_shares(rules.rates)
+    strength = {
+        name: math.log(shares[name]) + state.harm.max_log_evidence
+        for name, state in rates.items()
+        if shares.get(name, 0.0) > 0
+    }
+    limit = math.log(1 / rules.alpha)
+    alone = {name for name, log in strength.items() if log >= limit}
+    return frozenset(alone or {max(strength, key=lambda name: strength[name])})
+
+
+def _rate_verdict(
+    rule: RateRule,
+    rules: AnalysisRules,
+    context: AnalysisContext,
+    state: RateState | None,
+    problem: str | None,
+    *,
+    harmful: bool,
+    now: datetime,
+) -> MetricVerdict:
+    if state is None:
+        verdict = Verdict.ERROR if problem else Verdict.INCONCLUSIVE
+        unmeasured = MetricVerdict(
+            rule.name, verdict, sentence="", safe_evidence_ratio=0.0, gate=rule.gate
+        )
+        return replace(unmeasured, sentence=rate_sentence(rule, unmeasured, problem=problem))
+    if state.rejected and not problem:
+        problem = f"{state.rejected.why.value} (pod {state.rejected.pod}); the round is left out"
+    silent = silent_arms(rule, context, state, now)
+    safe_ratio = max(0.0, state.safe.max_log_evidence) / math.log(1 / rules.beta)
+    if harmful:
+        verdict = Verdict.FAILED
+    elif problem:
+        verdict = Verdict.ERROR
+    elif silent:
+        verdict = Verdict.NO_DATA
+    elif safe_ratio >= 1 and state.canary.total >= context.min_samples:
+        verdict = Verdict.SUCCESSFUL
+    else:
+        verdict = Verdict.INCONCLUSIVE
+    log_harm = state.harm.max_log_evidence if harmful else state.harm.log_evidence
+    measured = MetricVerdict(
+        metric=rule.name,
+        verdict=verdict,
+        sentence="",
+        canary=state.canary,
+        stable=state.stable,
+        evidence_ratio=round(max(0.0, log_harm) / _needed_alone(rule, rules), 4),
+        safe_evidence_ratio=round(safe_ratio, 4),
+        requests_needed=requests_needed(
+            rule, state, beta=rules.beta, min_samples=context.min_samples
+        ),
+        variance_inflation=state.baseline.variance_inflation,
+        newest_sample_at=_newest_sample_at(rule, state),
+        gate=rule.gate,
+    )
+    return replace(measured, sentence=rate_sentence(rule, measured, problem=problem, silent=silent))
+
+
+def _needed_alone(rule: RateRule, rules: AnalysisRules) -> float:
+    """Log-evidence at which this metric rolls back without help from the others."""
+    share = alpha_shares(rules.rates)[rule.name]
+    return math.log(1 / rules.alpha) + (math.log(1 / share) if share > 0 else math.inf)
+
+
+def silent_arms(
+    rule: RateRule, context: AnalysisContext, state: RateState, now: datetime
+) -> tuple[str, ...]:
+    """Arms whose newest sample is older than the timeout, of those that the rule compares."""
+    seen = {"canary": state.canary_seen_ms}
+    if isinstance(rule.comparison, AgainstStable):
+        seen["stable"] = state.stable_seen_ms
+    deadline = now - context.no_data_timeout
+    return tuple(
+        arm
+        for arm, at_ms in seen.items()
+        if max(_moment(at_ms) or context.started_at, context.started_at) < deadline
+    )
+
+
+def _newest_sample_at(rule: RateRule, state: RateState) -> datetime | None:
+    seen = [state.canary_seen_ms]
+    if isinstance(rule.comparison, AgainstStable):
+        seen.append(state.stable_seen_ms)
+    known = [at_ms for at_ms in seen if at_ms is not None]
+    return _moment(min(known)) if len(known) == len(seen) else None
+
+
+def _moment(at_ms: int | None) -> datetime | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, tz=UTC)
+
+
+def _scalar_verdict(rule: ScalarRule, state: ScalarState, problem: str | None) -> MetricVerdict:
+    verdict = scalar_verdict(rule, state)
+    if problem and verdict is not Verdict.FAILED:
+        verdict = Verdict.ERROR
+    return MetricVerdict(
+        metric=rule.name,
+        verdict=verdict,
+        sentence=scalar_sentence(rule, state, verdict, problem=problem),
+        evidence_ratio=round(state.failures / (rule.failure_limit + 1), 4),
+        value=state.value,
+        newest_sample_at=_moment(state.measured_at_ms),
+        gate=not rule.dry_run,
+    )
+
+
+def _overall(
+    rules: AnalysisRules,
+    context: AnalysisContext,
+    verdicts: Sequence[MetricVerdict],
+    *,
+    harm_shown: bool,
+) -> Overall:
+    rates = {rule.name for rule in rules.rates}
+    gates = [verdict for verdict in verdicts if verdict.gate]
+    said = {verdict.verdict for verdict in gates}
+    if harm_shown:
+        return Overall.HARM
+    if any(one.verdict is Verdict.FAILED for one in gates if one.metric not in rates):
+        return Overall.LIMIT_EXCEEDED
+    if not gates:
+        return Overall.NO_METRICS
+    if Verdict.ERROR in said:
+        return Overall.ERROR
+    if Verdict.NO_DATA in said:
+        return Overall.NO_DATA
+    if said == {Verdict.SUCCESSFUL}:
+        return Overall.SAFE
+    requests = [gate.canary.total for gate in gates if gate.metric in rates]
+    enough = max(requests) >= context.min_samples if requests else True
+    return Overall.NO_HARM if enough else Overall.NOT_ENOUGH
+
+
+def _overall_sentence(
+    overall: Overall, verdicts: Sequence[MetricVerdict], longest_wait: int | None
+) -> str:
+    wanted = {
+        Overall.HARM: Verdict.FAILED,
+        Overall.LIMIT_EXCEEDED: Verdict.FAILED,
+        Overall.ERROR: Verdict.ERROR,
+        Overall.NO_DATA: Verdict.NO_DATA,
+    }.get(overall)
+    if wanted:
+        return "; ".join(one.sentence for one in verdicts if one.verdict is wanted)
+    wait = f"about {longest_wait} more canary requests" if longest_wait else "more canary requests"
+    match overall:
+        case Overall.SAFE:
+            return "every gating metric is shown to be no worse than its margin"
+        case Overall.NO_HARM:
+            return f"no harm shown; {wait} needed to show that it is safe"
+        case Overall.NOT_ENOUGH:
+            return f"too few canary requests to judge; {wait} needed"
+        case _:
+            return "no metric gates: without evidence"

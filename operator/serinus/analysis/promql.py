@@ -1,0 +1,166 @@
+"""Named templates to query text, and what each series that comes back counts as.
+
+No other module puts PromQL together. A rate is read as a raw range vector: `increase()` and
+`rate()` extrapolate, lose the first event of a new series and give no integers, so the exact
+increments are taken from the samples themselves (`counters`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serinus.analysis.samples import Contradiction
+from serinus.analysis.spec import AnalysisContext, RateRule, ScalarRule
+from serinus.api.enums import MetricTemplate
+
+REQUESTS = "serinus_requests_total"
+DURATION_BUCKET = "serinus_request_duration_seconds_bucket"
+DURATION_COUNT = "serinus_request_duration_seconds_count"
+LABELS = "serinus_labels_total"
+LABEL_LOSS = "serinus_label_loss_total"
+
+_BAD_CODE = re.compile(r"5..|400")
+_PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
+
+
+class UnknownPlaceholderError(ValueError):
+    """A scalar's query names a placeholder that doesn't exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one series adds to a rate.
+
+    Attributes
+    ----------
+    bad, total
+        Signs with which its increments are added: a bucket of good requests has bad = -1.
+    whole
+        Its values have to be integers.
+    companion
+        It is what another series needs.
+    needs
+        What it contradicts to count although its pod has no companion series: bad events would
+        be invisible.
+    by_cohort
+        It counts labels of one cohort, so it may vanish and start over while the pod goes on.
+    """
+
+    bad: int
+    total: int
+    whole: bool = True
+    companion: bool = False
+    needs: Contradiction | None = None
+    by_cohort: bool = False
+
+
+# Requests are fetched with the labels although they aren't counted: they show that a pod was
+# scraped, and that a label's counter that is new began at 0.
+_HEARTBEAT = Role(bad=0, total=0)
+
+
+def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> str:
+    """The series of both revisions that `rule` counts, `range_ms` milliseconds back."""
+    revisions = [context.canary_revision]
+    if context.stable_revision is not None:
+        revisions.append(context.stable_revision)
+    where = [
+        f'namespace="{_escaped(context.namespace)}"',
+        f'deployment="{_escaped(context.deployment)}"',
+        f'revision=~"{_alternatives(revisions)}"',
+    ]
+    return "{" + ",".join(_series_of(rule) + where) + f"}}[{range_ms}ms]"
+
+
+def _series_of(rule: RateRule) -> list[str]:
+    match rule.template:
+        case MetricTemplate.ERROR_RATE:
+            return [_named(REQUESTS)]
+        case MetricTemplate.SLOW_REQUESTS:
+            bounds = bound_spellings(rule.latency_seconds or 0.0)
+            return [_named(DURATION_BUCKET, DURATION_COUNT), _one_of_or_absent("le", bounds)]
+        case MetricTemplate.WRONG_PREDICTIONS:
+            return [_named(LABELS, REQUESTS), _one_of_or_absent("outcome", ("right", "wrong"))]
+        case MetricTemplate.PREDICTION_LOSS:
+            return [
+                _named(LABELS, LABEL_LOSS, REQUESTS),
+                _one_of_or_absent("outcome", ("right", "wrong")),
+                _one_of_or_absent("score", (rule.score or "",)),
+            ]
+
+
+def scalar_query(rule: ScalarRule, context: AnalysisContext) -> str:
+    """The user's expression with its placeholders filled in.
+
+    Raises
+    ------
+    UnknownPlaceholderError
+        If it has one that doesn't exist.
+    """
+    values = {
+        "namespace": context.namespace,
+        "deployment": context.deployment,
+        "revision": context.canary_revision,
+    }
+    unknown = sorted(set(_PLACEHOLDER.findall(rule.query)) - values.keys())
+    if unknown:
+        known = ", ".join(f"`{{{{ .{name} }}}}`" for name in values)
+        raise UnknownPlaceholderError(
+            f"`query` has the unknown placeholder `{{{{ .{unknown[0]} }}}}`; known are {known}"
+        )
+    return _PLACEHOLDER.sub(lambda match: _escaped(values[match.group(1)]), rule.query)
+
+
+def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
+    """What a series of `rate_query` counts as; None when it counts as nothing."""
+    name = labels.get("__name__", "")
+    match rule.template:
+        case MetricTemplate.ERROR_RATE if name == REQUESTS:
+            return Role(bad=int(bool(_BAD_CODE.fullmatch(labels.get("code", "")))), total=1)
+        case MetricTemplate.SLOW_REQUESTS if name == DURATION_COUNT:
+            return Role(bad=1, total=1, needs=Contradiction.NO_BUCKET)
+        case MetricTemplate.SLOW_REQUESTS if name == DURATION_BUCKET:
+            return Role(bad=-1, total=0, companion=True)
+        case MetricTemplate.WRONG_PREDICTIONS if name == LABELS:
+            return Role(bad=int(labels.get("outcome") == "wrong"), total=1, by_cohort=True)
+        case MetricTemplate.PREDICTION_LOSS if name == LABELS:
+            return Role(bad=0, total=1, needs=Contradiction.NO_LOSS, by_cohort=True)
+        case MetricTemplate.PREDICTION_LOSS if name == LABEL_LOSS:
+            return Role(bad=1, total=0, whole=False, companion=True, by_cohort=True)
+        case _ if name == REQUESTS:
+            return _HEARTBEAT
+    return None
+
+
+def series_identity(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """What tells two series of one pod apart; two with the same identity are duplicates.
+
+    Labels that the scrape adds (instance, job, replica of Prometheus) are no part of it.
+    """
+    bound = labels.get("le", "")
+    own = ("__name__", "revision", "code", "outcome", "cohort", "score")
+    return (*(labels.get(label, "") for label in own), str(float(bound)) if bound else "")
+
+
+def bound_spellings(bound_seconds: float) -> tuple[str, ...]:
+    """How clients and Prometheus versions write one bucket bound: `1` and `1.0`."""
+    return tuple(dict.fromkeys((format(bound_seconds, ".12g"), repr(float(bound_seconds)))))
+
+
+def _named(*names: str) -> str:
+    return f'__name__=~"{"|".join(names)}"'
+
+
+def _one_of_or_absent(label: str, values: tuple[str, ...]) -> str:
+    return f'{label}=~"|{_alternatives(values)}"'
+
+
+def _alternatives(values: list[str] | tuple[str, ...]) -> str:
+    return _escaped("|".join(re.escape(value) for value in values))
+
+
+def _escaped(value: str) -> str:
+    """`value` for the inside of a double-quoted PromQL string."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

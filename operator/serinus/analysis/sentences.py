@@ -1,0 +1,91 @@
+"""What people read about a metric: the counts first, then what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from serinus.analysis.scalar import ScalarState
+from serinus.analysis.spec import AgainstMaximum, RateRule, ScalarRule
+from serinus.api.enums import MetricTemplate
+from serinus.api.verdicts import Counts, MetricVerdict, Verdict
+
+_WORDS = {
+    MetricTemplate.ERROR_RATE: "bad",
+    MetricTemplate.SLOW_REQUESTS: "slow",
+    MetricTemplate.WRONG_PREDICTIONS: "wrong",
+    MetricTemplate.PREDICTION_LOSS: "lost",
+}
+_NOT_EVIDENCE = "this is not evidence"
+
+
+def rate_sentence(
+    rule: RateRule,
+    said: MetricVerdict,
+    *,
+    problem: str | None = None,
+    silent: Sequence[str] = (),
+) -> str:
+    """One line, e.g. `errors: canary 40 of 500 bad, stable 9 of 9500; harm shown (…)`."""
+    return f"{rule.name}: {_counted(rule, said)}; {_consequence(said, problem, silent)}"
+
+
+def _counted(rule: RateRule, said: MetricVerdict) -> str:
+    if said.canary.total == 0:
+        return "nothing counted of the canary yet"
+    canary = f"canary {_of(said.canary)} {_WORDS[rule.template]}"
+    if isinstance(rule.comparison, AgainstMaximum):
+        return f"{canary}, at most {rule.comparison.maximum * 100:g} % allowed"
+    return f"{canary}, stable {_of(said.stable)}"
+
+
+def _consequence(said: MetricVerdict, problem: str | None, silent: Sequence[str]) -> str:
+    harm, safe = said.evidence_ratio, said.safe_evidence_ratio or 0.0
+    match said.verdict:
+        case Verdict.FAILED if harm >= 1:
+            return f"harm shown (evidence {harm:.1f} of 1)"
+        case Verdict.FAILED:
+            return f"harm shown together with the other metrics (evidence {harm:.2f} of 1 alone)"
+        case Verdict.ERROR:
+            return f"can't be measured: {problem}; {_NOT_EVIDENCE}"
+        case Verdict.NO_DATA:
+            return f"no new samples of {' and '.join(silent)}; {_NOT_EVIDENCE}"
+        case Verdict.SUCCESSFUL:
+            return f"shown to be no worse than the margin (evidence {safe:.1f} of 1)"
+        case Verdict.INCONCLUSIVE:
+            evidence = f"undecided (harm {harm:.2f} of 1, safe {safe:.2f} of 1)"
+            if said.requests_needed:
+                return f"{evidence}, about {said.requests_needed} more canary requests needed"
+            return evidence
+
+
+def scalar_sentence(
+    rule: ScalarRule, state: ScalarState, verdict: Verdict, *, problem: str | None = None
+) -> str:
+    """One line, e.g. `queue: 120, at most 100 allowed; outside its limits 3 times, …`."""
+    wrong = problem or state.problem
+    if verdict in (Verdict.ERROR, Verdict.NO_DATA):
+        text = f"can't be measured: {wrong}; {_NOT_EVIDENCE}"
+    elif state.measurements == 0:
+        text = "not measured yet"
+    else:
+        shown = "no number yet" if state.value is None else f"{state.value:g}"
+        text = f"{shown}{_limits(rule)}; {_failures(rule, state)}"
+        if wrong:
+            text = f"{text}; last time: {wrong}"
+    return f"{rule.name}: {text}{' (dry run)' if rule.dry_run else ''}"
+
+
+def _limits(rule: ScalarRule) -> str:
+    least = f", at least {rule.minimum:g}" if rule.minimum is not None else ""
+    most = f", at most {rule.maximum:g}" if rule.maximum is not None else ""
+    return f"{least}{most} allowed" if least or most else ""
+
+
+def _failures(rule: ScalarRule, state: ScalarState) -> str:
+    counted = f"outside its limits {state.failures} of {state.measurements} times"
+    return f"{counted}, {rule.failure_limit} tolerated"
+
+
+def _of(counts: Counts) -> str:
+    bad = f"{counts.bad:.1f}".removesuffix(".0")
+    return f"{bad} of {counts.total}"

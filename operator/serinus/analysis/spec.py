@@ -1,0 +1,174 @@
+"""What is to be judged: rules as frozen values, translated from the Deployment's `analysis` block.
+
+A rate rule compares bad of total, either with stable or with a fixed maximum; a scalar rule
+compares a number that the user's own PromQL yields with its limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from serinus.api.enums import MetricTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The line `canary rate = ratio * stable rate + increase`; ratio 0 is a fixed maximum."""
+
+    ratio: float = 1.0
+    increase: float = 0.0
+
+    def rate(self, stable_rate: float) -> float:
+        """The canary's rate on the line, at this rate of stable."""
+        return self.ratio * stable_rate + self.increase
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstStable:
+    """Harm is a rate beyond `tolerance`; safe is a rate below `margin`. Both relative to stable."""
+
+    tolerance: Boundary
+    margin: Boundary
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstMaximum:
+    """Harm is a rate above `maximum`, safe is one below, whatever stable does."""
+
+    maximum: float
+
+
+Comparison = AgainstStable | AgainstMaximum
+
+_REQUESTS = AgainstStable(tolerance=Boundary(1.25, 0.001), margin=Boundary(2.0, 0.01))
+# A ratio would accept a constant answer where stable is wrong half as often.
+_LABELS = AgainstStable(tolerance=Boundary(1.0, 0.01), margin=Boundary(1.0, 0.03))
+
+DEFAULT_COMPARISON: Mapping[MetricTemplate, AgainstStable] = {
+    MetricTemplate.ERROR_RATE: _REQUESTS,
+    MetricTemplate.SLOW_REQUESTS: _REQUESTS,
+    MetricTemplate.WRONG_PREDICTIONS: _LABELS,
+    MetricTemplate.PREDICTION_LOSS: _LABELS,
+}
+"""Tolerance and margin of a metric whose spec names none."""
+
+LABEL_TEMPLATES = frozenset({MetricTemplate.WRONG_PREDICTIONS, MetricTemplate.PREDICTION_LOSS})
+"""Templates that count labels by cohort; their evidence starts at the first cohort."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateRule:
+    """Bad of total, from counters of Serinus' server.
+
+    Attributes
+    ----------
+    latency_seconds
+        A request at least this slow is bad; must be a bucket bound. `slow-requests` only.
+    score
+        Which loss, e.g. "brier". `prediction-loss` only.
+    gate
+        False: it only alarms, promotion doesn't wait for it.
+    primary
+        Primary metrics share one half of alpha, unless weights are given.
+    weight
+        Share of alpha, 0 to 1; None: what others leave, in equal parts.
+    """
+
+    name: str
+    template: MetricTemplate
+    comparison: Comparison
+    latency_seconds: float | None = None
+    score: str | None = None
+    gate: bool = True
+    primary: bool = False
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarRule:
+    """A number from the user's PromQL that has to stay within limits, in Argo Rollouts' words.
+
+    Attributes
+    ----------
+    failure_limit
+        Measurements outside the limits that are still tolerated; one more fails the metric.
+    consecutive_error_limit
+        Measurements in a row without a number that are still tolerated; one more makes it Error.
+    dry_run
+        Measured and shown, without any effect.
+    """
+
+    name: str
+    query: str
+    minimum: float | None = None
+    maximum: float | None = None
+    interval: timedelta = timedelta(minutes=1)
+    failure_limit: int = 0
+    consecutive_error_limit: int = 4
+    dry_run: bool = False
+
+
+MetricRule = RateRule | ScalarRule
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRules:
+    """All rules of one rollout, frozen at its start.
+
+    Attributes
+    ----------
+    alpha
+        At most this share of rollouts without harm is rolled back, over all rate metrics.
+    beta
+        At most this share of versions at the margin is promoted.
+    variance_inflation
+        Divisor of log-evidence, at least 1; None: measured between stable's pods.
+    """
+
+    metrics: tuple[MetricRule, ...]
+    alpha: float = 0.01
+    beta: float = 0.05
+    variance_inflation: float | None = None
+
+    @property
+    def rates(self) -> tuple[RateRule, ...]:
+        """The rate rules, in order."""
+        return tuple(rule for rule in self.metrics if isinstance(rule, RateRule))
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisContext:
+    """What the rules are applied to. All moments are aware.
+
+    Attributes
+    ----------
+    stable_revision
+        None when nothing serves yet: then only maxima can be judged.
+    started_at
+        When the canary was first given traffic; nothing before it counts as evidence.
+    first_cohort_at
+        Start of the first cohort of labels that counts, in both arms.
+    stable_since
+        When stable was promoted: where its baseline begins, at most an hour before `started_at`.
+        None: an hour.
+    pods_started_at
+        Start of each known pod. A counter of a pod that began in sight began at 0; without a start
+        the pod's first sample is only a baseline, and what it counted before is left out.
+    min_samples
+        Canary requests below which nothing but harm is said.
+    """
+
+    namespace: str
+    deployment: str
+    canary_revision: str
+    stable_revision: str | None
+    started_at: datetime
+    first_cohort_at: datetime
+    stable_since: datetime | None = None
+    scrape_interval: timedelta = timedelta(seconds=15)
+    warmup: timedelta = timedelta(seconds=60)
+    no_data_timeout: timedelta = timedelta(minutes=5)
+    min_samples: int = 50
+    pods_started_at: Mapping[str, datetime] = field(default_factory=dict)
