@@ -9,14 +9,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 LOCKS = ROOT / "hack/requirements"
 EXTRAS_OF_LOCK = {
     "operator": ["operator"],
     "jobs": ["runtime-jobs"],
     "server": ["runtime-server"],
     "cli": ["cli"],
-    "demo": ["demo"],
     "dev": list(PROJECT["optional-dependencies"]),
 }
 # Libraries of another plane: too large for an image that doesn't need them.
@@ -60,7 +60,15 @@ def test_each_direct_dependency_is_in_its_lock_at_a_version_that_fits(lock: str)
     assert not unmet, f"{lock}.txt lacks {unmet}. Run: hack/lock"
 
 
-@pytest.mark.parametrize("lock", EXTRAS_OF_LOCK)
+def test_the_data_of_the_demo_is_locked() -> None:
+    (requirement,) = [Requirement(text) for text in PYPROJECT["dependency-groups"]["demo"]]
+
+    (version,) = pinned("demo")[requirement.name]
+
+    assert requirement.specifier.contains(version)
+
+
+@pytest.mark.parametrize("lock", [*EXTRAS_OF_LOCK, "demo"])
 def test_each_pin_has_a_hash_and_no_address(lock: str) -> None:
     pins = re.split(r"\n(?=[A-Za-z0-9])", _text(lock).split("\n", 1)[1])
 
