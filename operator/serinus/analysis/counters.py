@@ -82,13 +82,15 @@ def counter_series(
     for source, vector in enumerate(vectors):
         labels = vector.labels
         role, arm = series_role(rule, labels), arms.get(labels.get("revision"))
-        if role is None or arm is None:
+        if role is None or arm is None or not vector.samples:
             continue
         if role.by_cohort and _cohort(labels.get("cohort", "")) < first_cohort_seconds:
             continue
         key = (labels.get("pod") or labels.get("instance", ""), *series_identity(labels))
         kinds[key] = (arm, role)
-        samples[key].extend(Sample(round(at * 1000), value, source) for at, value in vector.samples)
+        samples[key].extend(
+            Sample(round(at * 1000), float(value), source) for at, value in vector.samples
+        )
     return tuple(
         CounterSeries(key[0], *kinds[key], tuple(sorted(found, key=lambda item: item.at_ms)))
         for key, found in sorted(samples.items())

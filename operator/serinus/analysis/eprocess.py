@@ -157,10 +157,17 @@ def log_e_value(
     alternative = line * factor / (1 - line + line * factor)
     guess = 0.0
     if ratio > 0:
-        guess = _rate(
-            (n_c * (alternative - boundary.increase) + n_s * stable_rate_guess)
-            / (ratio * n_c + n_s)
+        # Any guess is valid if q lies exactly on the line, so the guess is cut where q reaches 1.
+        highest = (1 - _SMALLEST_RATE - boundary.increase) / ratio
+        guess = min(
+            _rate(
+                (n_c * (alternative - boundary.increase) + n_s * stable_rate_guess)
+                / (ratio * n_c + n_s)
+            ),
+            highest,
         )
+        if guess <= 0:
+            return 0.0
     q = _rate(boundary.rate(guess))
     bet = (alternative - q) / (q * (1 - q))
     if side.value * bet <= 0:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from serinus.analysis.counters import Arm, PodCounts, Rejected, by_arm
 from serinus.analysis.eprocess import DECIMALS, Increment, Side, log_sum, updated_mixture
 from serinus.analysis.inflation import FALLBACK, measured_inflation
-from serinus.analysis.spec import AgainstMaximum, AgainstStable, AnalysisRules, Boundary, RateRule
-from serinus.analysis.state import Baseline, InflationSource, RateState
+from serinus.analysis.spec import AgainstMaximum, AgainstStable, Boundary, Comparison, RateRule
+from serinus.analysis.state import Baseline, Bets, InflationSource, RateState
 from serinus.api.verdicts import Counts
 
 MAX_BASELINE_REQUESTS = 5000
@@ -34,9 +34,9 @@ class Boundaries:
     safe: Boundary
 
 
-def boundaries(rule: RateRule) -> Boundaries:
-    """The two lines of the rule; a fixed maximum is both."""
-    match rule.comparison:
+def boundaries(comparison: Comparison) -> Boundaries:
+    """The two lines of a comparison; a fixed maximum is both."""
+    match comparison:
         case AgainstStable(tolerance=tolerance, margin=margin):
             return Boundaries(harm=tolerance, safe=margin)
         case AgainstMaximum(maximum=maximum):
@@ -75,28 +75,43 @@ def after_round(
     outcome: PodCounts | Rejected,
     *,
     end_ms: int,
-    rule: RateRule,
-    rules: AnalysisRules,
+    comparisons: Sequence[Comparison | None],
+    alpha: float,
 ) -> RateState:
-    """The state with one more closed round, which ended at `end_ms`."""
+    """The state with one more closed round, which ended at `end_ms`.
+
+    `comparisons` are the rule's, with None in the place of one that the round doesn't count for.
+    """
     if isinstance(outcome, Rejected):
+        rejected_rounds = state.rejected_rounds + 1
         return replace(
-            state,
-            watermark_ms=end_ms,
-            rejected=outcome,
-            rejected_rounds=state.rejected_rounds + 1,
+            state, watermark_ms=end_ms, rejected=outcome, rejected_rounds=rejected_rounds
         )
+    passed = replace(state, watermark_ms=end_ms, rejected=None)
+    if not any(comparisons):
+        return passed
     increment = Increment(by_arm(outcome, Arm.CANARY), by_arm(outcome, Arm.STABLE))
-    lines, guess = boundaries(rule), stable_rate_guess(state)
-    inflation, cap = state.baseline.variance_inflation, round_cap(rules.alpha)
     return replace(
-        state,
-        watermark_ms=end_ms,
-        rejected=None,
+        passed,
         canary=_sum(state.canary, increment.canary),
         stable=_sum(state.stable, increment.stable),
+        bets=tuple(
+            _after_increment(bets, increment, boundaries(comparison), state, round_cap(alpha))
+            if comparison
+            else bets
+            for bets, comparison in zip(state.bets, comparisons, strict=True)
+        ),
+    )
+
+
+def _after_increment(
+    bets: Bets, increment: Increment, lines: Boundaries, before: RateState, cap: float
+) -> Bets:
+    guess = stable_rate_guess(before)
+    inflation = before.baseline.variance_inflation
+    return Bets(
         harm=updated_mixture(
-            state.harm,
+            bets.harm,
             increment,
             Side.HARM,
             boundary=lines.harm,
@@ -105,7 +120,7 @@ def after_round(
             cap=cap,
         ),
         safe=updated_mixture(
-            state.safe,
+            bets.safe,
             increment,
             Side.SAFE,
             boundary=lines.safe,
@@ -114,6 +129,21 @@ def after_round(
             cap=cap,
         ),
     )
+
+
+def log_harm(state: RateState) -> float:
+    """Log-evidence of harm now: the average over the comparisons."""
+    return total_log_evidence((1 / len(state.bets), bets.harm.log_evidence) for bets in state.bets)
+
+
+def highest_log_harm(state: RateState) -> float:
+    """Log-evidence of harm at its height, of the comparison that was strongest."""
+    return max(bets.harm.max_log_evidence for bets in state.bets) - math.log(len(state.bets))
+
+
+def log_safe(state: RateState) -> float:
+    """Log-evidence of safety at its height, of the comparison that lags."""
+    return min(bets.safe.max_log_evidence for bets in state.bets)
 
 
 def round_cap(alpha: float) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from serinus.analysis.eprocess import SAFE_ODDS, Increment, Side, log_e_value
+from serinus.analysis.eprocess import SAFE_ODDS, Increment, Mixture, Side, log_e_value
 from serinus.analysis.evidence import boundaries, stable_rate_guess
-from serinus.analysis.spec import RateRule
+from serinus.analysis.spec import Boundary, RateRule
 from serinus.analysis.state import RateState
 from serinus.api.verdicts import Counts
 
@@ -23,21 +23,29 @@ def requests_needed(
     0 when it is shown; None when the canary had no request yet, or when it never would be.
     """
     missing = max(0, min_samples - state.canary.total)
-    needed = math.log(1 / beta)
-    if state.safe.max_log_evidence >= needed:
-        return missing
     if state.canary.total == 0:
         return None
-    gains = _gains_per_request(rule, state)
+    waits = [
+        _wait(bets.safe, boundaries(comparison).safe, state, needed=math.log(1 / beta))
+        for bets, comparison in zip(state.bets, rule.comparisons, strict=True)
+    ]
+    longest = max(waits)
+    return None if math.isinf(longest) else max(missing, math.ceil(longest))
+
+
+def _wait(safe: Mixture, line: Boundary, state: RateState, *, needed: float) -> float:
+    """Canary requests until this comparison shows safety."""
+    if safe.max_log_evidence >= needed:
+        return 0.0
     waits = [
         (needed - wealth) / gain
-        for wealth, gain in zip(state.safe.log_wealths, gains, strict=True)
+        for wealth, gain in zip(safe.log_wealths, _gains_per_request(line, state), strict=True)
         if gain > 0
     ]
-    return max(missing, math.ceil(min(waits))) if waits else None
+    return min(waits, default=math.inf)
 
 
-def _gains_per_request(rule: RateRule, state: RateState) -> list[float]:
+def _gains_per_request(line: Boundary, state: RateState) -> list[float]:
     """Expected log-evidence of one more canary request, for each alternative."""
     stable_rate = stable_rate_guess(state)
     pulled = state.canary.bad + _PULL_REQUESTS * stable_rate
@@ -47,7 +55,6 @@ def _gains_per_request(rule: RateRule, state: RateState) -> list[float]:
         canary=Counts(canary_rate * _SCALE, _SCALE),
         stable=Counts(min(1.0, stable_rate) * stable_total, stable_total),
     )
-    line = boundaries(rule).safe
     return [
         log_e_value(expected, line, Side.SAFE, odds=odds, stable_rate_guess=stable_rate)
         / (_SCALE * state.baseline.variance_inflation)

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from serinus.analysis.evidence import alpha_shares
+from serinus.analysis.evidence import alpha_shares, highest_log_harm, log_harm, log_safe
 from serinus.analysis.forecast import requests_needed
 from serinus.analysis.scalar import ScalarState, scalar_verdict
 from serinus.analysis.sentences import rate_sentence, scalar_sentence
 from serinus.analysis.spec import (
-    AgainstStable,
     AnalysisContext,
     AnalysisRules,
     RateRule,
@@ -97,7 +96,7 @@ def _harmful(rules: AnalysisRules, rates: Mapping[str, RateState]) -> frozenset[
     """The metrics that the harm is put down to: those that alone would do, else the strongest."""
     shares = alpha_shares(rules.rates)
     strength = {
-        name: math.log(shares[name]) + state.harm.max_log_evidence
+        name: math.log(shares[name]) + highest_log_harm(state)
         for name, state in rates.items()
         if shares.get(name, 0.0) > 0
     }
@@ -125,7 +124,7 @@ def _rate_verdict(
     if state.rejected and not problem:
         problem = f"{state.rejected.why.value} (pod {state.rejected.pod}); the round is left out"
     silent = silent_arms(rule, context, state, now)
-    safe_ratio = max(0.0, state.safe.max_log_evidence) / math.log(1 / rules.beta)
+    safe_ratio = max(0.0, log_safe(state)) / math.log(1 / rules.beta)
     if harmful:
         verdict = Verdict.FAILED
     elif problem:
@@ -136,14 +135,14 @@ def _rate_verdict(
         verdict = Verdict.SUCCESSFUL
     else:
         verdict = Verdict.INCONCLUSIVE
-    log_harm = state.harm.max_log_evidence if harmful else state.harm.log_evidence
+    harm = highest_log_harm(state) if harmful else log_harm(state)
     measured = MetricVerdict(
         metric=rule.name,
         verdict=verdict,
         sentence="",
         canary=state.canary,
         stable=state.stable,
-        evidence_ratio=round(max(0.0, log_harm) / _needed_alone(rule, rules), 4),
+        evidence_ratio=round(max(0.0, harm) / _needed_alone(rule, rules), 4),
         safe_evidence_ratio=round(safe_ratio, 4),
         requests_needed=requests_needed(
             rule, state, beta=rules.beta, min_samples=context.min_samples
@@ -166,7 +165,7 @@ def silent_arms(
 ) -> tuple[str, ...]:
     """Arms whose newest sample is older than the timeout, of those that the rule compares."""
     seen = {"canary": state.canary_seen_ms}
-    if isinstance(rule.comparison, AgainstStable):
+    if rule.against_stable:
         seen["stable"] = state.stable_seen_ms
     deadline = now - context.no_data_timeout
     return tuple(
@@ -178,7 +177,7 @@ def silent_arms(
 
 def _newest_sample_at(rule: RateRule, state: RateState) -> datetime | None:
     seen = [state.canary_seen_ms]
-    if isinstance(rule.comparison, AgainstStable):
+    if rule.against_stable:
         seen.append(state.stable_seen_ms)
     known = [at_ms for at_ms in seen if at_ms is not None]
     return _moment(min(known)) if len(known) == len(seen) else None

@@ -33,9 +33,10 @@ def _counted(rule: RateRule, said: MetricVerdict) -> str:
     if said.canary.total == 0:
         return "nothing counted of the canary yet"
     canary = f"canary {_of(said.canary)} {_WORDS[rule.template]}"
-    if isinstance(rule.comparison, AgainstMaximum):
-        return f"{canary}, at most {rule.comparison.maximum * 100:g} % allowed"
-    return f"{canary}, stable {_of(said.stable)}"
+    stable = f", stable {_of(said.stable)}" if rule.against_stable else ""
+    maxima = [one.maximum for one in rule.comparisons if isinstance(one, AgainstMaximum)]
+    allowed = f", at most {min(maxima) * 100:g} % allowed" if maxima else ""
+    return f"{canary}{stable}{allowed}"
 
 
 def _consequence(said: MetricVerdict, problem: str | None, silent: Sequence[str]) -> str:

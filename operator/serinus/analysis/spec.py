@@ -64,6 +64,8 @@ class RateRule:
 
     Attributes
     ----------
+    comparisons
+        One or two; with two, harm against either is harm, and safe is safe against both.
     latency_seconds
         A request at least this slow is bad; must be a bucket bound. `slow-requests` only.
     score
@@ -78,12 +80,17 @@ class RateRule:
 
     name: str
     template: MetricTemplate
-    comparison: Comparison
+    comparisons: tuple[Comparison, ...]
     latency_seconds: float | None = None
     score: str | None = None
     gate: bool = True
     primary: bool = False
     weight: float | None = None
+
+    @property
+    def against_stable(self) -> bool:
+        """Whether stable's samples are needed."""
+        return any(isinstance(one, AgainstStable) for one in self.comparisons)
 
 
 @dataclass(frozen=True, slots=True)

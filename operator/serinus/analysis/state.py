@@ -43,6 +43,14 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Bets:
+    """Evidence of one comparison, on both sides of it."""
+
+    harm: Mixture = field(default_factory=lambda: new_mixture(Side.HARM))
+    safe: Mixture = field(default_factory=lambda: new_mixture(Side.SAFE))
+
+
+@dataclass(frozen=True, slots=True)
 class RateState:
     """Everything that a rate metric remembers; its size doesn't grow.
 
@@ -50,6 +58,8 @@ class RateState:
     ----------
     watermark_ms
         End of the last round: what is older is counted.
+    bets
+        One for each comparison of the rule, in its order.
     canary, stable
         Counts since the rollout began.
     scrapes_in_lookback
@@ -66,10 +76,9 @@ class RateState:
 
     watermark_ms: int
     baseline: Baseline
+    bets: tuple[Bets, ...]
     canary: Counts = field(default_factory=Counts)
     stable: Counts = field(default_factory=Counts)
-    harm: Mixture = field(default_factory=lambda: new_mixture(Side.HARM))
-    safe: Mixture = field(default_factory=lambda: new_mixture(Side.SAFE))
     scrapes_in_lookback: int = 0
     late_scrapes: int = 0
     rejected_rounds: int = 0
@@ -91,8 +100,7 @@ def encode_state(state: RateState) -> str:
         [state.baseline.rate, state.baseline.requests],
         [state.baseline.variance_inflation, state.baseline.inflation_source.value],
         [state.canary.bad, state.canary.total, state.stable.bad, state.stable.total],
-        _mixture_fields(state.harm),
-        _mixture_fields(state.safe),
+        [[_mixture_fields(bet.harm), _mixture_fields(bet.safe)] for bet in state.bets],
         [state.scrapes_in_lookback, state.late_scrapes, state.rejected_rounds],
         [rejected.why.name, rejected.pod[:_POD_NAME_SHOWN]] if rejected else None,
         [state.canary_seen_ms, state.stable_seen_ms],
@@ -112,16 +120,15 @@ def decode_state(text: str) -> RateState:
     if not text.startswith(_VERSION + "["):
         raise StateUnreadableError("unknown version of the analysis state")
     try:
-        watermark, prior, inflation, counts, harm, safe, tallies, rejected, seen, total = (
-            json.loads(text[len(_VERSION) :])
+        watermark, prior, inflation, counts, bets, tallies, rejected, seen, total = json.loads(
+            text[len(_VERSION) :]
         )
         return RateState(
             watermark_ms=watermark,
             baseline=Baseline(prior[0], prior[1], inflation[0], InflationSource(inflation[1])),
             canary=Counts(counts[0], counts[1]),
             stable=Counts(counts[2], counts[3]),
-            harm=_mixture(harm),
-            safe=_mixture(safe),
+            bets=tuple(Bets(_mixture(harm), _mixture(safe)) for harm, safe in bets),
             scrapes_in_lookback=tallies[0],
             late_scrapes=tallies[1],
             rejected_rounds=tallies[2],

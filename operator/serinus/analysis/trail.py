@@ -1,0 +1,188 @@
+"""One rate metric: from the provider's answer to the states after each round that it closes.
+
+Where the next question begins follows from the state's watermark, so nothing is counted twice and
+nothing is left out, however long the operator was away.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from serinus.analysis.counters import (
+    Arm,
+    CounterSeries,
+    counter_series,
+    newest_by_arm,
+    pod_increments,
+    scrape_times,
+    to_ms,
+)
+from serinus.analysis.evidence import after_round, baseline
+from serinus.analysis.inflation import stable_minutes
+from serinus.analysis.rounds import closed_rounds, lookback_ms
+from serinus.analysis.samples import RangeVector
+from serinus.analysis.spec import (
+    LABEL_TEMPLATES,
+    AgainstMaximum,
+    AnalysisContext,
+    AnalysisRules,
+    Comparison,
+    RateRule,
+)
+from serinus.analysis.state import Bets, RateState
+
+BASELINE_MS = 3_600_000
+"""Stable is looked at for an hour before the rollout."""
+MAX_SPAN_MS = 3_600_000
+"""No more than this is asked for at once: after a long outage several passes catch up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Samples that are wanted: after `from_ms`, up to `until_ms`."""
+
+    from_ms: int
+    until_ms: int
+
+
+def wanted_span(state: RateState | None, context: AnalysisContext, *, now_ms: int) -> Span | None:
+    """What to ask for next; None before the canary had traffic."""
+    if now_ms <= to_ms(context.started_at):
+        return None
+    watermark_ms = state.watermark_ms if state else to_ms(context.started_at)
+    counted_from_ms = watermark_ms if state else _baseline_from_ms(context)
+    return Span(
+        from_ms=counted_from_ms - _lookback_ms(context),
+        until_ms=min(now_ms, watermark_ms + MAX_SPAN_MS),
+    )
+
+
+def states_after_rounds(
+    before: RateState | None,
+    vectors: Sequence[RangeVector],
+    rule: RateRule,
+    rules: AnalysisRules,
+    context: AnalysisContext,
+    *,
+    now_ms: int,
+) -> list[RateState]:
+    """The state before the first and after each round that the samples close."""
+    cohort = context.first_cohort_at.timestamp()
+    series = counter_series(vectors, rule, context, first_cohort_seconds=cohort)
+    scrapes = scrape_times(series)
+    state = before or _first_state(vectors, scrapes, rule, rules, context)
+    state = _with_newest_samples(state, series)
+    rounds = closed_rounds(
+        scrapes, after_ms=state.watermark_ms, scrape_interval_ms=_interval_ms(context)
+    )
+    if not rounds:
+        return [_past_lost_history(state, now_ms)]
+    outcomes = pod_increments(
+        series,
+        rounds,
+        lookback_ms=_lookback_ms(context),
+        pods_started_ms={pod: to_ms(at) for pod, at in context.pods_started_at.items()},
+    )
+    trail = [_with_late_scrapes(state, scrapes, context)]
+    for closed, outcome in zip(rounds, outcomes, strict=True):
+        comparisons = _counting(rule, context, closed.start_ms)
+        grown = after_round(
+            trail[-1],
+            outcome,
+            end_ms=closed.end_ms,
+            comparisons=comparisons,
+            alpha=rules.alpha,
+        )
+        trail.append(grown)
+    known = _scrapes_before(scrapes, trail[-1].watermark_ms, context)
+    trail[-1] = replace(trail[-1], scrapes_in_lookback=known)
+    return trail
+
+
+def _first_state(
+    vectors: Sequence[RangeVector],
+    scrapes: Mapping[str, Sequence[int]],
+    rule: RateRule,
+    rules: AnalysisRules,
+    context: AnalysisContext,
+) -> RateState:
+    started_ms = to_ms(context.started_at)
+    minutes = stable_minutes(
+        counter_series(vectors, rule, context, first_cohort_seconds=-math.inf),
+        from_ms=_baseline_from_ms(context),
+        until_ms=started_ms,
+    )
+    return RateState(
+        watermark_ms=started_ms,
+        baseline=baseline(minutes, given_inflation=rules.variance_inflation),
+        bets=tuple(Bets() for _ in rule.comparisons),
+        scrapes_in_lookback=_scrapes_before(scrapes, started_ms, context),
+    )
+
+
+def _with_newest_samples(state: RateState, series: Sequence[CounterSeries]) -> RateState:
+    newest = newest_by_arm(series)
+    return replace(
+        state,
+        canary_seen_ms=_later(state.canary_seen_ms, newest.get(Arm.CANARY)),
+        stable_seen_ms=_later(state.stable_seen_ms, newest.get(Arm.STABLE)),
+    )
+
+
+def _later(first: int | None, second: int | None) -> int | None:
+    known = [at_ms for at_ms in (first, second) if at_ms is not None]
+    return max(known, default=None)
+
+
+def _with_late_scrapes(
+    state: RateState, scrapes: Mapping[str, Sequence[int]], context: AnalysisContext
+) -> RateState:
+    """Scrapes before the watermark that weren't known when it was set are counted, not used."""
+    known = _scrapes_before(scrapes, state.watermark_ms, context)
+    late = max(0, known - state.scrapes_in_lookback)
+    return replace(state, late_scrapes=state.late_scrapes + late)
+
+
+def _past_lost_history(state: RateState, now_ms: int) -> RateState:
+    """Where the provider has lost an hour there is nothing to wait for: a gap costs time only."""
+    end_ms = state.watermark_ms + MAX_SPAN_MS
+    return replace(state, watermark_ms=end_ms) if end_ms < now_ms else state
+
+
+def _counting(
+    rule: RateRule, context: AnalysisContext, round_start_ms: int
+) -> tuple[Comparison | None, ...]:
+    """The rule's comparisons, None for those that leave out a round of the warm-up.
+
+    A cold canary is slower than stable; a maximum guards from the start, and labels go by cohort.
+    """
+    warm = round_start_ms >= to_ms(context.started_at + context.warmup)
+    if warm or rule.template in LABEL_TEMPLATES:
+        return rule.comparisons
+    return tuple(one if isinstance(one, AgainstMaximum) else None for one in rule.comparisons)
+
+
+def _baseline_from_ms(context: AnalysisContext) -> int:
+    earliest = to_ms(context.started_at) - BASELINE_MS
+    return max(earliest, to_ms(context.stable_since)) if context.stable_since else earliest
+
+
+def _scrapes_before(
+    scrapes: Mapping[str, Sequence[int]], watermark_ms: int, context: AnalysisContext
+) -> int:
+    from_ms = watermark_ms - _lookback_ms(context)
+    return sum(
+        bisect_right(times, watermark_ms) - bisect_right(times, from_ms)
+        for times in scrapes.values()
+    )
+
+
+def _interval_ms(context: AnalysisContext) -> int:
+    return round(context.scrape_interval.total_seconds() * 1000)
+
+
+def _lookback_ms(context: AnalysisContext) -> int:
+    return lookback_ms(_interval_ms(context))

@@ -1,0 +1,61 @@
+"""Counters as a metrics provider has recorded them: scrape them in, ask for them with a query."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from serinus.analysis.samples import Query, RangeVector
+
+_SELECTOR = re.compile(r"\{(?P<matchers>.*)\}\[(?P<range>\d+)ms\]")
+_MATCHER = re.compile(r'(\w+)(=~|=)"((?:[^"\\]|\\.)*)"')
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+class RecordedCounters:
+    """Answers raw range-vector selectors as Prometheus does: ranges are open on the left."""
+
+    def __init__(self) -> None:
+        self._series: defaultdict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = (
+            defaultdict(list)
+        )
+
+    def scrape(self, at: float, values: Mapping[tuple[tuple[str, str], ...], float]) -> None:
+        """Record one pod's counters, given by `labels(...)`."""
+        for series, value in values.items():
+            self._series[series].append((at, value))
+
+    def answer(self, query: Query, *, known_until: float | None = None) -> tuple[RangeVector, ...]:
+        """Series that the query selects; samples after `known_until` haven't arrived yet."""
+        selector = _SELECTOR.fullmatch(query.promql)
+        assert selector, f"not a raw range-vector selector: {query.promql}"
+        matchers = _MATCHER.findall(selector["matchers"])
+        until = query.evaluated_at.timestamp()
+        since = until - int(selector["range"]) / 1000
+        last = until if known_until is None else min(until, known_until)
+        found = []
+        for series, samples in sorted(self._series.items()):
+            wanted = tuple((at, v) for at, v in sorted(samples) if since < at <= last)
+            if wanted and _selected(dict(series), matchers):
+                found.append(RangeVector(dict(series), wanted))
+        return tuple(found)
+
+
+def labels(name: str, **own: str) -> tuple[tuple[str, str], ...]:
+    """The labels of a series, in the deployment `flights/delay` unless they say otherwise."""
+    common = {"__name__": name, "namespace": "flights", "deployment": "delay"}
+    return tuple(sorted((common | own).items()))
+
+
+def _selected(found: Mapping[str, str], matchers: list[tuple[str, str, str]]) -> bool:
+    for label, operator, escaped in matchers:
+        value = escaped.replace('\\"', '"').replace("\\\\", "\\")
+        actual = found.get(label, "")
+        if operator == "=" and actual != value:
+            return False
+        if operator == "=~" and not re.fullmatch(value, actual):
+            return False
+    return True

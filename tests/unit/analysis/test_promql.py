@@ -1,0 +1,72 @@
+"""Query texts are a contract with the metrics provider: golden, with their escapes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from serinus.analysis.promql import (
+    UnknownPlaceholderError,
+    bound_spellings,
+    rate_query,
+    scalar_query,
+)
+from serinus.analysis.spec import AgainstMaximum, RateRule, ScalarRule
+from serinus.api.enums import MetricTemplate
+from tests.support.canary_world import CONTEXT, errors
+
+MAXIMUM = (AgainstMaximum(0.1),)
+
+
+def test_templates(golden: Callable[[str, str], None]) -> None:
+    rate_rules = [
+        errors(),
+        RateRule("slow", MetricTemplate.SLOW_REQUESTS, MAXIMUM, latency_seconds=0.25),
+        RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, MAXIMUM),
+        RateRule("brier", MetricTemplate.PREDICTION_LOSS, MAXIMUM, score="brier"),
+    ]
+    texts = [
+        f"{rule.template}\n  {rate_query(rule, CONTEXT, range_ms=60_000)}\n" for rule in rate_rules
+    ]
+
+    golden("promql/templates.txt", "\n".join(texts))
+
+
+def test_without_stable_only_the_canary_is_asked_for() -> None:
+    alone = replace(CONTEXT, stable_revision=None)
+
+    assert 'revision=~"c0ffee0000"' in rate_query(errors(), alone, range_ms=1)
+
+
+def test_names_cant_break_out_of_the_query() -> None:
+    odd = replace(CONTEXT, namespace='a"} or vector(1) #\\', canary_revision=".*")
+
+    text = rate_query(errors(), odd, range_ms=1)
+
+    assert r'namespace="a\"} or vector(1) #\\"' in text
+    assert r'revision=~"\\.\\*|' in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spellings"), [(0.25, ("0.25",)), (1, ("1", "1.0")), (0.0025, ("0.0025",))]
+)
+def test_spellings_of_a_bucket_bound(seconds: float, spellings: tuple[str, ...]) -> None:
+    assert bound_spellings(seconds) == spellings
+
+
+def test_placeholders_of_a_scalar() -> None:
+    rule = ScalarRule(
+        "queue", 'max(q{r="{{ .revision }}",n="{{.namespace}}",d="{{ .deployment }}"})', maximum=1
+    )
+
+    assert scalar_query(rule, CONTEXT) == 'max(q{r="c0ffee0000",n="flights",d="delay"})'
+
+
+def test_an_unknown_placeholder_is_named_with_those_that_exist() -> None:
+    with pytest.raises(UnknownPlaceholderError) as refused:
+        scalar_query(ScalarRule("queue", "max({{ .pod }})", maximum=1), CONTEXT)
+
+    assert str(refused.value) == (
+        "`query` has the unknown placeholder `{{ .pod }}`; "
+        "known are `{{ .namespace }}`, `{{ .deployment }}`, `{{ .revision }}`"
+    )
