@@ -1,0 +1,167 @@
+"""`manifest.json`: what the package says of itself, and the digest of every other file.
+
+The package's digest is the digest of these bytes, so the manifest holds nothing that differs
+between two runs of the same training: no time, no host name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any, TypeAlias
+
+from serinus_runtime.artifact.errors import FormatRefused
+from serinus_runtime.artifact.signature import (
+    Signature,
+    signature_from_json,
+    signature_to_json,
+)
+
+FORMAT_NAME = "serinus"
+FORMAT_VERSION = "1"
+MANIFEST_FILE = "manifest.json"
+ARRAYS_FILE = "arrays.npz"
+EVALUATION_FILE = "evaluation.npz"
+GOLDEN_FILE = "golden.json"
+NATIVE_FILE = "model.skops"
+
+ClassLabel: TypeAlias = bool | int | str
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file of the package."""
+
+    name: str
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """How the predictor compared with the original model on the evaluation rows.
+
+    `bound` is the largest accepted difference of a probability or value (relative for values);
+    `largest_difference` what was found; `mismatches` counts rows with another class or beyond it.
+    """
+
+    rows: int
+    mismatches: int
+    bound: float
+    largest_difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The package in words.
+
+    `classes` are the labels in the order of the probabilities (empty for regression);
+    `decision_threshold` is the probability from which on the answer of a two-class model is the
+    second class, None for other models (the most likely class). `plan` is the compiled model's
+    JSON, None for a native one, and then `native_reason` says why it wasn't compiled.
+    """
+
+    model_name: str
+    task: Task
+    label: str
+    classes: tuple[ClassLabel, ...]
+    decision_threshold: float | None
+    signature: Signature
+    plan: Mapping[str, Any] | None
+    native_reason: str | None
+    equality: Equality
+    environment: Mapping[str, str]
+    estimator: str
+    files: tuple[FileEntry, ...] = field(default=())
+
+
+def render(manifest: Manifest) -> bytes:
+    """The bytes of `manifest.json`: sorted keys, so that equal manifests are equal bytes."""
+    document = {
+        "format": {"name": FORMAT_NAME, "version": FORMAT_VERSION},
+        "model": {
+            "name": manifest.model_name,
+            "task": manifest.task.value,
+            "label": manifest.label,
+            "estimator": manifest.estimator,
+            "classes": list(manifest.classes),
+            "decisionThreshold": manifest.decision_threshold,
+        },
+        "signature": signature_to_json(manifest.signature),
+        "predictor": {"plan": manifest.plan, "nativeReason": manifest.native_reason},
+        "equality": {
+            "rows": manifest.equality.rows,
+            "mismatches": manifest.equality.mismatches,
+            "bound": manifest.equality.bound,
+            "largestDifference": manifest.equality.largest_difference,
+        },
+        "environment": dict(manifest.environment),
+        "files": [
+            {"name": entry.name, "digest": entry.digest, "sizeBytes": entry.size_bytes}
+            for entry in manifest.files
+        ],
+    }
+    return json.dumps(document, sort_keys=True, indent=1, allow_nan=False).encode()
+
+
+def parse(content: bytes) -> Manifest:
+    """The manifest of bytes; raises `FormatRefused` saying what can't be read."""
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise FormatRefused(f"manifest.json: not JSON: {error}") from error
+    _check_format(document)
+    try:
+        return _manifest(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatRefused(f"manifest.json: can't be read: {error!r}") from error
+
+
+def _check_format(document: Any) -> None:
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != {"name": FORMAT_NAME, "version": FORMAT_VERSION}:
+        raise FormatRefused(
+            f"manifest.json: format: expected {FORMAT_NAME} {FORMAT_VERSION}, got {found}"
+        )
+
+
+def _manifest(document: Mapping[str, Any]) -> Manifest:
+    model, predictor, equality = document["model"], document["predictor"], document["equality"]
+    threshold = model["decisionThreshold"]
+    return Manifest(
+        model_name=str(model["name"]),
+        task=Task(model["task"]),
+        label=str(model["label"]),
+        classes=tuple(model["classes"]),
+        decision_threshold=None if threshold is None else float(threshold),
+        signature=signature_from_json(document["signature"]),
+        plan=predictor["plan"],
+        native_reason=predictor["nativeReason"],
+        equality=Equality(
+            rows=int(equality["rows"]),
+            mismatches=int(equality["mismatches"]),
+            bound=float(equality["bound"]),
+            largest_difference=float(equality["largestDifference"]),
+        ),
+        environment={str(key): str(value) for key, value in document["environment"].items()},
+        estimator=str(model["estimator"]),
+        files=tuple(_file(item) for item in document["files"]),
+    )
+
+
+def _file(item: Mapping[str, Any]) -> FileEntry:
+    name = str(item["name"])
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or name in ("", MANIFEST_FILE):
+        raise FormatRefused(f"manifest.json: file name `{name}` leads out of the package")
+    return FileEntry(name=name, digest=str(item["digest"]), size_bytes=int(item["sizeBytes"]))

@@ -1,0 +1,127 @@
+"""Where predictions are computed: on the event loop if that is quick, else on a thread.
+
+A quick model answers in less time than a thread switch costs. A slow one would stop the loop:
+requests would wait unread in their sockets, where no clock of ours runs, and the latency that
+clients see would be missing from the metrics. So it gets one thread, and that thread takes all
+that waits at once (no timer: the batch is what came while the last one was computed).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from statistics import median
+from typing import Protocol
+
+import numpy as np
+
+from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.artifact.model import Predictor
+
+INLINE_LIMIT_SECONDS = 0.002
+BATCH_ROWS_MAX = 4096
+_TRIALS = 5
+
+
+class Engine(Protocol):
+    """Computes answers for encoded rows."""
+
+    def close(self) -> None:
+        """End what was started."""
+
+
+class InlineEngine:
+    """Computes on the event loop."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.answers = predictor.answers
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+class BatchingEngine:
+    """Computes on one thread, all waiting requests at once."""
+
+    def __init__(self, predictor: Predictor, loop: asyncio.AbstractEventLoop) -> None:
+        self._predictor = predictor
+        self._loop = loop
+        self._waiting: deque[tuple[FloatArray, asyncio.Future[FloatArray]]] = deque()
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="predictor", daemon=True)
+        self._thread.start()
+
+    async def answers_of(self, rows: FloatArray) -> FloatArray:
+        """Answers of `rows`, computed together with those of other requests."""
+        future: asyncio.Future[FloatArray] = self._loop.create_future()
+        self._waiting.append((rows, future))
+        self._wake.set()
+        return await future
+
+    def close(self) -> None:
+        """End the thread once it has answered what waits."""
+        self._closed = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while batch := self._taken():
+                self._answer(batch)
+            if self._closed:
+                return
+
+    def _taken(self) -> list[tuple[FloatArray, asyncio.Future[FloatArray]]]:
+        """The waiting requests that fit a batch; at least one if any waits."""
+        batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]] = []
+        rows = 0
+        while self._waiting and (not batch or rows + len(self._waiting[0][0]) <= BATCH_ROWS_MAX):
+            batch.append(self._waiting.popleft())
+            rows += len(batch[-1][0])
+        return batch
+
+    def _answer(self, batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]]) -> None:
+        try:
+            answers = self._predictor.answers(np.concatenate([rows for rows, _ in batch]))
+        except Exception as error:  # noqa: BLE001 (the model's own; each request gets it)
+            self._loop.call_soon_threadsafe(_fail, batch, error)
+        else:
+            self._loop.call_soon_threadsafe(_deliver, batch, answers)
+
+
+def _deliver(
+    batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]], answers: FloatArray
+) -> None:
+    start = 0
+    for rows, future in batch:
+        end = start + len(rows)
+        if not future.done():
+            future.set_result(answers[start:end])
+        start = end
+
+
+def _fail(
+    batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]], error: Exception
+) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
+
+
+def engine_for(
+    predictor: Predictor, sample: FloatArray, loop: asyncio.AbstractEventLoop
+) -> InlineEngine | BatchingEngine:
+    """The engine that fits how long one row takes, tried on `sample` (1, n_inputs)."""
+    seconds = []
+    for _ in range(_TRIALS):
+        start = time.perf_counter()
+        predictor.answers(sample)
+        seconds.append(time.perf_counter() - start)
+    if median(seconds) <= INLINE_LIMIT_SECONDS:
+        return InlineEngine(predictor)
+    return BatchingEngine(predictor, loop)

@@ -1,0 +1,182 @@
+"""Labels that come later: each is judged against its prediction and counted once.
+
+A label belongs to the cohort of its answer's issue time and to the revision that answered. It
+counts when it arrives or when the answer is as old as `maturity_seconds`, whichever is later, so
+that labels that come sooner for one outcome don't mislead. Where its cohort is no longer among
+those kept it is late and only counted as such. Time is passed in; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from serinus_runtime.artifact.encoding import shown
+from serinus_runtime.artifact.manifest import ClassLabel
+from serinus_runtime.artifact.model import Model
+from serinus_runtime.server.errors import BadRequest, Overloaded
+from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
+from serinus_runtime.server.prediction_id import Prediction
+
+IDS_REMEMBERED = 200_000
+LABELS_PENDING = 200_000
+_MS = 1000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Judged:
+    """A label with its verdict, waiting for its time. `loss` is a share of the worst loss."""
+
+    due_at_ms: int
+    cohort: int
+    revision: str
+    right: bool
+    loss: float | None
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of the labels of one request."""
+
+    counted: int = 0
+    pending: int = 0
+    repeated: int = 0
+    late: int = 0
+
+
+@dataclass(slots=True)
+class FeedbackLedger:
+    """Counts labels into `metrics`. Memory is bounded: ids seen, and labels that wait."""
+
+    metrics: Metrics
+    cohort_length_seconds: int
+    maturity_seconds: float
+    _seen: dict[bytes, int] = field(default_factory=dict)
+    _pending: list[Judged] = field(default_factory=list)
+
+    def count(
+        self, prediction: Prediction, judged: Sequence[Judged | None], now_ms: int
+    ) -> Receipt:
+        """Count the rows' labels; None is a row whose label isn't known yet."""
+        self.settle(now_ms)
+        receipt = Receipt()
+        if len(self._pending) + len(judged) > LABELS_PENDING:
+            raise Overloaded("too many labels wait for their maturity; send them later")
+        for row, label in enumerate(judged):
+            if label is None:
+                continue
+            if not self._first_time(prediction.unique, row):
+                receipt.repeated += 1
+                self.metrics.repeated += 1
+            elif label.cohort < self.oldest_cohort(now_ms):
+                receipt.late += 1
+                late = self.metrics.late
+                late[label.revision] = late.get(label.revision, 0) + 1
+            elif label.due_at_ms > now_ms:
+                receipt.pending += 1
+                heapq.heappush(self._pending, label)
+            else:
+                receipt.counted += 1
+                self._add(label)
+        return receipt
+
+    def settle(self, now_ms: int) -> None:
+        """Count what is due, forget cohorts that are no longer kept."""
+        while self._pending and self._pending[0].due_at_ms <= now_ms:
+            self._add(heapq.heappop(self._pending))
+        self.metrics.forget_cohorts_before(self.oldest_cohort(now_ms))
+
+    def cohort(self, at_ms: int) -> int:
+        """Cohort of an issue time, in seconds since 1970."""
+        length = self.cohort_length_seconds
+        return at_ms // _MS // length * length
+
+    def oldest_cohort(self, now_ms: int) -> int:
+        """The oldest cohort that is kept."""
+        return self.cohort(now_ms) - (COHORTS_KEPT - 1) * self.cohort_length_seconds
+
+    def due_at_ms(self, issued_at_ms: int) -> int:
+        """When a label of an answer counts at the earliest."""
+        return issued_at_ms + round(self.maturity_seconds * _MS)
+
+    def _first_time(self, unique: bytes, row: int) -> bool:
+        rows_seen = self._seen.get(unique, 0)
+        if rows_seen >> row & 1:
+            return False
+        self._seen[unique] = rows_seen | 1 << row
+        if len(self._seen) > IDS_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return True
+
+    def _add(self, label: Judged) -> None:
+        cells = self.metrics.cohort_cells(label.revision, label.cohort)
+        if label.right:
+            cells.right += 1
+        else:
+            cells.wrong += 1
+        if label.loss is not None:
+            cells.loss += label.loss
+
+
+def judged_labels(
+    prediction: Prediction, labels: Sequence[Any], model: Model, ledger: FeedbackLedger
+) -> list[Judged | None]:
+    """Verdicts of `labels`, one for each row; raises `BadRequest` naming what doesn't fit."""
+    if prediction.probabilities is None or prediction.decided is None:
+        raise BadRequest(
+            "`id`: this prediction can't be judged by its id: it has more than 16 rows, more than "
+            "32 classes, or is a regression"
+        )
+    if len(labels) != prediction.rows:
+        raise BadRequest(
+            f"`labels`: expected {prediction.rows}, one for each row of the prediction, "
+            f"got {len(labels)}"
+        )
+    positions = [
+        None if label is None else _position(label, model.classes, f"labels[{row}]")
+        for row, label in enumerate(labels)
+    ]
+    return [
+        None if position is None else _judged(prediction, row, position, ledger)
+        for row, position in enumerate(positions)
+    ]
+
+
+def _judged(prediction: Prediction, row: int, position: int, ledger: FeedbackLedger) -> Judged:
+    assert prediction.probabilities is not None
+    assert prediction.decided is not None
+    return Judged(
+        due_at_ms=ledger.due_at_ms(prediction.issued_at_ms),
+        cohort=ledger.cohort(prediction.issued_at_ms),
+        revision=prediction.revision,
+        right=int(prediction.decided[row]) == position,
+        loss=brier_share(prediction.probabilities[row], position),
+    )
+
+
+def brier_share(probabilities: np.ndarray[Any, np.dtype[np.float64]], position: int) -> float:
+    """Brier score of one row as a share of the worst, in [0, 1].
+
+    Half the squared distance between the probabilities (n_classes,) and the label's indicator;
+    for two classes that is (p - y)^2 (Brier, 1950).
+    """
+    if position >= len(probabilities):
+        return 1.0
+    distance = probabilities.copy()
+    distance[position] -= 1.0
+    return float(min(1.0, 0.5 * float(distance @ distance)))
+
+
+def _position(label: Any, classes: Sequence[ClassLabel], where: str) -> int:
+    """Position of a label among the classes; 0 and 1 stand for false and true."""
+    for position, known in enumerate(classes):
+        same_kind = isinstance(label, bool) == isinstance(known, bool)
+        stands_for_truth = isinstance(known, bool) and type(label) in (int, float)
+        if label == known and (same_kind or stands_for_truth):
+            return position
+    expected = ", ".join(shown(known) for known in classes[:8])
+    raise BadRequest(f"`{where}`: expected one of {expected}, got {shown(label)}")

@@ -1,0 +1,80 @@
+"""`POST /predict`: rows of named values in, one prediction for each row out.
+
+Request `{"rows": [{"distance": 1400, "carrier": "UA"}]}` (`instances` is the same). Fields that
+the model doesn't know are ignored, so that one client can call two versions of a model. Answer
+`{"predictions": [{"value": true, "probability": 0.7}], "id": …, "revision": …, "model": …}`; with
+two classes `probability` is that of the second one, else that of the answered class beside
+`probabilities` by class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused, shown
+from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.artifact.model import TWO_CLASSES, Model
+from serinus_runtime.server.errors import BadRequest
+
+
+def encoded_rows(document: dict[str, Any], encoder: RowEncoder) -> FloatArray:
+    """Encoded rows of a request; raises `BadRequest` naming row and field."""
+    rows = _rows(document)
+    flagged_before = encoder.flags.total
+    try:
+        return encoder.rows(rows)
+    except ValueRefused as error:
+        refused = _refused_row(rows, encoder)
+        encoder.flags.total = flagged_before
+        raise refused from error
+    except AttributeError as error:  # an item without `get`
+        index = next(index for index, row in enumerate(rows) if type(row) is not dict)
+        raise BadRequest(
+            f"`rows[{index}]`: expected an object of field names and values, got {shown(rows[index])}"
+        ) from error
+
+
+def _rows(document: dict[str, Any]) -> list[Any]:
+    rows = document.get("rows", document.get("instances"))
+    if type(rows) is not list:
+        found = f", got {shown(rows)}" if rows is not None else ""
+        raise BadRequest(f"expected `rows`, a list of objects{found}")
+    if not rows:
+        raise BadRequest("`rows`: expected at least one row, got none")
+    return rows
+
+
+def _refused_row(rows: list[Any], encoder: RowEncoder) -> BadRequest:
+    """The message for a refused value, with its row; the hot path doesn't count rows."""
+    for index, row in enumerate(rows):
+        try:
+            encoder.rows([row])
+        except ValueRefused as error:
+            return BadRequest(f"`rows[{index}].{error.name}`: {error.expectation}")
+    raise AssertionError("a value was refused in a batch but in none of its rows")
+
+
+def predictions(model: Model, answers: FloatArray, decided: NDArray[np.intp] | None) -> list[Any]:
+    """The `predictions` of an answer."""
+    if decided is None:
+        return [{"value": value} for value in answers[:, 0].tolist()]
+    classes = model.classes
+    if len(classes) == TWO_CLASSES:
+        return [
+            {"value": classes[position], "probability": probability}
+            for position, probability in zip(
+                decided.tolist(), answers[:, 1].tolist(), strict=True
+            )
+        ]
+    names = [str(label) for label in classes]
+    return [
+        {
+            "value": classes[position],
+            "probability": probabilities[position],
+            "probabilities": dict(zip(names, probabilities, strict=True)),
+        }
+        for position, probabilities in zip(decided.tolist(), answers.tolist(), strict=True)
+    ]

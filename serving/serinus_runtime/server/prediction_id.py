@@ -1,0 +1,155 @@
+"""Prediction ids: what was answered when by which revision, sealed with a key.
+
+Any pod of the Deployment can count a label by its id alone, and nobody without the key can make
+an id up. An id is base64url of
+
+    version 1 · revision 5 · issued at (ms since 1970) 6 · unique 8 · kind 1 · rows 1 · width 2
+    · rows times the prediction · HMAC-SHA256 over all that, first 16 bytes
+
+where the prediction is a 32-bit float for each class (or of the second of two classes) after a
+two-byte position of the answered class; for regression one 64-bit float. Above `MAX_ROWS` rows,
+or `MAX_CLASSES` classes, the id carries no predictions and its labels can't be counted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.artifact.model import TWO_CLASSES
+
+MAX_ROWS = 16
+MAX_CLASSES = 32
+_VERSION = 1
+_HEADER = struct.Struct(">B5s6s8sBBH")
+_SEAL_BYTES = 16
+_MAX_TEXT_CHARACTERS = 4096
+
+
+class PredictionIdError(ValueError):
+    """The id is forged, garbled or of another Deployment."""
+
+
+class Kind(IntEnum):
+    """What the id carries."""
+
+    NOTHING = 0
+    CLASSES = 1
+    VALUES = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """An opened id.
+
+    `probabilities` (rows, classes) and `decided` (rows,) for classification, `values` (rows,) for
+    regression; None where the id doesn't carry them. `unique` tells ids apart.
+    """
+
+    revision: str
+    issued_at_ms: int
+    unique: bytes
+    rows: int
+    probabilities: FloatArray | None
+    decided: NDArray[np.intp] | None
+    values: FloatArray | None
+
+
+class PredictionIds:
+    """Issues and opens ids. `process` must differ between processes that share the key."""
+
+    def __init__(self, key: bytes, *, revision: str, process: bytes) -> None:
+        self._seal = hmac.new(key, digestmod=hashlib.sha256)
+        self._revision = bytes.fromhex(revision)
+        self._process = hashlib.sha256(process).digest()[:4]
+        self._count = 0
+
+    def of_classes(
+        self, probabilities: FloatArray, decided: NDArray[np.intp], *, issued_at_ms: int
+    ) -> str:
+        """Id of a classification."""
+        rows, classes = probabilities.shape
+        if rows > MAX_ROWS or classes > MAX_CLASSES:
+            return self._of_nothing(rows, issued_at_ms)
+        carried = probabilities[:, 1:] if classes == TWO_CLASSES else probabilities
+        payload = decided.astype(">u2").tobytes() + carried.astype(">f4").tobytes()
+        return self._issued(Kind.CLASSES, rows, classes, payload, issued_at_ms)
+
+    def of_values(self, values: FloatArray, *, issued_at_ms: int) -> str:
+        """Id of a regression; `values` is (rows,)."""
+        rows = len(values)
+        if rows > MAX_ROWS:
+            return self._of_nothing(rows, issued_at_ms)
+        return self._issued(Kind.VALUES, rows, 1, values.astype(">f8").tobytes(), issued_at_ms)
+
+    def _of_nothing(self, rows: int, issued_at_ms: int) -> str:
+        return self._issued(Kind.NOTHING, min(rows, 255), 0, b"", issued_at_ms)
+
+    def _issued(self, kind: Kind, rows: int, width: int, payload: bytes, at_ms: int) -> str:
+        self._count = (self._count + 1) % (1 << 32)
+        unique = self._process + self._count.to_bytes(4, "big")
+        content = (
+            _HEADER.pack(
+                _VERSION, self._revision, at_ms.to_bytes(6, "big"), unique, kind, rows, width
+            )
+            + payload
+        )
+        return base64.urlsafe_b64encode(content + self._sealed(content)).rstrip(b"=").decode()
+
+    def _sealed(self, content: bytes) -> bytes:
+        seal = self._seal.copy()
+        seal.update(content)
+        return seal.digest()[:_SEAL_BYTES]
+
+    def opened(self, text: str) -> Prediction:
+        """The prediction of an id; raises `PredictionIdError`."""
+        content = self._unsealed(text)
+        version, revision, at, unique, kind, rows, width = _HEADER.unpack_from(content)
+        if version != _VERSION:
+            raise PredictionIdError(f"prediction id of version {version}; this server knows 1")
+        payload = content[_HEADER.size :]
+        probabilities, decided, values = _payload(Kind(kind), payload, rows, width)
+        return Prediction(
+            revision=revision.hex(),
+            issued_at_ms=int.from_bytes(at, "big"),
+            unique=unique,
+            rows=rows,
+            probabilities=probabilities,
+            decided=decided,
+            values=values,
+        )
+
+    def _unsealed(self, text: str) -> bytes:
+        if len(text) > _MAX_TEXT_CHARACTERS:
+            raise PredictionIdError("not a prediction id")
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise PredictionIdError("not a prediction id") from error
+        content, seal = raw[:-_SEAL_BYTES], raw[-_SEAL_BYTES:]
+        if len(content) < _HEADER.size or not hmac.compare_digest(seal, self._sealed(content)):
+            raise PredictionIdError("not a prediction id of this Deployment")
+        return content
+
+
+def _payload(
+    kind: Kind, payload: bytes, rows: int, width: int
+) -> tuple[FloatArray | None, NDArray[np.intp] | None, FloatArray | None]:
+    if kind is Kind.CLASSES:
+        decided = np.frombuffer(payload, ">u2", rows).astype(np.intp)
+        carried = np.frombuffer(payload, ">f4", offset=2 * rows).astype(np.float64)
+        if width == TWO_CLASSES:
+            return np.stack([1 - carried, carried], axis=1), decided, None
+        return carried.reshape(rows, width), decided, None
+    if kind is Kind.VALUES:
+        return None, None, np.frombuffer(payload, ">f8", rows).astype(np.float64)
+    return None, None, None

@@ -1,0 +1,102 @@
+"""Settings of the model server, read once from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class SettingsError(Exception):
+    """A variable is missing or wrong; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the pod was told.
+
+    Connections live `connection_max_age_seconds` (0: as long as the client likes) or
+    `connection_max_requests` requests. On SIGTERM the server goes on answering for
+    `drain_seconds`. `cohort_length_seconds` and `feedback_maturity_seconds` say how labels count.
+    """
+
+    deployment: str
+    revision: str
+    namespace: str
+    pod_name: str
+    pod_uid: str
+    model_uri: str
+    model_digest: str
+    store: Path
+    feedback_key_file: Path
+    cohort_length_seconds: int
+    feedback_maturity_seconds: float
+    host: str
+    port: int
+    connection_max_age_seconds: float
+    connection_max_requests: int
+    drain_seconds: float
+    max_body_bytes: int
+    max_concurrency: int
+
+
+def settings_from_environment(environment: Mapping[str, str]) -> Settings:
+    """Settings of `SERINUS_*` variables; raises `SettingsError` naming the variable."""
+    read = _Reader(environment)
+    return Settings(
+        deployment=read("DEPLOYMENT", str),
+        revision=read("REVISION", _revision),
+        namespace=read("NAMESPACE", str, "default"),
+        pod_name=read("POD_NAME", str, ""),
+        pod_uid=read("POD_UID", str, ""),
+        model_uri=read("MODEL_URI", str),
+        model_digest=read("MODEL_DIGEST", str),
+        store=read("STORE", Path, "/store"),
+        feedback_key_file=read("FEEDBACK_KEY_FILE", Path, "/etc/serinus/feedback/key"),
+        cohort_length_seconds=read("COHORT_LENGTH_SECONDS", _at_least(int, 1), "300"),
+        feedback_maturity_seconds=read("FEEDBACK_MATURITY_SECONDS", _at_least(float, 0), "0"),
+        host=read("HOST", str, "0.0.0.0"),  # noqa: S104 (a pod's only interface is its own)
+        port=read("PORT", _at_least(int, 0), "8080"),
+        connection_max_age_seconds=read("CONNECTION_MAX_AGE_SECONDS", _at_least(float, 0), "30"),
+        connection_max_requests=read("CONNECTION_MAX_REQUESTS", _at_least(int, 1), "1000"),
+        drain_seconds=read("DRAIN_SECONDS", _at_least(float, 0), "5"),
+        max_body_bytes=read("MAX_BODY_BYTES", _at_least(int, 1), str(4 << 20)),
+        max_concurrency=read("MAX_CONCURRENCY", _at_least(int, 1), "256"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    environment: Mapping[str, str]
+
+    def __call__(self, name: str, parse: Callable[[str], Value], default: str | None = None) -> Value:
+        variable = f"SERINUS_{name}"
+        text = self.environment.get(variable, default)
+        if text is None:
+            raise SettingsError(f"{variable} is not set")
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise SettingsError(f"{variable}: {error}, got {text!r}") from error
+
+
+def _revision(text: str) -> str:
+    if len(text) != 10 or any(digit not in "0123456789abcdef" for digit in text):
+        raise ValueError("expected 10 hexadecimal digits")
+    return text
+
+
+Number = TypeVar("Number", int, float)
+
+
+def _at_least(kind: Callable[[str], Number], least: int) -> Callable[[str], Number]:
+    def parse(text: str) -> Number:
+        value = kind(text)
+        if not value >= least:
+            raise ValueError(f"expected at least {least}")
+        return value
+
+    return parse
