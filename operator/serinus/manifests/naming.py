@@ -1,0 +1,61 @@
+"""Names and labels of all that Serinus makes: functions of the owner, which stand here only.
+
+Deterministic names make a repeated create harmless: after a crash the same decision leads to the
+same name, and Kubernetes refuses the second object.
+"""
+
+from __future__ import annotations
+
+from serinus.api.enums import Kind
+
+FIELD_MANAGER = "serinus"
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "serinus"
+REVISION_LABEL = "serinus.dev/revision"
+RUN_LABEL = "serinus.dev/run"
+STORE_LABEL = "serinus.dev/store"
+OWNER_LABELS: dict[Kind, str] = {kind: f"serinus.dev/{kind.value.lower()}" for kind in Kind}
+
+NAME_MAX_LENGTH = 40
+"""Longest `metadata.name` of a kind, so that `<name>-<revision>` is a label value."""
+
+
+def owner_labels(kind: Kind, name: str) -> dict[str, str]:
+    """Labels of every child of the object `name`; never those of Argo CD, Flux or Helm."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABELS[kind]: name}
+
+
+def snapshot_run_name(feature_set: str, number: int) -> str:
+    """The run, its Job and its ConfigMap that make snapshot `number` of a FeatureSet."""
+    return f"{feature_set}-snapshot-{number}"
+
+
+def training_run_name(training_job: str, number: int) -> str:
+    """Run `number` of a TrainingJob, its Job and its ConfigMap."""
+    return f"{training_job}-train-{number}"
+
+
+def trained_version_name(training_job: str, number: int) -> str:
+    """The ModelVersion that run `number` of a TrainingJob leads to."""
+    return f"{training_job}-{number}"
+
+
+def verification_run_name(model_version: str) -> str:
+    """The run that verifies a ModelVersion, its Job and its ConfigMap."""
+    return f"{model_version}-verify"
+
+
+def revision_object_name(deployment: str, revision: str) -> str:
+    """Name of a revision's workload and of its ControllerRevision."""
+    return f"{deployment}-{revision}"
+
+
+def service_name(deployment: str) -> str:
+    """The Service through which clients reach whatever serves."""
+    return deployment
+
+
+def feedback_secret_name(deployment: str) -> str:
+    """The Secret with the key that signs prediction ids."""
+    return f"{deployment}-feedback"

@@ -1,0 +1,128 @@
+"""The pod that all others start from."""
+
+import pytest
+
+from serinus.api.pod_settings import PodTemplate, ResourceRequirements
+from serinus.manifests.pod import (
+    PodParts,
+    StoreMount,
+    denied_entries,
+    make_container,
+    make_pod_template,
+)
+from serinus.manifests.settings import StoreSettings
+
+
+def container(**more: object) -> dict[str, object]:
+    return make_container(
+        "work", image="serinus-jobs:1", image_pull_policy="Never", command=("true",), **more
+    )
+
+
+def template(user: dict[str, object] | None = None, **more: object) -> dict[str, dict[str, object]]:
+    additions = PodTemplate.model_validate(user) if user else None
+    parts = PodParts(
+        labels={"serinus.dev/run": "r-1"}, containers=(container(),), additions=additions, **more
+    )
+    return make_pod_template(parts)
+
+
+def test_a_pod_meets_the_restricted_pod_security_standard() -> None:
+    pod, main = template()["spec"], container()
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert main["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def test_a_pod_holds_no_kubernetes_credentials_and_knows_no_neighbours() -> None:
+    pod = template()["spec"]
+
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+
+
+def test_placement_and_pull_secrets_are_the_users() -> None:
+    user = {
+        "metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}},
+        "spec": {
+            "nodeSelector": {"disk": "fast"},
+            "tolerations": [{"key": "gpu", "operator": "Exists"}],
+            "priorityClassName": "low",
+            "imagePullSecrets": [{"name": "pull"}],
+        },
+    }
+
+    made = template(user)
+
+    assert made["metadata"]["labels"] == {"team": "a", "serinus.dev/run": "r-1"}
+    assert made["metadata"]["annotations"] == {"note": "b"}
+    assert made["spec"]["nodeSelector"] == {"disk": "fast"}
+    assert made["spec"]["tolerations"] == [{"key": "gpu", "operator": "Exists"}]
+    assert made["spec"]["priorityClassName"] == "low"
+    assert made["spec"]["imagePullSecrets"] == [{"name": "pull"}]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "app.kubernetes.io/instance",
+        "argocd.argoproj.io/instance",
+        "helm.toolkit.fluxcd.io/name",
+        "kustomize.toolkit.fluxcd.io/name",
+        "serinus.dev/revision",
+        "serinus.dev/run",
+        "pod-template-hash",
+    ],
+)
+def test_labels_of_others_are_left_out_and_named(key: str) -> None:
+    user = {"metadata": {"labels": {key: "mine", "team": "a"}}}
+
+    made = template(user)
+
+    assert made["metadata"]["labels"] == {"team": "a", "serinus.dev/run": "r-1"}
+    assert denied_entries(PodTemplate.model_validate(user)) == (key,)
+
+
+def test_a_store_for_one_node_keeps_its_pods_together_beside_the_users_affinity() -> None:
+    user = {"spec": {"affinity": {"nodeAffinity": {"kept": True}}}}
+
+    pod = template(user, store=StoreMount(StoreSettings(), read_only=True))
+
+    affinity = pod["spec"]["affinity"]
+    (term,) = affinity["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert affinity["nodeAffinity"] == {"kept": True}
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert term["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_a_shared_store_leaves_placement_alone() -> None:
+    shared = StoreSettings(access_mode="ReadWriteMany")
+
+    pod = template(store=StoreMount(shared, read_only=True))
+
+    assert "affinity" not in pod["spec"]
+
+
+def test_only_scratch_and_a_store_mounted_for_writing_can_be_written() -> None:
+    reads = container(store=StoreMount(StoreSettings(), read_only=True))
+    writes = container(store=StoreMount(StoreSettings(), read_only=False))
+
+    assert {"name": "store", "mountPath": "/store", "readOnly": True} in reads["volumeMounts"]
+    assert {"name": "store", "mountPath": "/store"} in writes["volumeMounts"]
+    assert {"name": "scratch", "mountPath": "/tmp"} in reads["volumeMounts"]
+
+
+def test_resources_are_as_given() -> None:
+    given = ResourceRequirements(requests={"cpu": "500m"}, limits={"memory": "1Gi"})
+
+    assert container(resources=given)["resources"] == {
+        "requests": {"cpu": "500m"},
+        "limits": {"memory": "1Gi"},
+    }
+    assert container()["resources"] == {}
