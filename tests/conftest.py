@@ -10,7 +10,16 @@ import pytest
 from tests.support.golden import assert_matches_golden
 
 TESTS = Path(__file__).parent
-SUITES = ("house", "unit", "property", "simulation", "apiserver", "cluster")  # cheap ones first
+# Suites, cheap ones first, and what a test may take where it doesn't say so itself.
+TIMEOUT_SECONDS = {
+    "house": 60,
+    "unit": 60,
+    "property": 120,
+    "simulation": 300,
+    "apiserver": 300,
+    "cluster": 900,
+}
+SUITES = tuple(TIMEOUT_SECONDS)
 
 # Machines are small: a slow example is no failure. CI draws the same examples each time.
 hypothesis.settings.register_profile("serinus", deadline=None)
@@ -27,6 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         suite = item.path.relative_to(TESTS).parts[0]
         if suite in SUITES:
             item.add_marker(suite)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS[suite]))
     items.sort(key=_cost)
 
 

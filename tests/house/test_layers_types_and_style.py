@@ -20,6 +20,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
         pytest.param(["lint-imports"], id="the layers point one way"),
         pytest.param(["mypy"], id="the types are sound"),
         pytest.param(["ruff", "check", "--no-fix"], id="the style holds"),
+        pytest.param(["ruff", "format", "--check"], id="the layout holds"),
     ],
 )
 @pytest.mark.timeout(300)  # mypy without its cache
