@@ -249,10 +249,12 @@ class _VisibleSamples:
 
 # Sums of losses differ from their exact value by rounding.
 _ROUNDING = 1e-6
+# Beyond this a float skips integers.
+_LARGEST_EXACT = 2.0**53
 
 
 def _is_count(value: float, *, whole: bool) -> bool:
-    return math.isfinite(value) and value >= 0 and (not whole or value.is_integer())
+    return 0 <= value <= _LARGEST_EXACT and (not whole or value.is_integer())
 
 
 def _cohort(text: str) -> float:

@@ -24,6 +24,10 @@ from serinus.analysis.spec import (
 from serinus.analysis.state import RateState
 from serinus.api.verdicts import MetricVerdict, Overall, Verdict
 
+# Status and events have limits of their own, 512 and 1024.
+_PROBLEM_SHOWN = 300
+_SENTENCE_SHOWN = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -62,6 +66,7 @@ def judged(
     problems
         Why a metric can't be measured now, by metric.
     """
+    problems = {name: problem[:_PROBLEM_SHOWN] for name, problem in problems.items()}
     total = max((state.total_harm for state in rates.values()), default=0.0)
     ratio = max(0.0, total) / math.log(1 / rules.alpha)
     harmful = _harmful(rules, rates) if ratio >= 1 else frozenset()
@@ -239,7 +244,8 @@ def _overall_sentence(
         Overall.NO_DATA: Verdict.NO_DATA,
     }.get(overall)
     if wanted:
-        return "; ".join(one.sentence for one in verdicts if one.verdict is wanted)
+        said = "; ".join(one.sentence for one in verdicts if one.verdict is wanted)
+        return said[:_SENTENCE_SHOWN]
     wait = f"about {longest_wait} more canary requests" if longest_wait else "more canary requests"
     match overall:
         case Overall.SAFE:

@@ -137,11 +137,11 @@ def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
 def series_identity(labels: Mapping[str, str]) -> tuple[str, ...]:
     """What tells two series of one pod apart; two with the same identity are duplicates.
 
-    Labels that the scrape adds (instance, job, replica of Prometheus) are no part of it.
+    Labels that the scrape adds (instance, job, replica of Prometheus) are no part of it, nor is
+    the bound of a bucket: only one bound was asked for.
     """
-    bound = labels.get("le", "")
     own = ("__name__", "revision", "code", "outcome", "cohort", "score")
-    return (*(labels.get(label, "") for label in own), str(float(bound)) if bound else "")
+    return tuple(labels.get(label, "") for label in own)
 
 
 def bound_spellings(bound_seconds: float) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Contradiction(StrEnum):
     """Why a round can't be counted."""
 
     DUPLICATE_SERIES = "two series for the same counter; ask one replica of Prometheus only"
-    NOT_A_COUNT = "a counter that is negative, infinite or not whole"
+    NOT_A_COUNT = "a counter that is negative, too large or not whole"
     BAD_EXCEEDS_TOTAL = "more bad events than events"
     NO_BUCKET = "`latency` is no bucket bound of the histogram"
     NO_LOSS = "the model server exports no loss of this `score`"

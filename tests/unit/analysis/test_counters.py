@@ -10,7 +10,7 @@ from serinus.analysis.samples import Contradiction, RangeVector
 from serinus.analysis.spec import DEFAULT_COMPARISON, RateRule
 from serinus.api.enums import MetricTemplate
 from serinus.api.verdicts import Counts
-from tests.support.canary_world import CANARY, CONTEXT, START, STABLE, errors
+from tests.support.canary_world import CANARY, CONTEXT, STABLE, START, errors
 
 ROUND = Round(start_ms=START * 1000, end_ms=(START + 10) * 1000)
 SLOW = RateRule(
@@ -46,6 +46,7 @@ def seen(*samples: tuple[float, float], pod: str = "c-1") -> RangeVector:
     return requests("200", *samples, pod=pod)
 
 
+ERRORS = errors()
 COHORT, OLD_COHORT = str(START), str(START - 300)
 
 
@@ -54,7 +55,7 @@ class Case:
     says: str
     given: list[RangeVector]
     then: Counts | Contradiction
-    rule: RateRule = errors()
+    rule: RateRule = ERRORS
     started: dict[str, float] | None = None
     arm: Arm = Arm.CANARY
 

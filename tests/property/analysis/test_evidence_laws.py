@@ -1,0 +1,246 @@
+"""Laws of the analysis: what must not depend on when, how often or after which crash one looked."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serinus.analysis.advance import advance_analysis, queries
+from serinus.analysis.eprocess import Mixture
+from serinus.analysis.samples import QueryFailure, QueryFailureKind, QueryResult, RangeVector
+from serinus.analysis.spec import DEFAULT_COMPARISON, AgainstMaximum, RateRule, ScalarRule
+from serinus.analysis.state import (
+    MAX_STATE_BYTES,
+    Baseline,
+    Bets,
+    InflationSource,
+    RateState,
+    decode_state,
+    encode_state,
+)
+from serinus.api.enums import MetricTemplate
+from serinus.api.verdicts import Counts, Overall
+from tests.support.canary_world import CANARY, CONTEXT, STABLE, START, CanaryWorld, errors, rules
+from tests.support.recorded_counters import labels, moment
+
+INTERVAL = 10
+LABELS = DEFAULT_COMPARISON[MetricTemplate.WRONG_PREDICTIONS]
+ALL_RATES = rules(
+    errors(DEFAULT_COMPARISON[MetricTemplate.ERROR_RATE], AgainstMaximum(0.2)),
+    RateRule("slow", MetricTemplate.SLOW_REQUESTS, errors().comparisons, latency_seconds=0.25),
+    RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, (LABELS,), primary=True),
+    RateRule("brier", MetricTemplate.PREDICTION_LOSS, (LABELS,), score="brier", primary=True),
+)
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """What a pod has counted since its last scrape, then maybe restarts; `missed`: not recorded."""
+
+    good: int
+    bad: int
+    missed: bool
+    restarts: bool
+
+
+scrapes = st.builds(
+    Scrape,
+    good=st.integers(0, 60),
+    bad=st.integers(0, 4),
+    missed=st.integers(0, 9).map(lambda drawn: drawn == 0),
+    restarts=st.integers(0, 19).map(lambda drawn: drawn == 0),
+)
+histories = st.lists(
+    st.tuples(
+        st.sampled_from([CANARY, STABLE]),
+        st.integers(0, 9_999).map(lambda offset: offset / 1000),  # when in the interval
+        st.integers(-3, 4),  # its first scrape
+        st.lists(scrapes, min_size=1, max_size=25),
+    ),
+    min_size=1,
+    max_size=4,
+)
+Histories = Sequence[tuple[str, float, int, Sequence[Scrape]]]
+
+
+def recorded(pods: Histories) -> CanaryWorld:
+    """A world in which everything has been scraped already."""
+    warm = replace(CONTEXT, warmup=timedelta(seconds=15))
+    world = CanaryWorld(rules=ALL_RATES, context=warm)
+    for number, (revision, offset, first, history) in enumerate(pods):
+        pod = f"p-{number}"
+        for tick, scrape in enumerate(history, start=first):
+            world.serves(pod, revision, good=scrape.good, bad=scrape.bad)
+            _count_duration_and_labels(world, pod, revision, scrape, tick)
+            if not scrape.missed:
+                world.scrape(tick * INTERVAL + offset, pod)
+            if scrape.restarts:
+                world.restarts(pod)
+    return world
+
+
+def _count_duration_and_labels(
+    world: CanaryWorld, pod: str, revision: str, scrape: Scrape, tick: int
+) -> None:
+    own = {"pod": pod, "revision": revision}
+    name = "serinus_request_duration_seconds"
+    world.count(pod, labels(f"{name}_count", **own), scrape.good + scrape.bad)
+    world.count(pod, labels(f"{name}_bucket", le="0.25", **own), scrape.good)
+    cohort = str(START + tick // 3 * 30)
+    for outcome, count in (("right", scrape.good), ("wrong", scrape.bad)):
+        series = labels("serinus_labels_total", outcome=outcome, cohort=cohort, **own)
+        world.count(pod, series, count)
+    loss = labels("serinus_label_loss_total", score="brier", cohort=cohort, **own)
+    world.count(pod, loss, scrape.bad * 0.75)
+
+
+@settings(max_examples=60)
+@given(histories, st.lists(st.integers(0, 300), max_size=25), st.booleans())
+def test_the_same_samples_give_the_same_verdict_however_often_one_looked(
+    pods: Histories, looks: list[int], starts_known: bool
+) -> None:
+    once, often = recorded(pods), recorded(pods)
+    if starts_known:
+        starts = {
+            f"p-{number}": moment(START + first * INTERVAL - 5)
+            for number, (_, _, first, _) in enumerate(pods)
+        }
+        once.context = often.context = replace(once.context, pods_started_at=starts)
+    for at in sorted(looks):
+        often.look(at)
+
+    assert often.look(301) == once.look(301)
+
+
+@settings(max_examples=30)
+@given(histories, st.lists(st.integers(1, 300), min_size=1, max_size=6))
+def test_a_pass_that_was_lost_before_it_was_written_is_repeated_bit_for_bit(
+    pods: Histories, looks: list[int]
+) -> None:
+    world = recorded(pods)
+    for at in sorted(looks):
+        before = world.states
+        first = world.look(at)
+        world.states = json.loads(json.dumps(dict(before)))
+
+        assert world.look(at) == first
+
+
+@settings(max_examples=10)
+@given(st.integers(10, 400), st.integers(10, 400), st.floats(1, 3))
+def test_no_error_on_either_side_is_promoted_in_the_end(
+    canary: int, stable: int, inflation: float
+) -> None:
+    world = CanaryWorld(rules=rules(inflation=inflation))
+    for tick in range(-1, 2000):
+        world.serves("c-1", CANARY, good=canary)
+        world.serves("s-1", STABLE, good=stable)
+        world.scrape(tick * INTERVAL)
+        if tick % 20 == 0 and tick > 0 and world.look(tick * INTERVAL + 1).overall is Overall.SAFE:
+            return
+    raise AssertionError(world.look(20_000).sentence)
+
+
+numbers = st.floats(-20_000, 20_000).map(lambda value: round(value, 9))
+counts = st.builds(
+    Counts, st.floats(0, 1e9).map(lambda value: round(value, 9)), st.integers(0, 10**12)
+)
+
+
+def mixtures(size: int) -> st.SearchStrategy[Mixture]:
+    return st.builds(Mixture, st.tuples(*[numbers] * size), numbers, numbers, numbers)
+
+
+states = st.builds(
+    RateState,
+    watermark_ms=st.integers(0, 10**13),
+    baseline=st.builds(Baseline, numbers, numbers, numbers, st.sampled_from(InflationSource)),
+    bets=st.lists(st.builds(Bets, mixtures(7), mixtures(6)), min_size=1, max_size=2).map(tuple),
+    canary=counts,
+    stable=counts,
+    scrapes_in_lookback=st.integers(0, 10**6),
+    late_scrapes=st.integers(0, 10**6),
+    canary_seen_ms=st.none() | st.integers(0, 10**13),
+    stable_seen_ms=st.none() | st.integers(0, 10**13),
+    total_harm=numbers,
+)
+
+
+@given(states)
+def test_a_state_survives_its_text_bit_for_bit(state: RateState) -> None:
+    text = encode_state(state)
+
+    assert decode_state(text) == state
+    assert len(text) <= MAX_STATE_BYTES
+
+
+odd_numbers = st.floats() | st.integers(-5, 5).map(float)
+odd_series = st.builds(
+    RangeVector,
+    st.dictionaries(
+        st.sampled_from(
+            ["__name__", "pod", "revision", "code", "le", "outcome", "cohort", "score"]
+        ),
+        st.sampled_from(
+            [
+                "serinus_requests_total",
+                "serinus_request_duration_seconds_count",
+                "serinus_request_duration_seconds_bucket",
+                "serinus_labels_total",
+                "serinus_label_loss_total",
+                CANARY,
+                STABLE,
+                "0.25",
+                "200",
+                "wrong",
+                str(START),
+                "",
+            ]
+        ),
+    ),
+    st.lists(st.tuples(st.integers(-50, 300).map(lambda at: float(START + at)), odd_numbers))
+    .map(sorted)
+    .map(tuple),
+)
+answers = st.lists(odd_series, max_size=6).map(tuple) | st.just(
+    QueryFailure(QueryFailureKind.TIMEOUT, "no answer in 5 s")
+)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(answers, answers), min_size=1, max_size=3),
+    st.dictionaries(st.sampled_from(["errors", "queue"]), st.text(max_size=20)),
+)
+def test_no_answer_and_no_state_makes_it_raise(
+    given_answers: list[tuple[QueryResult, QueryResult]], damaged: dict[str, str]
+) -> None:
+    everything = replace(
+        ALL_RATES, metrics=(*ALL_RATES.metrics, ScalarRule("queue", "q", maximum=1))
+    )
+    states_now = damaged
+    for tick, (rate, scalar) in enumerate(given_answers):
+        now = moment(START + 60 * tick)
+        queries(everything, states_now, CONTEXT, now)
+        by_metric = {rule.name: rate for rule in everything.rates} | {"queue": scalar}
+        outcome = advance_analysis(states_now, by_metric, everything, CONTEXT, now)
+        states_now = dict(outcome.states)
+
+        assert all(one.sentence for one in outcome.verdicts)
+
+
+@given(st.permutations(range(4)))
+def test_the_order_of_rules_doesnt_matter(order: Sequence[int]) -> None:
+    history = [Scrape(good=40, bad=tick % 3, missed=False, restarts=False) for tick in range(20)]
+    pods = [(CANARY, 1.0, -1, history), (STABLE, 2.0, -1, list(itertools.chain(history)))]
+    one, other = recorded(pods), recorded(pods)
+    other.rules = replace(other.rules, metrics=tuple(other.rules.metrics[index] for index in order))
+
+    first, second = one.look(301), other.look(301)
+
+    assert first.states == second.states
+    assert first.overall is second.overall

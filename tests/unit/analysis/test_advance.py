@@ -1,0 +1,416 @@
+"""Scenarios of a canary, from samples to the verdict; scrapes every 10 seconds."""
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from serinus.analysis.advance import AnalysisOutcome, queries
+from serinus.analysis.samples import QueryFailure, QueryFailureKind, RangeVector
+from serinus.analysis.spec import DEFAULT_COMPARISON, RateRule, ScalarRule
+from serinus.analysis.state import InflationSource, decode_state
+from serinus.api.enums import MetricTemplate
+from serinus.api.verdicts import Counts, Overall, Verdict
+from tests.support.canary_world import (
+    CANARY,
+    CONTEXT,
+    STABLE,
+    START,
+    CanaryWorld,
+    at_most,
+    errors,
+    rules,
+)
+from tests.support.recorded_counters import labels, moment
+
+AWAY = QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
+DEFAULT = DEFAULT_COMPARISON[MetricTemplate.ERROR_RATE]
+
+
+def world(**changes: object) -> CanaryWorld:
+    """Two pods that have been scraped once, at the start."""
+    new = CanaryWorld(**changes)  # type: ignore[arg-type]
+    new.serves("c-1", CANARY, good=1000, bad=7)
+    new.serves("s-1", STABLE, good=5000, bad=3)
+    new.scrape(0)
+    return new
+
+
+def play(
+    canary: CanaryWorld,
+    *,
+    rounds: int = 1,
+    start: int = 0,
+    good: int = 100,
+    bad: int = 0,
+    stable_good: int = 100,
+    stable_bad: int = 0,
+) -> AnalysisOutcome:
+    """Rounds in which both serve; the analysis looks after each."""
+    for number in range(start + 1, start + rounds + 1):
+        canary.serves("c-1", CANARY, good=good, bad=bad)
+        canary.serves("s-1", STABLE, good=stable_good, bad=stable_bad)
+        canary.scrape(10 * number)
+        outcome = canary.look(10 * number + 1)
+    return outcome
+
+
+def test_harm_is_shown_and_said_with_the_counts() -> None:
+    outcome = play(world(), rounds=4, good=90, bad=10, stable_good=199, stable_bad=1)
+
+    assert outcome.overall is Overall.HARM
+    assert outcome.evidence_ratio >= 1
+    (errors_verdict,) = outcome.verdicts
+    assert errors_verdict.verdict is Verdict.FAILED
+    assert errors_verdict.canary == Counts(40, 400)
+    assert errors_verdict.stable == Counts(4, 800)
+    assert outcome.sentence == (
+        "errors: canary 40 of 400 bad, stable 4 of 800; "
+        f"harm shown (evidence {errors_verdict.evidence_ratio:.1f} of 1)"
+    )
+
+
+def test_a_dead_canary_takes_more_than_one_round() -> None:
+    canary = world()
+
+    assert play(canary, good=0, bad=1000).overall is not Overall.HARM
+    assert play(canary, rounds=2, start=1, good=0, bad=1000).overall is Overall.HARM
+
+
+def test_no_error_on_either_side_is_promoted_after_440_requests() -> None:
+    canary = world()
+    requests = 0
+    outcome = canary.look(1)
+    while outcome.overall is not Overall.SAFE and requests < 1000:
+        outcome = play(canary, start=requests // 20, good=20, stable_good=20)
+        requests += 20
+
+    assert requests == 440
+    assert outcome.verdicts[0].verdict is Verdict.SUCCESSFUL
+    assert outcome.requests_needed == 0
+    assert outcome.sentence == "every gating metric is shown to be no worse than its margin"
+
+
+def test_on_the_way_it_says_how_many_requests_are_missing() -> None:
+    outcome = play(world(), rounds=2, good=100, stable_good=100)
+
+    assert outcome.overall is Overall.NO_HARM
+    assert outcome.requests_needed == pytest.approx(240, abs=60)
+    assert outcome.sentence == (
+        f"no harm shown; about {outcome.requests_needed} more canary requests needed "
+        "to show that it is safe"
+    )
+
+
+def test_too_few_requests() -> None:
+    outcome = play(world(), good=49, stable_good=1000)
+
+    assert outcome.overall is Overall.NOT_ENOUGH
+
+
+def test_a_version_at_the_margin_isnt_safe_and_gets_no_promise() -> None:
+    outcome = play(world(), rounds=30, good=93, bad=7, stable_good=97, stable_bad=3)
+
+    assert outcome.overall in (Overall.NO_HARM, Overall.HARM)
+    assert outcome.requests_needed is None
+
+
+def test_what_was_before_the_start_is_no_evidence() -> None:
+    canary = world()
+    canary.serves("c-1", CANARY, bad=100_000)
+    canary.scrape(-5, "c-1")
+    canary.scrape(-4, "s-1")
+    canary.provider.scrape(START, canary.counters["c-1"])
+    outcome = play(canary, rounds=1, start=1)
+
+    assert outcome.verdicts[0].canary.bad == 0
+
+
+def test_an_outage_of_both_is_no_harm() -> None:
+    canary = world()
+    play(canary, rounds=10, good=20, stable_good=380)
+    outcome = play(canary, rounds=20, start=10, good=10, bad=10, stable_good=190, stable_bad=190)
+
+    assert outcome.overall is not Overall.HARM
+    assert outcome.evidence_ratio < 0.5
+
+
+def test_a_maximum_guards_where_stable_is_bad_too() -> None:
+    canary = world(rules=rules(errors(at_most(0.05), name="errors-ever")))
+    outcome = play(canary, rounds=5, good=50, bad=50, stable_good=50, stable_bad=50)
+
+    assert outcome.overall is Overall.HARM
+    assert ", at most 5 % allowed; harm shown" in outcome.sentence
+
+
+def test_one_metric_against_stable_and_a_maximum() -> None:
+    both = rules(errors(DEFAULT, at_most(0.05)))
+    as_bad = play(world(rules=both), rounds=8, good=50, bad=50, stable_good=50, stable_bad=50)
+    harmless = play(world(rules=both), rounds=10, good=100, stable_good=100)
+    worse_but_below_the_maximum = play(
+        world(rules=both), rounds=30, good=970, bad=30, stable_good=1000
+    )
+
+    assert as_bad.overall is Overall.HARM
+    assert harmless.overall is Overall.SAFE
+    assert worse_but_below_the_maximum.overall is Overall.HARM
+
+
+def test_the_warm_up_counts_against_a_maximum_only() -> None:
+    warm = replace(CONTEXT, warmup=timedelta(seconds=60))
+    compared = play(world(context=warm), rounds=6, good=0, bad=100)
+    bounded = play(world(context=warm, rules=rules(errors(at_most(0.05)))), rounds=6, bad=100)
+    after = world(context=warm)
+    play(after, rounds=6, good=0, bad=100)
+
+    assert compared.overall is Overall.NOT_ENOUGH
+    assert compared.verdicts[0].canary == Counts()
+    assert bounded.overall is Overall.HARM
+    assert play(after, rounds=2, start=6, good=0, bad=100).verdicts[0].canary == Counts(200, 200)
+
+
+def test_no_answer_is_no_evidence_and_loses_nothing() -> None:
+    canary, undisturbed = world(), world()
+    play(canary, rounds=1)
+    for number in range(2, 6):
+        canary.serves("c-1", CANARY, good=100)
+        canary.serves("s-1", STABLE, good=100)
+        canary.scrape(10 * number)
+        blind = canary.look(10 * number + 1, failing={"errors": AWAY})
+    outcome = play(canary, start=5)
+
+    assert blind.overall is Overall.ERROR
+    assert blind.verdicts[0].canary == Counts(0, 100)
+    assert blind.sentence == (
+        "errors: canary 0 of 100 bad, stable 0 of 100; "
+        "can't be measured: Unreachable: connection refused; this is not evidence"
+    )
+    assert outcome.states == play(undisturbed, rounds=6).states
+
+
+def test_away_from_the_beginning() -> None:
+    outcome = world().look(5, failing={"errors": AWAY})
+
+    assert outcome.overall is Overall.ERROR
+    assert outcome.states == {}
+
+
+def test_harm_that_was_shown_outlives_the_provider() -> None:
+    canary = world()
+    play(canary, rounds=4, good=0, bad=100)
+
+    assert canary.look(45, failing={"errors": AWAY}).overall is Overall.HARM
+
+
+@pytest.mark.parametrize("silent", ["c-1", "s-1"])
+def test_silence_of_one_arm_is_no_data_after_the_timeout(silent: str) -> None:
+    canary = world()
+    play(canary, rounds=10)
+    other = {"c-1": "s-1", "s-1": "c-1"}[silent]
+    for number in range(11, 45):
+        canary.scrape(10 * number, other)
+        outcome = canary.look(10 * number + 1)
+        expected = Overall.NO_DATA if number >= 40 else Overall.SAFE
+        assert outcome.overall is expected, number
+
+    assert "no new samples of " in outcome.sentence
+
+
+def test_no_samples_ever() -> None:
+    canary = CanaryWorld()
+
+    assert canary.look(299).overall is Overall.NOT_ENOUGH
+    assert canary.look(301).overall is Overall.NO_DATA
+
+
+def test_two_replicas_of_the_provider_are_an_error_while_they_last() -> None:
+    canary = world()
+    play(canary, rounds=2)
+    doubled = {
+        tuple(sorted((*series, ("prometheus_replica", "b")))): value
+        for series, value in canary.counters["c-1"].items()
+    }
+    canary.provider.scrape(START + 27, doubled)
+    outcome = play(canary, start=2)
+    healed = play(canary, rounds=1, start=3)
+
+    assert outcome.overall is Overall.ERROR
+    assert "two series for the same counter" in outcome.sentence
+    assert outcome.verdicts[0].canary == Counts(0, 200)
+    assert healed.overall is Overall.NO_HARM
+    assert decode_state(healed.states["errors"]).rejected_rounds == 1
+
+
+def test_a_scrape_that_came_late_is_dropped_and_counted() -> None:
+    canary = world()
+    canary.serves("c-1", CANARY, good=10)
+    late = dict(canary.counters["c-1"])
+    for number in (1, 2, 3):
+        canary.serves("s-1", STABLE, good=100)
+        canary.scrape(10 * number, "s-1")
+        canary.look(10 * number + 1)
+    canary.provider.scrape(START + 10, late)
+    outcome = play(canary, start=3)
+
+    state = decode_state(outcome.states["errors"])
+    assert state.late_scrapes == 1
+    assert state.canary.total == 100
+
+
+def test_a_state_of_another_version_is_an_error_and_is_kept() -> None:
+    canary = world(states={"errors": "9[]"})
+    outcome = canary.look(5)
+
+    assert queries(canary.rules, canary.states, canary.context, moment(START + 5)) == ()
+    assert outcome.overall is Overall.ERROR
+    assert outcome.states == {"errors": "9[]"}
+
+
+def test_a_state_of_another_rule_is_an_error() -> None:
+    canary = world()
+    play(canary)
+    canary.rules = rules(errors(DEFAULT, at_most(0.1)))
+
+    assert canary.look(15).overall is Overall.ERROR
+
+
+def test_baseline_and_inflation_come_from_stables_hour_before() -> None:
+    canary = world(rules=rules(inflation=None))
+    canary.provider = type(canary.provider)()
+    for minute in range(-60, 1):
+        for pod, burst in (("s-1", 0), ("s-2", 30)):
+            canary.serves(pod, STABLE, good=600 - burst, bad=burst)
+        canary.scrape(60 * minute, "s-1", "s-2")
+    canary.scrape(0, "c-1")
+    canary.context = replace(CONTEXT, scrape_interval=timedelta(seconds=60))
+    outcome = canary.look(1)
+    baseline = decode_state(outcome.states["errors"]).baseline
+
+    assert baseline.rate == pytest.approx(0.025, rel=0.05)
+    assert baseline.requests == 5000
+    assert baseline.inflation_source is InflationSource.MEASURED
+    assert baseline.variance_inflation == pytest.approx(30.8, rel=0.05)
+    assert outcome.verdicts[0].variance_inflation == baseline.variance_inflation
+
+
+def test_a_quiet_stable_falls_back_to_two() -> None:
+    outcome = play(world(rules=rules(inflation=None)))
+
+    assert outcome.verdicts[0].variance_inflation == 2
+
+
+def test_one_of_two_metrics_is_harmful() -> None:
+    slow = RateRule(
+        "slow", MetricTemplate.SLOW_REQUESTS, (DEFAULT,), latency_seconds=0.25, primary=True
+    )
+    canary = world(rules=rules(errors(), slow))
+    for number in range(8):
+        for pod, revision, within in (("c-1", CANARY, 50), ("s-1", STABLE, 100)):
+            name, own = "serinus_request_duration_seconds", {"pod": pod, "revision": revision}
+            canary.count(pod, labels(f"{name}_count", **own), 100)
+            canary.count(pod, labels(f"{name}_bucket", le="0.25", **own), within)
+        canary.scrape(10 * number)
+        outcome = canary.look(10 * number + 1)
+
+    verdicts = {verdict.metric: verdict for verdict in outcome.verdicts}
+    assert outcome.overall is Overall.HARM
+    assert verdicts["slow"].verdict is Verdict.FAILED
+    assert verdicts["errors"].verdict is Verdict.INCONCLUSIVE
+    assert outcome.sentence.startswith("slow: canary 350 of 700 slow, stable 0 of 700; harm shown")
+
+
+def test_a_metric_that_only_alarms_doesnt_keep_from_promotion_but_rolls_back() -> None:
+    slice_only = errors(at_most(0.000001), name="slice", gate=False)
+    quiet = play(world(rules=rules(errors(), slice_only)), rounds=10)
+    loud = play(
+        world(rules=rules(errors(), slice_only)),
+        rounds=10,
+        good=97,
+        bad=3,
+        stable_good=97,
+        stable_bad=3,
+    )
+
+    assert quiet.overall is Overall.SAFE
+    assert loud.overall is Overall.HARM
+    assert [verdict.gate for verdict in loud.verdicts] == [True, False]
+
+
+def scalar(**more: object) -> ScalarRule:
+    rule = ScalarRule(
+        "queue", 'max(q{r="{{ .revision }}"})', maximum=100, interval=timedelta(0, 10)
+    )
+    return replace(rule, **more)  # type: ignore[arg-type]
+
+
+def number(value: float) -> tuple[RangeVector, ...]:
+    return (RangeVector({}, ((0.0, value),)),)
+
+
+def test_a_scalar_gates_fails_and_errs() -> None:
+    def after(value: object, **more: object) -> AnalysisOutcome:
+        canary = world(rules=rules(errors(), scalar(**more)))
+        play(canary, rounds=10)
+        return canary.look(112, failing={"queue": value})  # type: ignore[dict-item]
+
+    assert after(number(100)).overall is Overall.SAFE
+    assert after(number(101)).overall is Overall.LIMIT_EXCEEDED
+    assert after(number(101)).sentence == (
+        "queue: 101, at most 100 allowed; outside its limits 1 of 1 times, 0 tolerated"
+    )
+    assert after(number(101), failure_limit=1).overall is Overall.NO_HARM
+    assert after(number(101), dry_run=True).overall is Overall.SAFE
+    assert after(number(math.nan), consecutive_error_limit=0).overall is Overall.ERROR
+    assert after(()).overall is Overall.NO_DATA
+    assert after(AWAY).overall is Overall.NO_HARM
+
+
+def test_a_scalar_is_asked_for_when_it_is_due() -> None:
+    canary = world(rules=rules(scalar()))
+    first = queries(canary.rules, {}, CONTEXT, moment(START + 25))
+    outcome = canary.look(26, failing={"queue": number(5)})
+
+    assert [(query.promql, query.evaluated_at) for query in first] == [
+        ('max(q{r="c0ffee0000"})', moment(START + 20))
+    ]
+    assert outcome.overall is Overall.SAFE
+    assert queries(canary.rules, outcome.states, CONTEXT, moment(START + 29)) == ()
+    assert len(queries(canary.rules, outcome.states, CONTEXT, moment(START + 30))) == 1
+
+
+def test_an_unknown_placeholder_is_an_error_of_the_metric() -> None:
+    canary = world(rules=rules(scalar(query="max({{ .pod }})")))
+    outcome = canary.look(26)
+
+    assert outcome.overall is Overall.ERROR
+    assert "unknown placeholder `{{ .pod }}`" in outcome.sentence
+
+
+def test_without_metrics_there_is_no_evidence() -> None:
+    canary = world()
+    canary.rules = replace(canary.rules, metrics=())
+
+    assert canary.look(5).overall is Overall.NO_METRICS
+    assert canary.look(5).sentence == "no metric gates: without evidence"
+
+
+def test_nothing_is_asked_for_before_the_canary_has_traffic() -> None:
+    assert queries(rules(), {}, CONTEXT, moment(START - 1)) == ()
+
+
+def test_an_outage_of_hours_is_caught_up_in_steps() -> None:
+    canary = world()
+    play(canary, rounds=2)
+    for tick in range(2000, 2010):
+        canary.serves("c-1", CANARY, good=10)
+        canary.serves("s-1", STABLE, good=10)
+        canary.scrape(10 * tick)
+    passes = 0
+    while decode_state(canary.states["errors"]).watermark_ms < (START + 20_090) * 1000:
+        outcome = canary.look(20_095)
+        passes += 1
+
+    assert passes <= 7
+    assert outcome.verdicts[0].canary == Counts(0, 200 + 90)
+    assert outcome.overall is Overall.NO_HARM
