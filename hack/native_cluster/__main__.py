@@ -1,0 +1,58 @@
+"""The command line of hack/cluster."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from native_cluster import choice, tools
+from native_cluster.terminal import ClusterError, report
+
+
+def main() -> int:
+    """Do what the command line says; 0 when all is well."""
+    arguments = _parser().parse_args()
+    try:
+        return _run(arguments)
+    except ClusterError as error:
+        report(error)
+        return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.verb:
+        case "up":
+            choice.up()
+        case "down":
+            choice.down()
+        case "status":
+            return 0 if choice.status() else 1
+        case "env":
+            for name, value in choice.env().items():
+                print(f"export {name}={shlex.quote(value)}")
+        case "load":
+            choice.load(arguments.archives)
+        case "tools":
+            tools.ensure(tools.TEST_MODULES)
+            for module in tools.TEST_MODULES:
+                print(tools.folder_of(module))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hack/cluster", description=choice.__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("up", help="bring the cluster up; a second call takes seconds")
+    verbs.add_parser("down", help="end it and leave nothing behind; built programs are kept")
+    verbs.add_parser("status", help="tell how each component does; exit code 1 if not well")
+    verbs.add_parser("env", help="print exports: eval \"$(hack/cluster env)\"")
+    load = verbs.add_parser("load", help="give the nodes images from archives")
+    load.add_argument("archives", nargs="+", type=Path)
+    verbs.add_parser("tools", help="build the programs that only tests need, print their folders")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

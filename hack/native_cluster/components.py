@@ -1,0 +1,218 @@
+"""The cluster's processes in the order in which they start: their arguments and health checks."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from native_cluster import layout, pki, tools
+from native_cluster.commands import succeeds
+from native_cluster.configuration import (
+    CONTAINERD_CONFIG,
+    COREFILE,
+    KUBELET_CONFIG,
+    PROXY_CONFIG,
+)
+from native_cluster.processes import Daemon
+
+HEALTH_TIMEOUT_SECONDS = 2.0
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """Health check: the address answers 200. The certificate isn't the point here."""
+
+    def check() -> bool:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        handler = urllib.request.HTTPSHandler(context=context)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), handler)
+        try:
+            with opener.open(url, timeout=HEALTH_TIMEOUT_SECONDS) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    return check
+
+
+def _containerd_answers() -> bool:
+    if not layout.CONTAINERD_SOCKET.exists():
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(HEALTH_TIMEOUT_SECONDS)
+        try:
+            probe.connect(str(layout.CONTAINERD_SOCKET))
+        except OSError:
+            return False
+    return succeeds(["ctr", "--address", layout.CONTAINERD_SOCKET, "version"], timeout_seconds=5)
+
+
+def _kube(program: str) -> str:
+    return str(tools.path_of(tools.KUBERNETES, program))
+
+
+def containerd() -> Daemon:
+    """Runs containers."""
+    return Daemon(
+        "containerd",
+        ["containerd", "--config", str(CONTAINERD_CONFIG)],
+        _containerd_answers,
+    )
+
+
+def etcd() -> Daemon:
+    """Keeps the objects; without fsync, because nothing here outlives the machine."""
+    client = f"http://127.0.0.1:{layout.ETCD_CLIENT_PORT}"
+    peer = f"http://127.0.0.1:{layout.ETCD_PEER_PORT}"
+    return Daemon(
+        "etcd",
+        [
+            str(tools.path_of(tools.ETCD)),
+            "--name=serinus",
+            f"--data-dir={layout.STATE / 'etcd'}",
+            "--unsafe-no-fsync=true",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=serinus={peer}",
+            "--log-level=warn",
+        ],
+        answers(f"{client}/health"),
+    )
+
+
+def kube_apiserver() -> Daemon:
+    """The API server, reachable on the node's bridge only."""
+    return Daemon(
+        "kube-apiserver",
+        [
+            _kube("kube-apiserver"),
+            f"--etcd-servers=http://127.0.0.1:{layout.ETCD_CLIENT_PORT}",
+            f"--bind-address={layout.NODE_IP}",
+            f"--advertise-address={layout.NODE_IP}",
+            f"--secure-port={layout.API_PORT}",
+            f"--service-cluster-ip-range={layout.SERVICE_RANGE}",
+            f"--tls-cert-file={pki.API_SERVER.certificate}",
+            f"--tls-private-key-file={pki.API_SERVER.key}",
+            f"--client-ca-file={pki.CA_CERTIFICATE}",
+            f"--kubelet-client-certificate={pki.API_TO_KUBELET.certificate}",
+            f"--kubelet-client-key={pki.API_TO_KUBELET.key}",
+            f"--kubelet-certificate-authority={pki.CA_CERTIFICATE}",
+            f"--service-account-key-file={pki.SERVICE_ACCOUNT_PUBLIC}",
+            f"--service-account-signing-key-file={pki.SERVICE_ACCOUNT_KEY}",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--allow-privileged=true",
+            "--anonymous-auth=true",
+            f"--audit-policy-file={layout.CONFIG / 'audit-policy.yaml'}",
+            f"--audit-log-path={layout.AUDIT_LOG}",
+            "--audit-log-maxsize=200",
+            "--audit-log-maxbackup=2",
+            "--event-ttl=1h",
+        ],
+        answers(f"{layout.API_URL}/readyz"),
+        start_timeout_seconds=90,
+    )
+
+
+def kube_controller_manager() -> Daemon:
+    """Runs the controllers of the built-in kinds."""
+    kubeconfig = pki.kubeconfig_of(pki.CONTROLLER_MANAGER)
+    return Daemon(
+        "kube-controller-manager",
+        [
+            _kube("kube-controller-manager"),
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={layout.CONTROLLER_PORT}",
+            f"--root-ca-file={pki.CA_CERTIFICATE}",
+            f"--service-account-private-key-file={pki.SERVICE_ACCOUNT_KEY}",
+            "--use-service-account-credentials=true",
+            "--leader-elect=false",
+            "--controllers=*,-cloud-node-lifecycle-controller,-service-lb-controller",
+        ],
+        answers(f"https://127.0.0.1:{layout.CONTROLLER_PORT}/healthz"),
+    )
+
+
+def kube_scheduler() -> Daemon:
+    """Finds a node for each pod."""
+    kubeconfig = pki.kubeconfig_of(pki.SCHEDULER)
+    return Daemon(
+        "kube-scheduler",
+        [
+            _kube("kube-scheduler"),
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={layout.SCHEDULER_PORT}",
+            "--leader-elect=false",
+        ],
+        answers(f"https://127.0.0.1:{layout.SCHEDULER_PORT}/healthz"),
+    )
+
+
+def kubelet() -> Daemon:
+    """Runs the pods of the only node."""
+    return Daemon(
+        "kubelet",
+        [
+            _kube("kubelet"),
+            f"--config={KUBELET_CONFIG}",
+            f"--kubeconfig={pki.kubeconfig_of(pki.KUBELET)}",
+            f"--root-dir={layout.STATE / 'kubelet'}",
+            f"--hostname-override={layout.NODE_NAME}",
+            f"--node-ip={layout.NODE_IP}",
+        ],
+        answers(f"http://127.0.0.1:{layout.KUBELET_HEALTH_PORT}/healthz"),
+    )
+
+
+def kube_proxy() -> Daemon:
+    """Leads Service addresses to pods."""
+    return Daemon(
+        "kube-proxy",
+        [_kube("kube-proxy"), f"--config={PROXY_CONFIG}"],
+        answers(f"http://127.0.0.1:{layout.PROXY_HEALTH_PORT}/healthz"),
+    )
+
+
+def coredns() -> Daemon:
+    """Answers names below cluster.local, on the node's bridge, and no others."""
+    return Daemon(
+        "coredns",
+        [str(tools.path_of(tools.COREDNS)), "-conf", str(COREFILE)],
+        answers(f"http://127.0.0.1:{layout.DNS_READY_PORT}/ready"),
+    )
+
+
+def control_plane() -> tuple[Daemon, ...]:
+    """What must run before objects can be made."""
+    return (etcd(), kube_apiserver())
+
+
+def node_and_controllers() -> tuple[Daemon, ...]:
+    """What needs the API server."""
+    return (
+        containerd(),
+        kube_controller_manager(),
+        kube_scheduler(),
+        kubelet(),
+        kube_proxy(),
+        coredns(),
+    )
+
+
+def log_folder() -> Path:
+    """Where the components write."""
+    return layout.LOGS

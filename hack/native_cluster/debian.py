@@ -1,0 +1,52 @@
+"""Debian packages that the native cluster needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from native_cluster import layout
+from native_cluster.commands import run
+from native_cluster.terminal import ClusterError, phase
+
+PROGRAM_PACKAGES = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "mount": "mount",
+}
+CNI_PACKAGE = "containernetworking-plugins"
+_INSTALL_TIMEOUT_SECONDS = 900
+
+
+def missing_packages() -> list[str]:
+    """Packages whose programs aren't there."""
+    missing = [package for program, package in PROGRAM_PACKAGES.items() if not shutil.which(program)]
+    if not (layout.CNI_PLUGINS / "bridge").exists():
+        missing.append(CNI_PACKAGE)
+    return missing
+
+
+def ensure() -> None:
+    """Install what is missing.
+
+    Raises
+    ------
+    ClusterError
+        If there is no apt-get, or it fails; the message lists the packages.
+    """
+    missing = missing_packages()
+    if not missing:
+        return
+    if shutil.which("apt-get") is None:
+        raise ClusterError("packages", f"install {', '.join(missing)} and try again")
+    options = ["-y", "-q", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]
+    env = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"]}
+    with phase(f"installing {', '.join(missing)}"):
+        run("apt-get update", ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "update"],
+            timeout_seconds=_INSTALL_TIMEOUT_SECONDS)
+        run("apt-get install", ["apt-get", "install", *options, *missing], env=env,
+            timeout_seconds=_INSTALL_TIMEOUT_SECONDS)

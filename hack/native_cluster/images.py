@@ -1,0 +1,102 @@
+"""Images of single static programs, written without any container tool, and loading of images."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from native_cluster import layout, tools
+from native_cluster.commands import run
+from native_cluster.configuration import PAUSE_IMAGE
+
+NOBODY = "65532:65532"
+_IMPORT_TIMEOUT_SECONDS = 300
+
+
+def prometheus_image() -> str:
+    """Reference of the Prometheus image, tagged by the program's content."""
+    return f"serinus.dev/prometheus:{tools.folder_of(tools.PROMETHEUS).name.rpartition('-')[2]}"
+
+
+def load_own_images() -> None:
+    """Give the node the pause and Prometheus images, unless it has them."""
+    present = _references()
+    for reference, program in (
+        (PAUSE_IMAGE, tools.path_of(tools.PAUSE)),
+        (prometheus_image(), tools.path_of(tools.PROMETHEUS)),
+    ):
+        if not any(name.endswith(reference) for name in present):
+            archive = layout.STATE / f"{program.name}.tar"
+            write_archive(archive, reference, program)
+            load([archive])
+            archive.unlink()
+
+
+def load(archives: Sequence[Path]) -> None:
+    """Import image archives into the node's containerd."""
+    for archive in archives:
+        run(
+            "containerd",
+            [*_ctr(), "images", "import", "--local", "--no-unpack=false", archive]
+            if _ctr_imports_remotely()
+            else [*_ctr(), "images", "import", archive],
+            timeout_seconds=_IMPORT_TIMEOUT_SECONDS,
+        )
+
+
+def write_archive(archive: Path, reference: str, program: Path) -> None:
+    """Write an image with nothing but `program` as its entry point (docker-archive layout)."""
+    layer = _layer(program)
+    layer_digest = hashlib.sha256(layer).hexdigest()
+    config = json.dumps(
+        {
+            "architecture": _architecture(),
+            "os": "linux",
+            "config": {"Entrypoint": [f"/{program.name}"], "User": NOBODY, "WorkingDir": "/"},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
+            "history": [{"created_by": "hack/cluster"}],
+        }
+    ).encode()
+    config_name = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = [
+        {"Config": config_name, "RepoTags": [reference], "Layers": [f"{layer_digest}.tar"]}
+    ]
+    with tarfile.open(archive, "w") as output:
+        _add(output, config_name, config)
+        _add(output, f"{layer_digest}.tar", layer)
+        _add(output, "manifest.json", json.dumps(manifest).encode())
+
+
+def _layer(program: Path) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as output:
+        _add(output, program.name, program.read_bytes(), mode=0o755)
+    return buffer.getvalue()
+
+
+def _add(output: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    entry.mode = mode
+    output.addfile(entry, io.BytesIO(content))
+
+
+def _architecture() -> str:
+    return run("go", ["go", "env", "GOARCH"]).strip()
+
+
+def _ctr() -> list[str]:
+    return ["ctr", "--address", str(layout.CONTAINERD_SOCKET), "--namespace", "k8s.io"]
+
+
+def _ctr_imports_remotely() -> bool:
+    """containerd 2 moved the import into the daemon and needs `--local` for the old way."""
+    return "--local " in run("containerd", [*_ctr(), "images", "import", "--help"])
+
+
+def _references() -> list[str]:
+    return run("containerd", [*_ctr(), "images", "list", "--quiet"]).split()

@@ -1,0 +1,5 @@
+module serinus.dev/hack/tools/coredns
+
+go 1.26.0
+
+require github.com/coredns/coredns v1.14.3
