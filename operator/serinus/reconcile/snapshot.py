@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from serinus.analysis.samples import Query, QueryFailure, RangeVector
+from serinus.analysis.samples import Query, QueryResult
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import JsonObject, ObjectRef
 
@@ -97,4 +97,4 @@ class DeploymentSnapshot:
     children: Children = field(default_factory=Children)
     model_versions: tuple[JsonObject, ...] = ()
     """All of the namespace."""
-    samples: Mapping[Query, RangeVector | QueryFailure] = field(default_factory=dict)
+    samples: Mapping[Query, QueryResult] = field(default_factory=dict)
