@@ -15,14 +15,8 @@ import numpy as np
 
 from serinus_runtime.artifact.forest import MISSING_CATEGORY, Aggregation, BoolArray, Forest
 from serinus_runtime.artifact.forest_layout import NO_CATEGORY_SPLIT, Tree, forest_of
+from serinus_runtime.artifact.not_compilable import NotCompilableError
 from serinus_runtime.artifact.plan import Link
-
-
-@dataclass(frozen=True, slots=True)
-class NotCompilable:
-    """Why a model can't become a plan; it is then served by its own library."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +27,11 @@ class CompiledTrees:
     link: Link
 
 
-def compile_trees(estimator: Any) -> CompiledTrees | NotCompilable:
-    """Compile one fitted estimator of a family in `TREE_FAMILIES`."""
+def compile_trees(estimator: Any) -> CompiledTrees:
+    """Compile one fitted estimator of `TREE_FAMILIES`; raises `NotCompilableError`."""
     name = type(estimator).__name__
     if getattr(estimator, "n_outputs_", 1) != 1:
-        return NotCompilable(f"{name} predicts several labels at once")
+        raise NotCompilableError(f"{name} predicts several labels at once")
     return _FAMILIES[name](estimator)
 
 
@@ -61,10 +55,10 @@ def _bagged(estimator: Any, members: Iterable[Any]) -> CompiledTrees:
     return CompiledTrees(forest=forest, link=Link.IDENTITY)
 
 
-def _gradient_boosting(estimator: Any) -> CompiledTrees | NotCompilable:
+def _gradient_boosting(estimator: Any) -> CompiledTrees:
     initial = type(estimator.init_).__name__
     if estimator.init_ != "zero" and initial not in ("DummyClassifier", "DummyRegressor"):
-        return NotCompilable(f"it starts from another model, {initial}")
+        raise NotCompilableError(f"it starts from another model, {initial}")
     rate = float(estimator.learning_rate)
     stages = estimator.estimators_
     trees = [_tree_of(member.tree_, scale=rate) for member in stages.T.reshape(-1)]
@@ -79,7 +73,7 @@ def _gradient_boosting(estimator: Any) -> CompiledTrees | NotCompilable:
     return _linked(estimator, forest, _GRADIENT_BOOSTING_LINKS)
 
 
-def _hist_gradient_boosting(estimator: Any) -> CompiledTrees | NotCompilable:
+def _hist_gradient_boosting(estimator: Any) -> CompiledTrees:
     mapper = estimator._bin_mapper  # noqa: SLF001
     known, position = mapper.make_known_categories_bitsets()
     known_categories = _bits(known)
@@ -98,12 +92,10 @@ def _hist_gradient_boosting(estimator: Any) -> CompiledTrees | NotCompilable:
     return _linked(estimator, forest, _HIST_LINKS)
 
 
-def _linked(
-    estimator: Any, forest: Forest, links: Mapping[str, Link]
-) -> CompiledTrees | NotCompilable:
+def _linked(estimator: Any, forest: Forest, links: Mapping[str, Link]) -> CompiledTrees:
     loss = str(estimator.loss)
     if loss not in links:
-        return NotCompilable(f"its loss `{loss}` has no compiled link")
+        raise NotCompilableError(f"its loss `{loss}` has no compiled link")
     link = links[loss]
     if link is Link.SIGMOID and forest.n_outputs > 1:
         link = Link.SOFTMAX
@@ -173,7 +165,7 @@ _GRADIENT_BOOSTING_LINKS = {
     "huber": Link.IDENTITY,
     "quantile": Link.IDENTITY,
 }
-_FAMILIES: dict[str, Callable[[Any], CompiledTrees | NotCompilable]] = {
+_FAMILIES: dict[str, Callable[[Any], CompiledTrees]] = {
     "DecisionTreeClassifier": _single_tree,
     "DecisionTreeRegressor": _single_tree,
     "ExtraTreeClassifier": _single_tree,

@@ -137,6 +137,8 @@ def _check_format(document: Any) -> None:
 
 def _manifest(document: Mapping[str, Any]) -> Manifest:
     model, predictor, equality = document["model"], document["predictor"], document["equality"]
+    files = tuple(_file(item) for item in document["files"])
+    _check_files(files, compiled=predictor["plan"] is not None)
     threshold = model["decisionThreshold"]
     return Manifest(
         model_name=str(model["name"]),
@@ -155,8 +157,16 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
         ),
         environment={str(key): str(value) for key, value in document["environment"].items()},
         estimator=str(model["estimator"]),
-        files=tuple(_file(item) for item in document["files"]),
+        files=files,
     )
+
+
+def _check_files(files: tuple[FileEntry, ...], *, compiled: bool) -> None:
+    """What isn't named here isn't checked by digest, so nothing else is ever read."""
+    needed = {EVALUATION_FILE, GOLDEN_FILE, ARRAYS_FILE if compiled else NATIVE_FILE}
+    missing = needed - {entry.name for entry in files}
+    if missing:
+        raise FormatRefused(f"manifest.json: files: {', '.join(sorted(missing))} is not named")
 
 
 def _file(item: Mapping[str, Any]) -> FileEntry:

@@ -166,8 +166,8 @@ def _slots(rows: FloatArray, start: IntArray) -> IntArray:
 
 
 def _one_hot(position: IntArray, width: int) -> FloatArray:
-    out = np.zeros((len(position), width + 1))
-    np.put_along_axis(out, position, 1.0, axis=1)
+    out = np.zeros((len(position), width + 1))  # the last column takes what is no category: -1
+    out[np.arange(len(position))[:, np.newaxis], position] = 1.0
     return out[:, :width]
 
 

@@ -1,0 +1,76 @@
+"""Golden requests: whole `/predict` bodies of rows that training saw, and their answers.
+
+The stored evaluation rows check the predictor; these check the way there, from JSON values through
+the encoder to the answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused
+from serinus_runtime.artifact.equality import ANSWER_BOUND
+from serinus_runtime.artifact.errors import FormatRefused
+from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.artifact.model import Predictor
+from serinus_runtime.artifact.signature import Signature
+
+GOLDEN_ROWS = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldenRows:
+    """Rows by name, and the answers (n_rows, n_outputs) of the original model."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    answers: FloatArray
+
+
+def render(golden: GoldenRows) -> bytes:
+    """The bytes of `golden.json`."""
+    document = {"rows": list(golden.rows), "answers": golden.answers.tolist()}
+    return json.dumps(document, sort_keys=True, indent=1, allow_nan=False).encode()
+
+
+def parse(content: bytes) -> GoldenRows:
+    """The golden rows of bytes; raises `FormatRefused`."""
+    try:
+        document = json.loads(content)
+        answers = np.array(document["answers"], dtype=np.float64)
+        return GoldenRows(rows=tuple(document["rows"]), answers=answers)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatRefused(f"golden.json: can't be read: {error!r}") from error
+
+
+def first_difference(
+    golden: GoldenRows, signature: Signature, predictor: Predictor
+) -> str | None:
+    """What is wrong with the first golden row that isn't answered as it should, None if all are."""
+    encoder = RowEncoder(signature)
+    for index, (row, expected) in enumerate(zip(golden.rows, golden.answers, strict=True)):
+        problem = _difference(row, expected, encoder, predictor)
+        if problem:
+            return f"golden.json: rows[{index}]: {problem}"
+    return None
+
+
+def _difference(
+    row: Mapping[str, Any], expected: FloatArray, encoder: RowEncoder, predictor: Predictor
+) -> str | None:
+    try:
+        answers = predictor.answers(encoder.rows([row]))[0]
+    except ValueRefused as error:
+        return str(error)
+    bound = ANSWER_BOUND * np.maximum(1.0, np.abs(expected))
+    if answers.shape != expected.shape or not (np.abs(answers - expected) <= bound).all():
+        return f"expected {_shown(expected)}, got {_shown(answers)}"
+    return None
+
+
+def _shown(answers: Sequence[float] | FloatArray) -> str:
+    return "[" + ", ".join(f"{answer:.9g}" for answer in answers) + "]"
