@@ -171,7 +171,7 @@ rules:
 
 
 def write_all() -> None:
-    """Write all files."""
+    """Write the files that differ; kube-proxy ends when its file is written again."""
     CNI_CONFIG.parent.mkdir(parents=True, exist_ok=True)
     for path, text in (
         (CONTAINERD_CONFIG, containerd_config()),
@@ -182,4 +182,5 @@ def write_all() -> None:
         (AUDIT_POLICY, audit_policy()),
         (RESOLV_CONF, "options ndots:5\n"),
     ):
-        path.write_text(text)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)

@@ -57,8 +57,8 @@ def running_pid(daemon: Daemon) -> int | None:
         record = json.loads(daemon.pid_file.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    pid = int(record["pid"])
-    return pid if start_ticks(pid) == record["start_ticks"] else None
+    pid, started = int(record["pid"]), record["start_ticks"]
+    return pid if started is not None and start_ticks(pid) == started else None
 
 
 def start(daemon: Daemon) -> bool:
