@@ -14,6 +14,7 @@ from serinus.api.schema_model import (
     ColumnName,
     Digest,
     DnsLabel,
+    Figure,
     LocalObjectReference,
     cel,
 )
@@ -96,7 +97,7 @@ class RecordedEvaluation(ApiModel):
     """How the model did on the evaluation rows."""
 
     passed: bool = Field(description="Whether all gates were passed.")
-    metrics: dict[str, str] = Field(
+    metrics: dict[str, Figure] = Field(
         default_factory=dict, max_length=32, description="Figures, as text."
     )
     gates: list[GateResult] = Field(

@@ -7,7 +7,13 @@ from typing import Any
 from pydantic import Field
 
 from serinus.api.quantities import QuantityText
-from serinus.api.schema_model import ApiModel, LocalObjectReference, map_list
+from serinus.api.schema_model import (
+    AnnotationValue,
+    ApiModel,
+    LabelValue,
+    LocalObjectReference,
+    map_list,
+)
 
 _OPAQUE: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True, "type": "object"}
 
@@ -40,12 +46,12 @@ class Toleration(ApiModel):
 class PodMetadata(ApiModel):
     """Labels and annotations added to the pod."""
 
-    labels: dict[str, str] = Field(
+    labels: dict[str, LabelValue] = Field(
         default_factory=dict,
         max_length=32,
         description="Labels; those of Serinus, Argo CD, Flux and Helm can't be set.",
     )
-    annotations: dict[str, str] = Field(
+    annotations: dict[str, AnnotationValue] = Field(
         default_factory=dict, max_length=32, description="Annotations."
     )
 
@@ -53,7 +59,7 @@ class PodMetadata(ApiModel):
 class PodSpecSubset(ApiModel):
     """The fields of a pod's spec that may be set; the rest belongs to Serinus."""
 
-    node_selector: dict[str, str] = Field(
+    node_selector: dict[str, LabelValue] = Field(
         default_factory=dict, max_length=32, description="Labels that the node must have."
     )
     tolerations: list[Toleration] = Field(

@@ -59,8 +59,17 @@ DnsLabel = Annotated[
 ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
 """Name of a column: letters, digits and underscores, not starting with a digit."""
 
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 """Content digest `sha256:<64 hex>`."""
+
+LabelValue = Annotated[str, StringConstraints(max_length=63)]
+"""Value of a label."""
+
+AnnotationValue = Annotated[str, StringConstraints(max_length=4096)]
+"""Value of an annotation."""
+
+Figure = Annotated[str, StringConstraints(max_length=32)]
+"""A measured number, as text."""
 
 Text = Annotated[str, StringConstraints(max_length=1024)]
 """Free text of at most 1,024 characters."""

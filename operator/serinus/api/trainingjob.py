@@ -17,6 +17,7 @@ from serinus.api.schema_model import (
     ColumnName,
     Digest,
     DnsLabel,
+    Figure,
     LocalObjectReference,
     Text,
     cel,
@@ -295,7 +296,7 @@ class TrainingRunStatus(ApiModel):
     )
     reason: str | None = Field(default=None, max_length=64, description="Why, in one word.")
     message: str | None = Field(default=None, max_length=1024, description="Why, for a person.")
-    metrics: dict[str, str] = Field(
+    metrics: dict[str, Figure] = Field(
         default_factory=dict, max_length=32, description="Figures on the evaluation rows."
     )
     gates: list[GateResult] = Field(
