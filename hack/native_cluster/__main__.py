@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("up", help="bring the cluster up; a second call takes seconds")
     verbs.add_parser("down", help="end it and leave nothing behind; built programs are kept")
     verbs.add_parser("status", help="tell how each component does; exit code 1 if not well")
-    verbs.add_parser("env", help="print exports: eval \"$(hack/cluster env)\"")
+    verbs.add_parser("env", help='print exports: eval "$(hack/cluster env)"')
     load = verbs.add_parser("load", help="give the nodes images from archives")
     load.add_argument("archives", nargs="+", type=Path)
     verbs.add_parser("tools", help="build the programs that only tests need, print their folders")

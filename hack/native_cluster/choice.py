@@ -40,11 +40,27 @@ def up() -> None:
         native.up()
         return
     tools.ensure(tools.CLIENT_MODULES)
-    if chosen is Provider.KIND and KIND_NAME not in run("kind", ["kind", "get", "clusters"]).split():
+    if (
+        chosen is Provider.KIND
+        and KIND_NAME not in run("kind", ["kind", "get", "clusters"]).split()
+    ):
         KIND_KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
         with phase("kind create cluster"):
-            run("kind", ["kind", "create", "cluster", "--name", KIND_NAME, "--wait", "120s",
-                         "--kubeconfig", KIND_KUBECONFIG], timeout_seconds=600)
+            run(
+                "kind",
+                [
+                    "kind",
+                    "create",
+                    "cluster",
+                    "--name",
+                    KIND_NAME,
+                    "--wait",
+                    "120s",
+                    "--kubeconfig",
+                    KIND_KUBECONFIG,
+                ],
+                timeout_seconds=600,
+            )
     _check_reachable()
 
 
@@ -85,17 +101,22 @@ def load(archives: list[Path]) -> None:
         native.load(archives)
     elif chosen is Provider.KIND:
         for archive in archives:
-            run("kind", ["kind", "load", "image-archive", archive, "--name", KIND_NAME],
-                timeout_seconds=600)
+            run(
+                "kind",
+                ["kind", "load", "image-archive", archive, "--name", KIND_NAME],
+                timeout_seconds=600,
+            )
     else:
         raise ClusterError(
-            "load", "push the images to a registry that the cluster reads, and name them in "
-            "SERINUS_OPERATOR_IMAGE, SERINUS_JOBS_IMAGE and SERINUS_SERVER_IMAGE"
+            "load",
+            "push the images to a registry that the cluster reads, and name them in "
+            "SERINUS_OPERATOR_IMAGE, SERINUS_JOBS_IMAGE and SERINUS_SERVER_IMAGE",
         )
 
 
 def _check_reachable() -> None:
-    answer = run("cluster", ["kubectl", f"--kubeconfig={env()['KUBECONFIG']}", "version",
-                             "-o", "json"])
+    answer = run(
+        "cluster", ["kubectl", f"--kubeconfig={env()['KUBECONFIG']}", "version", "-o", "json"]
+    )
     version = json.loads(answer).get("serverVersion", {}).get("gitVersion")
     say(f"the cluster is up: Kubernetes {version}")

@@ -42,10 +42,14 @@ def run(
     except FileNotFoundError as error:
         raise ClusterError(component, f"`{words[0]}` is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise ClusterError(component, f"`{' '.join(words[:4])}` took over {timeout_seconds:.0f} s") from error
+        raise ClusterError(
+            component, f"`{' '.join(words[:4])}` took over {timeout_seconds:.0f} s"
+        ) from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-3000:]
-        raise ClusterError(component, f"`{' '.join(words[:6])}` ended with {done.returncode}: {said}")
+        raise ClusterError(
+            component, f"`{' '.join(words[:6])}` ended with {done.returncode}: {said}"
+        )
     return done.stdout
 
 

@@ -104,6 +104,7 @@ def kube_apiserver() -> Daemon:
             f"--kubelet-client-certificate={pki.API_TO_KUBELET.certificate}",
             f"--kubelet-client-key={pki.API_TO_KUBELET.key}",
             f"--kubelet-certificate-authority={pki.CA_CERTIFICATE}",
+            "--kubelet-preferred-address-types=InternalIP",
             f"--service-account-key-file={pki.SERVICE_ACCOUNT_PUBLIC}",
             f"--service-account-signing-key-file={pki.SERVICE_ACCOUNT_KEY}",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",

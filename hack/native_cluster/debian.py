@@ -24,7 +24,9 @@ _INSTALL_TIMEOUT_SECONDS = 900
 
 def missing_packages() -> list[str]:
     """Packages whose programs aren't there."""
-    missing = [package for program, package in PROGRAM_PACKAGES.items() if not shutil.which(program)]
+    missing = [
+        package for program, package in PROGRAM_PACKAGES.items() if not shutil.which(program)
+    ]
     if not (layout.CNI_PLUGINS / "bridge").exists():
         missing.append(CNI_PACKAGE)
     return missing
@@ -46,7 +48,14 @@ def ensure() -> None:
     options = ["-y", "-q", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]
     env = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"]}
     with phase(f"installing {', '.join(missing)}"):
-        run("apt-get update", ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "update"],
-            timeout_seconds=_INSTALL_TIMEOUT_SECONDS)
-        run("apt-get install", ["apt-get", "install", *options, *missing], env=env,
-            timeout_seconds=_INSTALL_TIMEOUT_SECONDS)
+        run(
+            "apt-get update",
+            ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "update"],
+            timeout_seconds=_INSTALL_TIMEOUT_SECONDS,
+        )
+        run(
+            "apt-get install",
+            ["apt-get", "install", *options, *missing],
+            env=env,
+            timeout_seconds=_INSTALL_TIMEOUT_SECONDS,
+        )

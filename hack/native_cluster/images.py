@@ -62,9 +62,7 @@ def write_archive(archive: Path, reference: str, program: Path) -> None:
         }
     ).encode()
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
-    manifest = [
-        {"Config": config_name, "RepoTags": [reference], "Layers": [f"{layer_digest}.tar"]}
-    ]
+    manifest = [{"Config": config_name, "RepoTags": [reference], "Layers": [f"{layer_digest}.tar"]}]
     with tarfile.open(archive, "w") as output:
         _add(output, config_name, config)
         _add(output, f"{layer_digest}.tar", layer)

@@ -49,13 +49,14 @@ def up() -> None:
         for daemon in components.control_plane():
             with phase(daemon.name):
                 processes.start(daemon)
+        with phase("rights, storage"):
+            objects.apply_all()
         _start(components.containerd())
         with phase("images"):
             images.load_own_images()
         for daemon in components.node_and_controllers():
             _start(daemon)
-        with phase("node ready, storage"):
-            objects.apply_all()
+        with phase("node ready"):
             objects.wait_for_node()
 
 
@@ -192,7 +193,8 @@ def _end_shims() -> None:
 def _mounts_below(*roots: Path) -> list[str]:
     points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     inside = [
-        point for point in points
+        point
+        for point in points
         if any(point == str(root) or point.startswith(f"{root}/") for root in roots)
     ]
     inside += [point for point in points if point.startswith("/run/netns/cni-")]

@@ -14,8 +14,14 @@ STORAGE_CLASS = "standard"
 
 def apply_all() -> None:
     """Apply the objects and make free volumes up to the wanted number."""
-    _kubectl("apply", "--server-side", "--field-manager=hack-cluster", "-f", "-",
-             stdin=json.dumps(_list([_dns_role(), _dns_binding(), _storage_class()])))
+    _kubectl(
+        "apply",
+        "--server-side",
+        "--field-manager=hack-cluster",
+        "-f",
+        "-",
+        stdin=json.dumps(_list([_dns_role(), _dns_binding(), _storage_class()])),
+    )
     replenish_volumes()
 
 
@@ -40,15 +46,22 @@ def replenish_volumes() -> None:
             folder.chmod(0o2777)
             wanted.append(_volume(name))
     if wanted:
-        _kubectl("apply", "--server-side", "--field-manager=hack-cluster", "-f", "-",
-                 stdin=json.dumps(_list(wanted)))
+        _kubectl(
+            "apply",
+            "--server-side",
+            "--field-manager=hack-cluster",
+            "-f",
+            "-",
+            stdin=json.dumps(_list(wanted)),
+        )
 
 
 def wait_for_node(timeout_seconds: int = 90) -> None:
     """Wait until the node is ready."""
     _kubectl("wait", "--for=create", f"node/{layout.NODE_NAME}", f"--timeout={timeout_seconds}s")
-    _kubectl("wait", "--for=condition=Ready", f"node/{layout.NODE_NAME}",
-             f"--timeout={timeout_seconds}s")
+    _kubectl(
+        "wait", "--for=condition=Ready", f"node/{layout.NODE_NAME}", f"--timeout={timeout_seconds}s"
+    )
 
 
 def _kubectl(*words: str, stdin: str | None = None) -> str:

@@ -70,8 +70,19 @@ def make_all() -> None:
     if not CA_KEY.exists():
         _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", CA_KEY)
         subject = "/CN=serinus-cluster"
-        _openssl("req", "-x509", "-new", "-key", CA_KEY, "-days", str(VALID_DAYS),
-                 "-subj", subject, "-out", CA_CERTIFICATE)
+        _openssl(
+            "req",
+            "-x509",
+            "-new",
+            "-key",
+            CA_KEY,
+            "-days",
+            str(VALID_DAYS),
+            "-subj",
+            subject,
+            "-out",
+            CA_CERTIFICATE,
+        )
     if not SERVICE_ACCOUNT_KEY.exists():
         _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", SERVICE_ACCOUNT_KEY)
         _openssl("ec", "-in", SERVICE_ACCOUNT_KEY, "-pubout", "-out", SERVICE_ACCOUNT_PUBLIC)
@@ -92,16 +103,38 @@ def _sign(identity: Identity) -> None:
     _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", identity.key)
     organization = f"/O={identity.organization}" if identity.organization else ""
     request = layout.PKI / f"{identity.name}.csr"
-    _openssl("req", "-new", "-key", identity.key, "-subj",
-             f"{organization}/CN={identity.common_name}", "-out", request)
+    _openssl(
+        "req",
+        "-new",
+        "-key",
+        identity.key,
+        "-subj",
+        f"{organization}/CN={identity.common_name}",
+        "-out",
+        request,
+    )
     extensions = layout.PKI / f"{identity.name}.ext"
     lines = ["extendedKeyUsage=clientAuth,serverAuth", "keyUsage=digitalSignature"]
     if identity.alternative_names:
         lines.append(f"subjectAltName={identity.alternative_names}")
     extensions.write_text("\n".join(lines) + "\n")
-    _openssl("x509", "-req", "-in", request, "-CA", CA_CERTIFICATE, "-CAkey", CA_KEY,
-             "-CAcreateserial", "-days", str(VALID_DAYS), "-extfile", extensions,
-             "-out", identity.certificate)
+    _openssl(
+        "x509",
+        "-req",
+        "-in",
+        request,
+        "-CA",
+        CA_CERTIFICATE,
+        "-CAkey",
+        CA_KEY,
+        "-CAcreateserial",
+        "-days",
+        str(VALID_DAYS),
+        "-extfile",
+        extensions,
+        "-out",
+        identity.certificate,
+    )
     request.unlink()
     extensions.unlink()
 

@@ -152,7 +152,11 @@ def _run_build(command: list[str], module: ToolModule, log: Path) -> None:
     env = {**os.environ, "CGO_ENABLED": "0"}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=module.folder, env=env, stdout=output, stderr=output,
+            command,
+            cwd=module.folder,
+            env=env,
+            stdout=output,
+            stderr=output,
             stdin=subprocess.DEVNULL,
         )
         started = time.monotonic()
