@@ -1,0 +1,215 @@
+"""What the verification Job finds, one scenario for each way in which an artifact can be wrong."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
+
+from serinus.api.enums import Outcome
+from serinus.api.job_contract import VerificationRunInput
+from serinus_runtime.artifact.api_signature import api_signature
+from serinus_runtime.artifact.digest import digest_of_bytes
+from serinus_runtime.artifact.package import array_bytes, read_arrays
+from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.artifact.verify import verify
+from tests.support.trained_models import fitted, flights, one_hot, ordinal, packaged
+
+BOOSTED = fitted(ordinal(), HistGradientBoostingClassifier(max_iter=20), classes=(False, True))
+
+
+def run_input(package: Packaged, store: Path, **spec: Any) -> VerificationRunInput:
+    """The Job's input for a package; `spec` changes the ModelVersion's spec."""
+    given = {
+        "modelName": "flight-delay",
+        "modelFormat": {"name": "serinus", "version": "1"},
+        "storageUri": f"file:///store/{package.path.relative_to(store)}",
+        "digest": package.digest,
+        "signature": api_signature(package.signature).model_dump(by_alias=True),
+    }
+    return VerificationRunInput.model_validate(
+        {
+            "run": "flight-delay-1-verify",
+            "identity": "abc",
+            "namespace": "default",
+            "modelVersion": "flight-delay-1",
+            "spec": given | spec,
+        }
+    )
+
+
+def forged(package: Packaged, change: Callable[[Path], None]) -> Packaged:
+    """The package after `change`, with a manifest that names the new digests."""
+    from dataclasses import replace
+
+    change(package.path)
+    manifest = package.path / "manifest.json"
+    document = json.loads(manifest.read_bytes())
+    for entry in document["files"]:
+        entry["digest"] = digest_of_bytes((package.path / entry["name"]).read_bytes())
+    content = json.dumps(document).encode()
+    manifest.write_bytes(content)
+    return replace(package, digest=digest_of_bytes(content))
+
+
+def test_a_sound_artifact_is_verified_with_figures(tmp_path: Path) -> None:
+    package = packaged(BOOSTED, tmp_path, evaluation_rows=flights(1200, seed=8))
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert result.outcome is Outcome.SUCCEEDED
+    assert (result.reason, result.run, result.identity) == (
+        "Verified",
+        "flight-delay-1-verify",
+        "abc",
+    )
+    assert result.predictor is not None
+    assert (result.predictor.kind, result.predictor.verified_rows) == ("forest", 1200)
+    assert result.predictor.mismatches == 0
+    assert 0 < (result.predictor.p50_micros or 0) < 5000
+
+
+def test_a_native_artifact_is_verified_too(tmp_path: Path) -> None:
+    pipeline = fitted(one_hot(), AdaBoostClassifier(n_estimators=3), classes=(False, True))
+
+    result = verify(run_input(packaged(pipeline, tmp_path), tmp_path), tmp_path)
+
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.predictor is not None
+    assert result.predictor.kind == "native"
+
+
+def test_the_comparison_is_bounded_in_time_but_not_below_a_thousand_rows(tmp_path: Path) -> None:
+    package = packaged(BOOSTED, tmp_path, evaluation_rows=flights(5000, seed=8))
+    ticks = iter(range(0, 10_000, 100))
+
+    result = verify(run_input(package, tmp_path), tmp_path, monotonic=lambda: next(ticks))
+
+    assert result.predictor is not None
+    assert result.predictor.verified_rows == 2000
+
+
+def flip_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    path.write_bytes(content)
+
+
+def test_changed_bytes_are_rejected_by_file(tmp_path: Path) -> None:
+    package = packaged(BOOSTED, tmp_path)
+    flip_byte(package.path / "arrays.npz")
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "ArtifactChanged")
+    assert result.message.startswith("`arrays.npz` has changed since it was written: expected sha")
+
+
+def test_a_lost_package_is_rejected(tmp_path: Path) -> None:
+    package = packaged(BOOSTED, tmp_path)
+    shutil.rmtree(package.path)
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "ArtifactChanged")
+    assert "is not there" in result.message
+
+
+def another_leaf(directory: Path) -> None:
+    arrays = read_arrays(directory / "arrays.npz")
+    name = next(name for name, array in arrays.items() if array.ndim == 2 and array.dtype == float)
+    arrays[name] = arrays[name] + 0.01
+    (directory / "arrays.npz").write_bytes(array_bytes(arrays))
+
+
+def another_answer(directory: Path) -> None:
+    document = json.loads((directory / "golden.json").read_bytes())
+    document["answers"][2][1] += 1e-6
+    (directory / "golden.json").write_text(json.dumps(document))
+
+
+def no_rows(directory: Path) -> None:
+    content = array_bytes({"rows": np.empty((0, 6)), "expected": np.empty((0, 2))})
+    (directory / "evaluation.npz").write_bytes(content)
+
+
+def outside(directory: Path) -> None:
+    arrays = read_arrays(directory / "arrays.npz")
+    for name, array in arrays.items():
+        if array.dtype == np.int32 and array.size > 100:
+            arrays[name] = array + np.int32(10**6)
+    (directory / "arrays.npz").write_bytes(array_bytes(arrays))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "message"),
+    [
+        (another_leaf, "PredictorMismatch", "differs from the original model on"),
+        (another_answer, "PredictorMismatch", "golden.json: rows[2]: expected ["),
+        (no_rows, "PredictorMismatch", "0 of 0 evaluation rows"),
+        (outside, "FormatRefused", "the tables of the forest don't fit each other"),
+    ],
+)
+def test_an_honest_digest_doesnt_vouch_for_the_answers(
+    tmp_path: Path, change: Callable[[Path], None], reason: str, message: str
+) -> None:
+    package = forged(packaged(BOOSTED, tmp_path), change)
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, reason)
+    assert message in result.message
+
+
+INPUT = {"name": "distance", "datatype": "FP64", "unit": "mi", "nullable": False}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "message"),
+    [
+        (
+            {"modelFormat": {"name": "pickle"}},
+            "FormatRefused",
+            "spec.modelFormat: this server knows serinus 1, got pickle 1",
+        ),
+        (
+            {"modelName": "other"},
+            "SignatureMismatch",
+            "spec.modelName: the ModelVersion says other, the artifact flight-delay",
+        ),
+        (
+            {"storageUri": "file:///store/../etc/x"},
+            "FormatRefused",
+            "storageUri: file:///store/../etc/x leads out of the store",
+        ),
+        (
+            {"signature": {"inputs": [INPUT], "outputs": []}},
+            "SignatureMismatch",
+            "spec.signature.inputs: the ModelVersion names 1, the artifact has 6",
+        ),
+    ],
+)
+def test_what_the_spec_says_otherwise_is_rejected(
+    tmp_path: Path, spec: dict[str, Any], reason: str, message: str
+) -> None:
+    package = packaged(BOOSTED, tmp_path)
+
+    result = verify(run_input(package, tmp_path, **spec), tmp_path)
+
+    assert (result.outcome, result.reason, result.message) == (Outcome.REJECTED, reason, message)
+
+
+def test_another_unit_in_the_spec_is_named(tmp_path: Path) -> None:
+    package = packaged(BOOSTED, tmp_path)
+    signature = api_signature(package.signature).model_dump(by_alias=True)
+    signature["inputs"][0]["unit"] = "km"
+
+    result = verify(run_input(package, tmp_path, signature=signature), tmp_path)
+
+    assert result.message == (
+        "spec.signature.inputs[0].unit: the ModelVersion says km, the artifact mi"
+    )
