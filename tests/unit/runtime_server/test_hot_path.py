@@ -8,6 +8,7 @@ import pytest
 from serinus_runtime.artifact.model import decided
 from serinus_runtime.artifact.package import load
 from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.server.engine import InlineEngine
 from tests.support.model_servers import REVISION, Client
 from tests.support.trained_models import NAMES, encoded, flights
 
@@ -331,8 +332,6 @@ class Broken:
 
 
 def test_a_model_that_fails_is_500_without_details(client: Client) -> None:
-    from serinus_runtime.server.engine import InlineEngine
-
     broken = client.changed(engine=InlineEngine(Broken()))
 
     answer = broken.post("/predict", {"rows": [ROW]})

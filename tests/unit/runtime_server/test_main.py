@@ -1,0 +1,292 @@
+"""The real process: it starts fast, refuses what it must, and ends without a client noticing."""
+
+import http.client
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.server.main import EXIT_REFUSED
+from tests.support.model_servers import (
+    DEADLINE_SECONDS,
+    REVISION,
+    ServerProcess,
+    environment,
+    logged,
+    metric,
+    server_process,
+    started,
+)
+from tests.support.trained_models import flights
+
+BODY = json.dumps({"rows": flights(2, seed=3)})
+CPU_SECONDS_UNTIL_READY = 1.5
+
+
+def refusal(log: Path, variables: dict[str, str]) -> tuple[int, str]:
+    """Exit code and last message of a server that doesn't start."""
+    code = started(log, variables).wait(DEADLINE_SECONDS)
+    return code, logged(log)[-1]["message"]
+
+
+def test_it_is_ready_cheaply_and_answers(two_classes: Packaged, store: Path) -> None:
+    with server_process(two_classes, store) as server:
+        ready = next(line for line in server.lines() if line["message"] == "model server ready")
+        answer = httpx.post(f"{server.url}/predict", content=BODY)
+
+    assert ready["cpu_seconds"] < CPU_SECONDS_UNTIL_READY
+    assert (ready["deployment"], ready["revision"]) == ("flight-delay", REVISION)
+    assert answer.status_code == 200
+    assert answer.headers["serinus-revision"] == REVISION
+
+
+def test_every_answer_names_the_revision(two_classes: Packaged, store: Path) -> None:
+    with server_process(two_classes, store) as server, httpx.Client(base_url=server.url) as client:
+        answers = [
+            client.get("/metrics"),
+            client.get("/v2/health/ready"),
+            client.get("/v2/nothing"),
+            client.post("/predict", content=b"{"),
+            client.post("/feedback", content=b"{}"),
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 400, 400]
+    assert {answer.headers["serinus-revision"] for answer in answers} == {REVISION}
+
+
+@pytest.mark.timeout(120)
+def test_bentoml_answers_what_is_left_to_it(two_classes: Packaged, store: Path) -> None:
+    with (
+        server_process(two_classes, store) as server,
+        httpx.Client(base_url=server.url, timeout=60) as client,
+    ):
+        healthy = client.get("/livez")
+        document = client.get("/docs.json")
+        ours = client.post("/predict", content=BODY).json()["predictions"]
+        theirs = client.post("/bento/predict", json=json.loads(BODY)).json()
+
+    assert healthy.status_code == 200
+    assert healthy.headers["serinus-revision"] == REVISION
+    assert "/bento/predict" in document.json()["paths"]
+    assert theirs == ours
+
+
+def test_changed_bytes_are_refused_by_file(
+    two_classes: Packaged, store: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "models" / two_classes.path.name
+    shutil.copytree(two_classes.path, copy)
+    (copy / "arrays.npz").write_bytes(b"something else")
+    variables = environment(two_classes, store) | {
+        "SERINUS_STORE": str(tmp_path),
+        "SERINUS_MODEL_URI": f"file:///store/models/{copy.name}",
+    }
+
+    code, message = refusal(tmp_path / "log", variables)
+
+    assert code == EXIT_REFUSED
+    assert message.startswith(
+        "model server refused to start: `arrays.npz` has changed since it was written: expected"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"SERINUS_REVISION": "v1"}, "SERINUS_REVISION: expected 10 hexadecimal digits, got 'v1'"),
+        ({"SERINUS_DRAIN_SECONDS": "-1"}, "SERINUS_DRAIN_SECONDS: expected at least 0, got '-1'"),
+        ({"SERINUS_PORT": "http"}, "SERINUS_PORT: invalid literal"),
+        (
+            {"SERINUS_FEEDBACK_KEY_FILE": "/nowhere/key"},
+            "SERINUS_FEEDBACK_KEY_FILE: /nowhere/key can't be read: No such file or directory",
+        ),
+        ({"SERINUS_MODEL_URI": "s3://x"}, "storageUri: expected file:///store/…, got s3://x"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(
+    two_classes: Packaged, store: Path, tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    code, told = refusal(tmp_path / "log", environment(two_classes, store) | changes)
+
+    assert code == EXIT_REFUSED
+    assert told.startswith(f"model server refused to start: {message}")
+
+
+@dataclass
+class KeepAliveClient(threading.Thread):
+    """Sends requests over one connection, without pause, and never retries.
+
+    It connects again only after `Connection: close`, and no more once `out_of_service` is set, as
+    a Service has no endpoint of a pod that ends. Anything but an answer is a failure.
+    """
+
+    port: int
+    out_of_service: threading.Event
+    answers: list[int] = field(default_factory=list)
+    connections: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def run(self) -> None:
+        while not self.out_of_service.is_set() and not self.failures:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            self.connections += 1
+            try:
+                self._requests_until_close(connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(f"request {len(self.answers)}: {error!r}")
+            finally:
+                connection.close()
+
+    def _requests_until_close(self, connection: http.client.HTTPConnection) -> None:
+        closes = False
+        while not closes:
+            connection.request("POST", "/predict", BODY)
+            answer = connection.getresponse()
+            answer.read()
+            self.answers.append(answer.status)
+            closes = answer.headers.get("connection") == "close"
+            time.sleep(0.002)  # a pace, not a wait
+
+
+def run_clients(server: ServerProcess, count: int) -> tuple[list[KeepAliveClient], threading.Event]:
+    out_of_service = threading.Event()
+    clients = [KeepAliveClient(server.port, out_of_service) for _ in range(count)]
+    for client in clients:
+        client.start()
+    return clients, out_of_service
+
+
+def awaited_answers(clients: list[KeepAliveClient], at_least: int) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        if all(len(client.answers) >= at_least or client.failures for client in clients):
+            return
+        time.sleep(0.01)
+    raise AssertionError("the clients got no answers")
+
+
+def test_no_keep_alive_client_sees_a_failure_when_the_pod_ends(
+    two_classes: Packaged, store: Path
+) -> None:
+    with server_process(two_classes, store, DRAIN_SECONDS="1.5") as server:
+        clients, out_of_service = run_clients(server, 8)
+        awaited_answers(clients, 20)
+
+        server.told_to_end()
+        ended_at = time.monotonic()
+        readiness = httpx.get(f"{server.url}/v2/health/ready")
+        awaited_answers(clients, 60)
+        out_of_service.set()
+        code = server.exit_code()
+        seconds = time.monotonic() - ended_at
+        for client in clients:
+            client.join(DEADLINE_SECONDS)
+
+    assert [client.failures for client in clients] == [[]] * len(clients)
+    assert {status for client in clients for status in client.answers} == {200}
+    assert all(client.connections > 1 for client in clients)
+    assert readiness.status_code == 503
+    assert (code, seconds >= 1.4) == (0, True)
+
+
+def test_no_keep_alive_client_sees_a_failure_when_connections_are_old(
+    two_classes: Packaged, store: Path
+) -> None:
+    with server_process(two_classes, store, CONNECTION_MAX_AGE_SECONDS="0.2") as server:
+        clients, out_of_service = run_clients(server, 4)
+        awaited_answers(clients, 150)
+        out_of_service.set()
+        for client in clients:
+            client.join(DEADLINE_SECONDS)
+
+    assert [client.failures for client in clients] == [[]] * len(clients)
+    assert all(client.connections > 1 for client in clients)
+
+
+def test_a_connection_carries_no_more_requests_than_allowed(
+    two_classes: Packaged, store: Path
+) -> None:
+    closes = []
+    with server_process(two_classes, store, CONNECTION_MAX_REQUESTS="3") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        for _ in range(6):
+            connection.request("POST", "/predict", BODY)
+            answer = connection.getresponse()
+            answer.read()
+            closes.append(answer.headers.get("connection"))
+
+    assert closes == [None, None, "close", None, None, "close"]
+
+
+def test_a_request_in_flight_is_answered_after_the_drain(
+    two_classes: Packaged, store: Path
+) -> None:
+    with server_process(two_classes, store, DRAIN_SECONDS="0") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.putrequest("POST", "/predict")
+        connection.putheader("content-length", str(len(BODY)))
+        connection.endheaders(BODY[:10].encode())
+        server_has_headers(server)
+
+        server.told_to_end()
+        drained(server)
+        connection.send(BODY[10:].encode())
+        answer = connection.getresponse()
+        predictions = json.loads(answer.read())["predictions"]
+        code = server.exit_code()
+
+    assert (answer.status, len(predictions), code) == (200, 2, 0)
+    assert answer.headers["connection"] == "close"
+
+
+def server_has_headers(server: ServerProcess) -> None:
+    def in_flight() -> bool:
+        text = httpx.get(f"{server.url}/metrics").text
+        return metric(text, "serinus_requests_in_flight") == 1
+
+    _await(in_flight)
+
+
+def drained(server: ServerProcess) -> None:
+    def refused() -> bool:
+        try:
+            http.client.HTTPConnection("127.0.0.1", server.port, timeout=1).connect()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    _await(refused)
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never held"
+        time.sleep(0.02)
+
+
+def test_a_body_over_the_limit_gets_its_413_and_no_reset(
+    two_classes: Packaged, store: Path
+) -> None:
+    with server_process(two_classes, store, MAX_BODY_BYTES="1000") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("POST", "/predict", b"x" * 7000)
+        too_large = connection.getresponse()
+        too_large.read()
+        connection.request("POST", "/predict", BODY)
+        next_answer = connection.getresponse()
+
+        assert (too_large.status, next_answer.status) == (413, 200)

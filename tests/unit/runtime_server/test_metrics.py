@@ -1,0 +1,93 @@
+"""The metrics are exact, complete from the start, and readable by Prometheus' own parser."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from serinus_runtime.server.metrics import LATENCY_BOUNDS_SECONDS, Metrics, rendered
+from tests.support.model_servers import REVISION, Client
+from tests.support.trained_models import flights
+
+
+def metrics() -> Metrics:
+    return Metrics(deployment="d", revision=REVISION, model="m", digest="sha256:0")
+
+
+def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_what_rates_are_computed_from_is_there_from_the_start() -> None:
+    text = rendered(metrics(), flagged=0).decode()
+
+    told = {name for name, _ in samples(text)}
+    codes = {
+        dict(labels)["code"]: value
+        for (name, labels), value in samples(text).items()
+        if name == "serinus_requests_total"
+    }
+    assert codes == dict.fromkeys(("200", "400", "413", "500", "503"), 0)
+    assert {
+        "serinus_request_duration_seconds_bucket",
+        "serinus_request_duration_seconds_sum",
+        "serinus_request_duration_seconds_count",
+        "serinus_predictions_total",
+        "serinus_labels_late_total",
+        "serinus_model_info",
+    } <= told
+
+
+def test_each_bucket_holds_what_is_at_most_its_bound() -> None:
+    cells = metrics()
+    for seconds in (0.0005, 0.001, 0.0011, 0.25, 0.2500001, 11.0):
+        cells.observe(200, seconds)
+
+    told = {
+        dict(labels)["le"]: value
+        for (name, labels), value in samples(rendered(cells, flagged=0).decode()).items()
+        if name == "serinus_request_duration_seconds_bucket"
+    }
+
+    assert (told["0.001"], told["0.0025"], told["0.25"], told["0.5"]) == (2, 3, 4, 5)
+    assert (told["10"], told["+Inf"]) == (5, 6)
+    assert len(told) == len(LATENCY_BOUNDS_SECONDS) + 1
+
+
+def test_labels_are_escaped() -> None:
+    cells = Metrics(deployment='a"b\\c\nd', revision=REVISION, model="m", digest="sha256:0")
+
+    labels = next(iter(samples(rendered(cells, flagged=0).decode())))[1]
+
+    assert dict(labels)["deployment"] == 'a"b\\c\nd'
+
+
+def test_requests_rows_and_answers_are_counted_exactly(client: Client) -> None:
+    for count in (1, 5, 32):
+        client.post("/predict", {"rows": flights(count, seed=1)})
+    client.post("/predict", {"rows": "wrong"})
+    client.get("/v2/health/ready")
+    client.post("/feedback", {"id": "wrong"})
+
+    assert client.metric("serinus_requests_total", code="200") == 3
+    assert client.metric("serinus_requests_total", code="400") == 1
+    assert client.metric("serinus_request_duration_seconds_count") == 4
+    assert client.metric("serinus_predictions_total") == 38
+    assert client.metric("serinus_requests_in_flight") == 0
+
+
+def test_values_that_break_a_promise_are_counted_if_they_are_used(client: Client) -> None:
+    row = flights(1, seed=1, missing=0)[0]
+    client.post("/predict", {"rows": [row | {"delay": 9999.0, "carrier": "never seen"}]})
+    client.post("/predict", {"rows": [row | {"carrier": "never seen", "distance": -5.0}]})
+
+    assert client.metric("serinus_flagged_values_total") == 2
+
+
+def test_the_cohort_of_an_answer_is_there_before_its_first_label(client: Client) -> None:
+    client.post("/predict", {"rows": flights(1, seed=1)})
+
+    assert client.metric("serinus_labels_total", revision=REVISION, outcome="right") == 0
+    assert client.metric("serinus_labels_total", revision=REVISION, outcome="wrong") == 0
+    assert client.metric("serinus_label_loss_total", revision=REVISION, score="brier") == 0
