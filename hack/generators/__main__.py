@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import crds, reference
+from generators import chart, crds, reference
 
 ROOT = Path(__file__).parents[2]
 TARGETS: dict[str, Callable[[], dict[str, str]]] = {
     "crds": crds.files,
     "reference": reference.files,
+    "chart": chart.files,
 }
 """What can be generated: each gives its files, by path in the checkout."""
 
