@@ -13,7 +13,7 @@ COREFILE = layout.CONFIG / "Corefile"
 CNI_CONFIG = layout.CONFIG / "cni" / "10-serinus.conflist"
 AUDIT_POLICY = layout.CONFIG / "audit-policy.yaml"
 RESOLV_CONF = layout.CONFIG / "resolv.conf"
-PAUSE_IMAGE = "serinus.dev/pause:1"
+PAUSE_IMAGE = "serinus.dev/pause:2"
 
 
 def containerd_config() -> str:

@@ -14,12 +14,15 @@ from native_cluster.commands import run
 from native_cluster.configuration import PAUSE_IMAGE
 
 NOBODY = "65532:65532"
+_LAYOUT = "bin"
+"""Where the program is in the image: charts mount data at `/prometheus`."""
 _IMPORT_TIMEOUT_SECONDS = 300
 
 
 def prometheus_image() -> str:
     """Reference of the Prometheus image, tagged by the program's content."""
-    return f"serinus.dev/prometheus:{tools.folder_of(tools.PROMETHEUS).name.rpartition('-')[2]}"
+    key = tools.folder_of(tools.PROMETHEUS).name.rpartition("-")[2]
+    return f"serinus.dev/prometheus:{key}-{_LAYOUT}"
 
 
 def load_own_images() -> None:
@@ -56,7 +59,7 @@ def write_archive(archive: Path, reference: str, program: Path) -> None:
         {
             "architecture": _architecture(),
             "os": "linux",
-            "config": {"Entrypoint": [f"/{program.name}"], "User": NOBODY, "WorkingDir": "/"},
+            "config": {"Entrypoint": [f"/{_LAYOUT}/{program.name}"], "User": NOBODY, "WorkingDir": "/"},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
             "history": [{"created_by": "hack/cluster"}],
         }
@@ -72,7 +75,7 @@ def write_archive(archive: Path, reference: str, program: Path) -> None:
 def _layer(program: Path) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as output:
-        _add(output, program.name, program.read_bytes(), mode=0o755)
+        _add(output, f"{_LAYOUT}/{program.name}", program.read_bytes(), mode=0o755)
     return buffer.getvalue()
 
 
