@@ -50,7 +50,9 @@ def flights(n_rows: int = 1500, *, seed: int = 0, missing: float = 0.05) -> list
         "carrier": [CARRIERS[code] for code in chance.integers(0, len(CARRIERS), n_rows)],
         "route": [ROUTES[code] for code in chance.integers(0, len(ROUTES), n_rows)],
     }
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
     for row in rows:
         for name in NAMES[1:]:
             if chance.random() < missing:
@@ -71,7 +73,7 @@ def edge_rows() -> list[dict[str, Any]]:
     changes: list[dict[str, Any]] = [
         {"carrier": "unseen"},
         {"carrier": "", "route": "R99"},
-        {name: None for name in NAMES[1:]},
+        dict.fromkeys(NAMES[1:]),
         {"distance": 0.0, "delay": -0.0},
         {"delay": 600.0},
         {"delay": 1e-300},

@@ -27,7 +27,7 @@ from serinus_runtime.artifact.symbolic_columns import (
 def compile_model(pipeline: Any, inputs: Sequence[InputSpec]) -> Plan | NotCompilable:
     """Compile a fitted pipeline or estimator whose columns are `inputs`, in order."""
     try:
-        columns = [input_column(position, spec) for position, spec in enumerate(inputs)]
+        columns: Columns = [input_column(position, spec) for position, spec in enumerate(inputs)]
         names = [spec.name for spec in inputs]
         *transformers, estimator = _steps(pipeline)
         for transformer in transformers:

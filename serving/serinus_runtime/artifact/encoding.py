@@ -24,6 +24,7 @@ from serinus_runtime.artifact.signature import Datatype, InputSpec, PolicyAction
 MISSING = math.nan
 _LARGEST = sys.float_info.max
 _SHOWN_CHARACTERS = 60
+_SHOWN_TEXTS = 8
 _INTEGER_BOUNDS = {
     Datatype.UINT8: (0, 2**8 - 1),
     Datatype.UINT16: (0, 2**16 - 1),
@@ -83,7 +84,9 @@ def decoded_column(spec: InputSpec, codes: FloatArray) -> list[Any]:
     missing = np.isnan(codes)
     if spec.datatype is Datatype.BYTES:
         names = (*(spec.categories or ()), _unseen_name(spec))
-        return [None if gone else names[int(code)] for code, gone in zip(codes, missing, strict=True)]
+        return [
+            None if gone else names[int(code)] for code, gone in zip(codes, missing, strict=True)
+        ]
     return [None if gone else float(code) for code, gone in zip(codes, missing, strict=True)]
 
 
@@ -226,8 +229,9 @@ def _text_encoder(spec: InputSpec, flags: Flags, missing: Callable[[], float]) -
 
 
 def _one_of(texts: Sequence[str]) -> str:
-    some = ", ".join(texts[:8])
-    return f"one of {some}" + (f" and {len(texts) - 8} more" if len(texts) > 8 else "")  # noqa: PLR2004
+    some = ", ".join(texts[:_SHOWN_TEXTS])
+    more = len(texts) - _SHOWN_TEXTS
+    return f"one of {some}" + (f" and {more} more" if more > 0 else "")
 
 
 def _wrong(spec: InputSpec, value: Any) -> ValueRefused:

@@ -131,11 +131,12 @@ class Forest:
         """Raw outputs of leaves (trees, n_rows, width), summed in the order of the trees."""
         n_trees, n_rows, _ = leaves.shape
         if self.aggregation is Aggregation.MEAN:
-            total: FloatArray = np.add.accumulate(leaves, axis=0)[-1]
-            return total / n_trees
-        by_output = leaves.reshape(self.n_outputs, -1, n_rows)
+            mean: FloatArray = np.add.accumulate(leaves, axis=0)[-1] / n_trees
+            return mean
+        by_output: FloatArray = leaves.reshape(self.n_outputs, -1, n_rows)
         start = np.broadcast_to(
             self.baseline[:, np.newaxis, np.newaxis], (self.n_outputs, 1, n_rows)
         )
         summed: FloatArray = np.add.accumulate(np.concatenate([start, by_output], axis=1), axis=1)
-        return summed[:, -1, :].T
+        last: FloatArray = summed[:, -1, :].T
+        return last

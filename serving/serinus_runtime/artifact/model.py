@@ -19,7 +19,7 @@ TWO_CLASSES = 2
 
 
 class Predictor(Protocol):
-    """Answers encoded rows. Pure: the same rows give the same bits, in any batch."""
+    """Answers encoded rows. Pure; a row's answer doesn't depend on those beside it."""
 
     @property
     def kind(self) -> str:
@@ -64,7 +64,8 @@ def decided(probabilities: FloatArray, threshold: float | None) -> NDArray[np.in
     """
     if probabilities.shape[1] == TWO_CLASSES and threshold is not None:
         return (probabilities[:, 1] >= threshold).astype(np.intp)
-    return probabilities.argmax(axis=1)
+    most_likely: NDArray[np.intp] = probabilities.argmax(axis=1)
+    return most_likely
 
 
 def plain(label: Any) -> ClassLabel:

@@ -33,7 +33,7 @@ from serinus_runtime.artifact.manifest import (
     Task,
 )
 from serinus_runtime.artifact.model import TWO_CLASSES, Predictor
-from serinus_runtime.artifact.native import native_bytes, load_native
+from serinus_runtime.artifact.native import load_native, native_bytes
 from serinus_runtime.artifact.not_compilable import NotCompilable
 from serinus_runtime.artifact.package import array_bytes, publish
 from serinus_runtime.artifact.plan import Plan
@@ -93,7 +93,7 @@ def package(trained: TrainedModel, parent: Path) -> Packaged:
     }
     chosen = _chosen(trained, signature, evaluation, golden_rows)
     manifest = _manifest(trained, signature, chosen.plan, chosen.native_reason, chosen.equality)
-    path, digest = publish(manifest, files | chosen.files, parent)
+    path, digest = publish(manifest, {**files, **chosen.files}, parent)
     return Packaged(
         path=path,
         digest=digest,

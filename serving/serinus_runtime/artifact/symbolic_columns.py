@@ -1,4 +1,4 @@
-"""What is known of each column while a pipeline is read: where it comes from and what it went through.
+"""What is known of each column while a pipeline is read: its input, and what it went through.
 
 Every preprocessing step that we compile treats columns one by one, so a fitted pipeline is a list
 of columns, each a small function of one input. Steps on categories are done here, at compile time,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 _JITTER = 0.2
@@ -69,8 +69,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def end_with_answer(self) -> None:
         """Let the answer that is being made be the last; an idle connection waits for its next."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
 
 
 def bounded(policy: ConnectionPolicy) -> type[BoundedConnection]:

@@ -1,10 +1,10 @@
 """What a client is told when a request can't be answered.
 
-    RequestError(status, message)
-    ├── BadRequest      400  wrong input: names the field, what is expected and what came
-    ├── NotFound        404  no such model, version or path
-    ├── TooLarge        413  the body is over the limit
-    └── Overloaded      503  come back in a second
+RequestError(status, message)
+├── BadRequest      400  wrong input: names the field, what is expected and what came
+├── NotFound        404  no such model, version or path
+├── TooLarge        413  the body is over the limit
+└── Overloaded      503  come back in a second
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import tempfile
 import time
 from importlib.metadata import version
@@ -64,7 +63,7 @@ def main() -> int:
         key = read_key(settings.feedback_key_file)
         model = load(directory_of(settings.model_uri, settings.store), settings.model_digest)
     except (SettingsError, ArtifactError) as error:
-        logger.error("model server refused to start: %s", error)  # noqa: G201,TRY400 (for people)
+        logger.error("model server refused to start: %s", error)  # noqa: TRY400 (for people)
         return EXIT_REFUSED
     uvloop.run(serve(settings, model, key))
     return 0

@@ -132,7 +132,9 @@ def _families(metrics: Metrics, flagged: int) -> dict[str, list[str]]:
         ],
         "serinus_label_loss_total": [
             _sample(
-                "serinus_label_loss_total", _of_cohort(metrics, key) | {"score": "brier"}, cells.loss
+                "serinus_label_loss_total",
+                _of_cohort(metrics, key) | {"score": "brier"},
+                cells.loss,
             )
             for key, cells in cohorts
         ],

@@ -33,7 +33,8 @@ def encoded_rows(document: dict[str, Any], encoder: RowEncoder) -> FloatArray:
     except AttributeError as error:  # an item without `get`
         index = next(index for index, row in enumerate(rows) if type(row) is not dict)
         raise BadRequest(
-            f"`rows[{index}]`: expected an object of field names and values, got {shown(rows[index])}"
+            f"`rows[{index}]`: expected an object of field names and values, "
+            f"got {shown(rows[index])}"
         ) from error
 
 

@@ -24,6 +24,7 @@ from serinus_runtime.server.errors import BadRequest
 PLATFORM = "serinus"
 _DATATYPES = frozenset(datatype.value for datatype in Datatype)
 _MATRIX_RANK = 2
+_SHOWN_NAMES = 8
 Column: TypeAlias = Sequence[Any]
 
 
@@ -90,9 +91,9 @@ def _columns(tensors: list[Any], signature: Signature) -> list[Column]:
 
 def _columns_of_matrix(name: str, tensor: _Tensor, names: tuple[str, ...]) -> list[Column]:
     if tensor.width != len(names):
+        some = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
         raise BadRequest(
-            f"`{name}`: expected {len(names)} columns ({', '.join(names[:8])}"
-            f"{', …' if len(names) > 8 else ''}), got {tensor.width}"  # noqa: PLR2004
+            f"`{name}`: expected {len(names)} columns ({some}), got {tensor.width}"
         )
     return [tensor.values[index :: len(names)] for index in range(len(names))]
 
@@ -145,7 +146,9 @@ def _shape(shape: Any, where: str) -> list[int]:
         and all(type(size) is int and 1 <= size < 1 << 31 for size in shape)
     )
     if not fits:
-        raise BadRequest(f"`{where}`: expected [rows] or [rows, columns], got {_shape_shown(shape)}")
+        raise BadRequest(
+            f"`{where}`: expected [rows] or [rows, columns], got {_shape_shown(shape)}"
+        )
     sizes: list[int] = shape
     return sizes
 
@@ -190,13 +193,12 @@ def requested_outputs(document: Mapping[str, Any], signature: Signature) -> froz
     if wanted is None or wanted == []:
         return None
     known = {spec.name for spec in signature.outputs}
-    names = [
-        item.get("name") if type(item) is dict else item
-        for item in (wanted if type(wanted) is list else [wanted])
-    ]
-    for name in names:
+    names: set[str] = set()
+    for item in wanted if type(wanted) is list else [wanted]:
+        name = item.get("name") if type(item) is dict else item
         if type(name) is not str or name not in known:
             raise BadRequest(
                 f"`outputs`: expected some of {', '.join(sorted(known))}, got {shown(name)}"
             )
+        names.add(name)
     return frozenset(names)

@@ -20,7 +20,7 @@ _DISCARDED_BODIES = 8
 sending when the connection closes would see a reset instead of the 413."""
 
 
-class ClientGone(Exception):  # noqa: N818 (an event, not an error)
+class ClientGone(Exception):
     """The client left before its request was complete."""
 
 

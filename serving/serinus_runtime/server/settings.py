@@ -72,7 +72,9 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
 class _Reader:
     environment: Mapping[str, str]
 
-    def __call__(self, name: str, parse: Callable[[str], Value], default: str | None = None) -> Value:
+    def __call__(
+        self, name: str, parse: Callable[[str], Value], default: str | None = None
+    ) -> Value:
         variable = f"SERINUS_{name}"
         text = self.environment.get(variable, default)
         if text is None:

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -145,8 +146,6 @@ def test_what_has_no_compiled_form_says_why(
 def test_a_transformer_that_mixes_or_runs_code_is_not_compiled(
     transformer: Any, reason: str
 ) -> None:
-    from sklearn.pipeline import make_pipeline
-
     matrix = np.abs(np.random.default_rng(0).normal(size=(50, 2)))
     pipeline = make_pipeline(transformer, PoissonRegressor()).fit(matrix, matrix[:, 0])
 

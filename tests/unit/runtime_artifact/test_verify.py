@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,6 @@ def run_input(package: Packaged, store: Path, **spec: Any) -> VerificationRunInp
 
 def forged(package: Packaged, change: Callable[[Path], None]) -> Packaged:
     """The package after `change`, with a manifest that names the new digests."""
-    from dataclasses import replace
-
     change(package.path)
     manifest = package.path / "manifest.json"
     document = json.loads(manifest.read_bytes())

@@ -27,7 +27,9 @@ def ledger(*, maturity_seconds: float = 0) -> FeedbackLedger:
     return FeedbackLedger(metrics(), COHORT_SECONDS, maturity_seconds)
 
 
-def prediction(*, issued_at_ms: int = NOW_MS, unique: bytes = b"12345678", rows: int = 1) -> Prediction:
+def prediction(
+    *, issued_at_ms: int = NOW_MS, unique: bytes = b"12345678", rows: int = 1
+) -> Prediction:
     return Prediction(
         revision=OTHER_REVISION,
         issued_at_ms=issued_at_ms,

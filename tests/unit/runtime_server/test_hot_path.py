@@ -8,6 +8,7 @@ import pytest
 from serinus_runtime.artifact.model import decided
 from serinus_runtime.artifact.package import load
 from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.artifact.signature import Datatype
 from serinus_runtime.server.engine import InlineEngine
 from tests.support.model_servers import REVISION, Client
 from tests.support.trained_models import NAMES, encoded, flights
@@ -222,6 +223,7 @@ def tensor(**changes: Any) -> dict[str, Any]:
     return {"inputs": [usual | changes]}
 
 
+DATATYPES = ", ".join(sorted(Datatype))
 WRONG_TENSORS = [
     ({}, "`inputs`: expected a list of tensors, got nothing"),
     ({"inputs": []}, "`inputs`: expected a list of tensors, got a list of 0"),
@@ -229,8 +231,7 @@ WRONG_TENSORS = [
     (tensor(name=None), "`inputs[0].name`: expected a text, got nothing"),
     (
         tensor(datatype="FP128"),
-        "`inputs[0].datatype` of `distance`: expected one of BOOL, BYTES, FP16, FP32, FP64, INT16, "
-        "INT32, INT64, INT8, UINT16, UINT32, UINT64, UINT8, got the text 'FP128'",
+        f"`inputs[0].datatype` of `distance`: expected one of {DATATYPES}, got the text 'FP128'",
     ),
     (
         tensor(shape=[0]),
@@ -258,8 +259,10 @@ WRONG_TENSORS = [
         tensor() | {"outputs": [{"name": "gate"}]},
         "`outputs`: expected some of prediction, probability, got the text 'gate'",
     ),
-    (tensor() | {"outputs": [[]]}, "`outputs`: expected some of prediction, probability, got a "
-     "list of 0"),
+    (
+        tensor() | {"outputs": [[]]},
+        "`outputs`: expected some of prediction, probability, got a list of 0",
+    ),
     (tensor() | {"id": 5}, "`id`: expected a text, got 5"),
 ]  # fmt: skip
 
@@ -337,7 +340,7 @@ def test_a_model_that_fails_is_500_without_details(client: Client) -> None:
     answer = broken.post("/predict", {"rows": [ROW]})
 
     assert answer.status_code == 500
-    assert answer.json() == {"error": "the server failed on this request; its log has the traceback"}
+    assert answer.json()["error"] == "the server failed on this request; its log has the traceback"
     assert broken.metric("serinus_requests_total", code="500") == 1
 
 
