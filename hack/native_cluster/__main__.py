@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("env", help='print exports: eval "$(hack/cluster env)"')
     load = verbs.add_parser("load", help="give the nodes images from archives")
     load.add_argument("archives", nargs="+", type=Path)
-    verbs.add_parser("tools", help="build the programs that only tests need, print their folders")
+    verbs.add_parser("tools", help="build the programs that tests need without a cluster, print their folders")
     return parser
 
 

@@ -81,7 +81,7 @@ KUBECONFORM = ToolModule("kubeconform", ("github.com/yannh/kubeconform/cmd/kubec
 
 CLUSTER_MODULES = (KUBERNETES, ETCD, COREDNS, PAUSE, HELM, PROMETHEUS)
 CLIENT_MODULES = (HELM,)
-TEST_MODULES = (KUBECONFORM,)
+TEST_MODULES = (KUBERNETES, ETCD, HELM, KUBECONFORM)
 
 
 def cache_key(module: ToolModule, go_version: str) -> str:
