@@ -50,9 +50,7 @@ def environment(package: Packaged, store: Path, **changes: str) -> dict[str, str
 def made(package: Packaged, store: Path, **changes: str) -> Serving:
     """All that the application needs, as the process makes it."""
     settings = settings_from_environment(environment(package, store, **changes))
-    return made_serving(
-        settings, load(package.path, package.digest), KEY, asyncio.new_event_loop()
-    )
+    return made_serving(settings, load(package.path, package.digest), KEY, asyncio.new_event_loop())
 
 
 async def not_here(_scope: Scope, _receive: Receive, send: Send) -> None:

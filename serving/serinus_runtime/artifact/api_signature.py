@@ -23,8 +23,7 @@ def api_signature(signature: Signature) -> ApiSignature:
             for spec in signature.inputs
         ],
         outputs=[
-            TensorSpec(name=spec.name, datatype=spec.datatype.value)
-            for spec in signature.outputs
+            TensorSpec(name=spec.name, datatype=spec.datatype.value) for spec in signature.outputs
         ],
     )
 
@@ -36,9 +35,7 @@ def check_signature(found: Signature, wanted: ApiSignature) -> None:
     _check_tensors("outputs", actual.outputs, wanted.outputs)
 
 
-def _check_tensors(
-    where: str, actual: Sequence[TensorSpec], wanted: Sequence[TensorSpec]
-) -> None:
+def _check_tensors(where: str, actual: Sequence[TensorSpec], wanted: Sequence[TensorSpec]) -> None:
     if len(actual) != len(wanted):
         raise SignatureMismatch(
             f"spec.signature.{where}: the ModelVersion names {len(wanted)}, the artifact has "

@@ -80,9 +80,7 @@ def _imputer(transformer: Any, columns: Columns) -> Columns:
     statistics = list(transformer.statistics_)
     if any(_is_missing(value) for value in statistics):
         raise NotCompilableError("a column had no value in training, so its imputer dropped it")
-    out = [
-        _imputed(column, value) for column, value in zip(columns, statistics, strict=True)
-    ]
+    out = [_imputed(column, value) for column, value in zip(columns, statistics, strict=True)]
     if transformer.indicator_ is None:
         return out
     return out + [Indicator(_source(columns[at])) for at in transformer.indicator_.features_]
@@ -111,7 +109,10 @@ def _scaler(offset: str, divisor: str) -> Callable[[Any, Columns], Columns]:
     """Reader of a scaler that subtracts one fitted attribute and divides by another."""
 
     def read(transformer: Any, columns: Columns) -> Columns:
-        offsets = _vector(getattr(transformer, offset, None), len(columns), 0.0)
+        # StandardScaler keeps its mean also where it was told not to subtract it.
+        subtracts = getattr(transformer, "with_mean", True)
+        fitted_offset = getattr(transformer, offset, None) if subtracts else None
+        offsets = _vector(fitted_offset, len(columns), 0.0)
         divisors = _vector(getattr(transformer, divisor, None), len(columns), 1.0)
         return [
             _scaled(column, float(low), float(width))
@@ -189,9 +190,7 @@ def _one_hot_encoder(transformer: Any, columns: Columns) -> Columns:
     _refuse_infrequent(transformer)
     dropped = getattr(transformer, "drop_idx_", None)
     out: Columns = []
-    for at, (column, categories) in enumerate(
-        zip(columns, transformer.categories_, strict=True)
-    ):
+    for at, (column, categories) in enumerate(zip(columns, transformer.categories_, strict=True)):
         if not isinstance(column, Slots):
             raise NotCompilableError("a OneHotEncoder gets a column that isn't a category")
         codes = {_key(category): code for code, category in enumerate(categories)}

@@ -133,9 +133,7 @@ def _code_of_constant(spec: InputSpec) -> float:
     return float(spec.constant)
 
 
-def _violated(
-    spec: InputSpec, flags: Flags, expected: str
-) -> Callable[[Any, float], float]:
+def _violated(spec: InputSpec, flags: Flags, expected: str) -> Callable[[Any, float], float]:
     """What happens to a value of the right type that breaks a promise."""
     imputed = _code_of_constant(spec)
 

@@ -47,9 +47,7 @@ def parse(content: bytes) -> GoldenRows:
         raise FormatRefused(f"golden.json: can't be read: {error!r}") from error
 
 
-def first_difference(
-    golden: GoldenRows, signature: Signature, predictor: Predictor
-) -> str | None:
+def first_difference(golden: GoldenRows, signature: Signature, predictor: Predictor) -> str | None:
     """What is wrong with the first golden row that isn't answered as it should, None if all are."""
     encoder = RowEncoder(signature)
     for index, (row, expected) in enumerate(zip(golden.rows, golden.answers, strict=True)):

@@ -159,4 +159,3 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
     except (ValueError, zipfile.BadZipFile) as error:
         raise FormatRefused(f"{path.name}: can't be read without pickle: {error}") from error
-

@@ -117,9 +117,7 @@ def _outputs(trained: TrainedModel) -> tuple[OutputSpec, ...]:
     return (OutputSpec("prediction", datatype), OutputSpec("probability", Datatype.FP64, width))
 
 
-def _evaluation(
-    trained: TrainedModel, signature: Signature
-) -> tuple[EvaluationRows, GoldenRows]:
+def _evaluation(trained: TrainedModel, signature: Signature) -> tuple[EvaluationRows, GoldenRows]:
     """The rows that the model's own policies let through, encoded; the first of them as golden."""
     encoder = RowEncoder(signature)
     encoded: list[FloatArray] = []
@@ -199,9 +197,7 @@ def _native(
     return _Chosen(predictor.kind, None, reason, equality, {NATIVE_FILE: content})
 
 
-def _equality(
-    trained: TrainedModel, predictor: Predictor, evaluation: EvaluationRows
-) -> Equality:
+def _equality(trained: TrainedModel, predictor: Predictor, evaluation: EvaluationRows) -> Equality:
     return measured_equality(
         predictor,
         evaluation,

@@ -60,11 +60,7 @@ class BoundedConnection(HttpToolsProtocol):
         """A request begins; its answer says `Connection: close` if the connection is to end."""
         super().on_headers_complete()
         self._requests_left -= 1
-        if (
-            self._requests_left <= 0
-            or self.policy.draining
-            or time.monotonic() >= self._ends_at
-        ):
+        if self._requests_left <= 0 or self.policy.draining or time.monotonic() >= self._ends_at:
             self.cycle.keep_alive = False
 
     def end_with_answer(self) -> None:

@@ -105,9 +105,7 @@ def _deliver(
         start = end
 
 
-def _fail(
-    batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]], error: Exception
-) -> None:
+def _fail(batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]], error: Exception) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

@@ -192,5 +192,3 @@ def cpu_seconds() -> float:
     """CPU time of this process so far."""
     times = os.times()
     return round(times.user + times.system, 3)
-
-

@@ -66,9 +66,7 @@ def predictions(model: Model, answers: FloatArray, decided: NDArray[np.intp] | N
     if len(classes) == TWO_CLASSES:
         return [
             {"value": classes[position], "probability": probability}
-            for position, probability in zip(
-                decided.tolist(), answers[:, 1].tolist(), strict=True
-            )
+            for position, probability in zip(decided.tolist(), answers[:, 1].tolist(), strict=True)
         ]
     names = [str(label) for label in classes]
     return [

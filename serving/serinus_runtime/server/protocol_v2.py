@@ -92,9 +92,7 @@ def _columns(tensors: list[Any], signature: Signature) -> list[Column]:
 def _columns_of_matrix(name: str, tensor: _Tensor, names: tuple[str, ...]) -> list[Column]:
     if tensor.width != len(names):
         some = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
-        raise BadRequest(
-            f"`{name}`: expected {len(names)} columns ({some}), got {tensor.width}"
-        )
+        raise BadRequest(f"`{name}`: expected {len(names)} columns ({some}), got {tensor.width}")
     return [tensor.values[index :: len(names)] for index in range(len(names))]
 
 

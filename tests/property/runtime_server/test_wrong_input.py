@@ -22,8 +22,10 @@ SCALARS = (
 )
 JSON = some.recursive(
     SCALARS,
-    lambda inner: some.lists(inner, max_size=4)
-    | some.dictionaries(some.sampled_from([*NAMES, "rows", "x"]), inner, max_size=4),
+    lambda inner: (
+        some.lists(inner, max_size=4)
+        | some.dictionaries(some.sampled_from([*NAMES, "rows", "x"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 ROWS = some.lists(some.dictionaries(some.sampled_from(NAMES), SCALARS) | JSON, max_size=4)
@@ -81,9 +83,7 @@ def test_any_tensors_are_refused_or_answered(client: Client, document: Any) -> N
 
 @given(identity=JSON, labels=JSON)
 def test_any_feedback_is_refused(client: Client, identity: Any, labels: Any) -> None:
-    fine_or_told(
-        client, "/feedback", json.dumps({"id": identity, "labels": labels}).encode()
-    )
+    fine_or_told(client, "/feedback", json.dumps({"id": identity, "labels": labels}).encode())
 
 
 @given(labels=some.lists(SCALARS, min_size=1, max_size=3))

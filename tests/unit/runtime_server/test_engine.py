@@ -14,16 +14,18 @@ ROW = np.ones((1, 2))
 
 
 class Doubling:
-    """Answers twice the row; holds the first batch until `go` is set, and notes batch sizes."""
+    """Answers twice the row; holds each batch until `go` is set, and notes batch sizes."""
 
     kind = "native"
 
     def __init__(self) -> None:
+        self.begun = threading.Event()
         self.go = threading.Event()
         self.batches: list[int] = []
 
     def answers(self, rows: FloatArray) -> FloatArray:
         self.batches.append(len(rows))
+        self.begun.set()
         self.go.wait(10)
         return rows * 2
 
@@ -60,8 +62,7 @@ async def test_what_waits_is_answered_together_and_each_gets_its_own() -> None:
     model = Doubling()
     engine = BatchingEngine(model, asyncio.get_running_loop())
     first = asyncio.ensure_future(engine.answers_of(ROW))
-    while not model.batches:
-        await asyncio.sleep(0)
+    await asyncio.to_thread(model.begun.wait, 10)
     others = [asyncio.ensure_future(engine.answers_of(ROW * n)) for n in range(1, 6)]
     await asyncio.sleep(0)  # the others stand in the queue now
 
@@ -94,8 +95,7 @@ async def test_a_request_that_was_given_up_doesnt_stop_the_others() -> None:
     model = Doubling()
     engine = BatchingEngine(model, asyncio.get_running_loop())
     given_up = asyncio.ensure_future(engine.answers_of(ROW))
-    while not model.batches:
-        await asyncio.sleep(0)
+    await asyncio.to_thread(model.begun.wait, 10)
     given_up.cancel()
     other = asyncio.ensure_future(engine.answers_of(ROW * 3))
 

@@ -95,8 +95,7 @@ def test_labels_of_several_classes_are_their_texts(
     told = client.post("/predict", {"rows": flights(1, seed=2)}).json()
     item = told["predictions"][0]
     expected = 0.5 * sum(
-        (probability - (name == "late")) ** 2
-        for name, probability in item["probabilities"].items()
+        (probability - (name == "late")) ** 2 for name, probability in item["probabilities"].items()
     )
 
     client.post("/feedback", {"id": told["id"], "labels": ["late"]})

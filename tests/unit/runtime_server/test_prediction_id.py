@@ -22,9 +22,7 @@ def ids(key: bytes = KEY, process: bytes = b"pod") -> PredictionIds:
 def test_an_id_gives_back_what_was_answered() -> None:
     probabilities = np.array([[0.25, 0.75], [0.9, 0.1]])
 
-    opened = ids().opened(
-        ids().of_classes(probabilities, np.array([1, 0]), issued_at_ms=AT_MS)
-    )
+    opened = ids().opened(ids().of_classes(probabilities, np.array([1, 0]), issued_at_ms=AT_MS))
 
     assert (opened.revision, opened.issued_at_ms, opened.rows) == (REVISION, AT_MS, 2)
     assert opened.probabilities is not None
