@@ -480,11 +480,17 @@ class CanaryStatus(ApiModel):
     traffic_started_at: str | None = Field(
         default=None, max_length=40, description="When the canary first had traffic."
     )
+    pods_missing_since: str | None = Field(
+        default=None, max_length=40, description="Since when the step lacks pods."
+    )
     frozen_since: str | None = Field(
         default=None, max_length=40, description="Since when the clock of the step stands still."
     )
     frozen_seconds: int = Field(
         default=0, description="Seconds that the clock of the step has stood still before."
+    )
+    samples_before: int = Field(
+        default=0, description="Canary requests that were counted before the step began."
     )
     promoting: bool = Field(
         default=False, description="Whether it was decided to promote and capacity is awaited."

@@ -18,9 +18,13 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Images and the store."""
+    """Images, the store, and what the chart installed.
+
+    `actors_verified`: an admission policy vouches for the actor that a person's request names.
+    """
 
     jobs_image: str
     server_image: str
     image_pull_policy: str = "IfNotPresent"
     store: StoreSettings = field(default_factory=StoreSettings)
+    actors_verified: bool = False

@@ -1,0 +1,185 @@
+"""A revision's workload (apps/v1 Deployment) and the pod template that it is born with.
+
+The template is rendered once, when the revision is born, and re-applied from its
+ControllerRevision ever after: a newer builder changes no pod that runs. A workload knows no role.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serinus.api.deployment import EnvironmentVariable, Feedback, Server
+from serinus.api.enums import Kind
+from serinus.api.job_contract import STORE_MOUNT_PATH
+from serinus.api.quantities import duration_seconds
+from serinus.manifests.naming import (
+    OWNER_LABELS,
+    REVISION_LABEL,
+    feedback_secret_name,
+    owner_labels,
+    revision_object_name,
+)
+from serinus.manifests.pod import (
+    PodParts,
+    StoreMount,
+    env_from_field,
+    env_from_secret,
+    env_value,
+    make_container,
+    make_pod_template,
+)
+from serinus.manifests.settings import Settings
+
+JsonObject = dict[str, Any]
+
+CONTAINER = "server"
+PORT_NAME = "http"
+PORT = 8080
+FEEDBACK_VOLUME = "feedback"
+FEEDBACK_MOUNT_PATH = "/etc/serinus/feedback"
+FEEDBACK_SECRET_KEY = "key"
+CONNECTION_MAX_AGE_SECONDS = 30
+DRAIN_SECONDS = 5
+TERMINATION_GRACE_PERIOD_SECONDS = 30
+DEFAULT_COHORT_LENGTH = "5m"
+DEFAULT_MATURITY = "0s"
+
+# A selector doesn't cut connections: a canary's share holds only if clients come back often.
+_CONNECTIONS = env_value("SERINUS_CONNECTION_MAX_AGE_SECONDS", str(CONNECTION_MAX_AGE_SECONDS))
+
+
+@dataclass(frozen=True, slots=True)
+class ServingRevision:
+    """What a revision's pods need to know; all of it is frozen at the revision's birth."""
+
+    deployment: str
+    namespace: str
+    revision: str
+    model_uri: str
+    model_digest: str
+    image: str
+    server: Server
+
+
+def make_server_pod_template(serving: ServingRevision, settings: Settings) -> JsonObject:
+    """The whole pod template of a revision that is being born."""
+    store = StoreMount(settings.store, read_only=True)
+    container = make_container(
+        CONTAINER,
+        image=serving.image,
+        image_pull_policy=settings.image_pull_policy,
+        command=("python", "-m", "serinus_runtime.server"),
+        env=_environment(serving),
+        volume_mounts=(
+            {"name": FEEDBACK_VOLUME, "mountPath": FEEDBACK_MOUNT_PATH, "readOnly": True},
+        ),
+        resources=serving.server.resources,
+        store=store,
+        ports=[{"name": PORT_NAME, "containerPort": PORT, "protocol": "TCP"}],
+        startupProbe=_probe("/v2/health/live", period_seconds=1, failure_threshold=300),
+        readinessProbe=_probe("/v2/health/ready", period_seconds=2, failure_threshold=3),
+        livenessProbe=_probe("/v2/health/live", period_seconds=10, failure_threshold=6),
+    )
+    parts = PodParts(
+        labels=revision_labels(serving.deployment, serving.revision),
+        containers=(container,),
+        volumes=(_feedback_volume(serving.deployment),),
+        store=store,
+        additions=serving.server.pod_template,
+        termination_grace_period_seconds=TERMINATION_GRACE_PERIOD_SECONDS,
+    )
+    return make_pod_template(parts)
+
+
+def make_workload(
+    deployment: str,
+    namespace: str,
+    *,
+    revision: str,
+    replicas: int,
+    template: Mapping[str, Any],
+    progress_deadline_seconds: int,
+) -> JsonObject:
+    """The workload of a revision with the template that the revision was born with."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": revision_object_name(deployment, revision),
+            "namespace": namespace,
+            "labels": revision_labels(deployment, revision),
+        },
+        "spec": {
+            "replicas": replicas,
+            "progressDeadlineSeconds": progress_deadline_seconds,
+            "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": selector_labels(deployment, revision)},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+            },
+            "template": template,
+        },
+    }
+
+
+def revision_labels(deployment: str, revision: str) -> dict[str, str]:
+    """Labels of all that belongs to a revision; they never change and tell no role."""
+    return {**owner_labels(Kind.DEPLOYMENT, deployment), REVISION_LABEL: revision}
+
+
+def selector_labels(deployment: str, revision: str) -> dict[str, str]:
+    """Labels by which a revision's pods are found."""
+    return {OWNER_LABELS[Kind.DEPLOYMENT]: deployment, REVISION_LABEL: revision}
+
+
+def cohort_length_seconds(feedback: Feedback | None) -> int:
+    """Length of the windows of issue times by which labels are counted."""
+    given = feedback.cohort_length if feedback else None
+    return max(1, math.floor(duration_seconds(given or DEFAULT_COHORT_LENGTH)))
+
+
+def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
+    feedback = serving.server.feedback
+    maturity = (feedback.maturity if feedback else None) or DEFAULT_MATURITY
+    return (
+        *(_user_variable(variable) for variable in serving.server.env),
+        env_value("SERINUS_DEPLOYMENT", serving.deployment),
+        env_value("SERINUS_REVISION", serving.revision),
+        env_value("SERINUS_MODEL_URI", serving.model_uri),
+        env_value("SERINUS_MODEL_DIGEST", serving.model_digest),
+        env_value("SERINUS_STORE", STORE_MOUNT_PATH),
+        env_from_field("SERINUS_NAMESPACE", "metadata.namespace"),
+        env_from_field("SERINUS_POD_NAME", "metadata.name"),
+        env_from_field("SERINUS_POD_UID", "metadata.uid"),
+        env_value("SERINUS_FEEDBACK_KEY_FILE", f"{FEEDBACK_MOUNT_PATH}/{FEEDBACK_SECRET_KEY}"),
+        env_value("SERINUS_COHORT_LENGTH_SECONDS", str(cohort_length_seconds(feedback))),
+        env_value("SERINUS_FEEDBACK_MATURITY_SECONDS", f"{duration_seconds(maturity):g}"),
+        env_value("SERINUS_PORT", str(PORT)),
+        _CONNECTIONS,
+        env_value("SERINUS_DRAIN_SECONDS", str(DRAIN_SECONDS)),
+    )
+
+
+def _user_variable(variable: EnvironmentVariable) -> JsonObject:
+    if variable.secret_key_ref:
+        reference = variable.secret_key_ref
+        return env_from_secret(variable.name, secret=reference.name, key=reference.key)
+    return env_value(variable.name, variable.value or "")
+
+
+def _feedback_volume(deployment: str) -> JsonObject:
+    secret = {"secretName": feedback_secret_name(deployment), "defaultMode": 0o440}
+    return {"name": FEEDBACK_VOLUME, "secret": secret}
+
+
+def _probe(path: str, *, period_seconds: int, failure_threshold: int) -> JsonObject:
+    return {
+        "httpGet": {"path": path, "port": PORT_NAME},
+        "periodSeconds": period_seconds,
+        "timeoutSeconds": 5,
+        "failureThreshold": failure_threshold,
+    }

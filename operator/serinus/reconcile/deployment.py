@@ -1,0 +1,195 @@
+"""Deployment: what serves, and how a new revision takes its place.
+
+The way of a pass: `deployment_picture` (what was seen) → `deployment_course` (what happens, by the
+rules in `rollout/`) → `deployment_children` (what should exist) → `deployment_conditions` (what
+people read).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from serinus.analysis.samples import Query
+from serinus.api.conditions import condition, merge_conditions, parse_time
+from serinus.api.deployment import DeploymentStatus
+from serinus.api.enums import ConditionType, Phase, Reason
+from serinus.manifests.naming import feedback_secret_name
+from serinus.manifests.service import service_url
+from serinus.reconcile.decision import Decision, Event, EventType, JsonObject
+from serinus.reconcile.deployment_analysis import next_look_seconds, provider_probe
+from serinus.reconcile.deployment_children import (
+    desired_objects,
+    feedback_secret_exists,
+    pruned_objects,
+)
+from serinus.reconcile.deployment_conditions import conditions, standing
+from serinus.reconcile.deployment_course import (
+    Course,
+    course,
+    with_actual_weight,
+    would_start,
+)
+from serinus.reconcile.deployment_picture import (
+    Picture,
+    SpecUnreadableError,
+    pictured,
+    stored_status,
+)
+from serinus.reconcile.deployment_rollout_facts import step_seconds
+from serinus.reconcile.snapshot import DeploymentSnapshot
+from serinus.rollout.steps import Analyze, Pause
+
+MESSAGE_MAX = 1024
+TAKEN_NAME_RETRY_SECONDS = 30.0
+PROVIDER_RETRY_SECONDS = 15.0
+
+
+def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
+    """What to ask the metrics provider for before `reconcile`.
+
+    A canary with traffic has the queries of its metrics. Where one would begin, only whether the
+    provider answers is asked: without it, not even the first pod starts.
+    """
+    try:
+        picture = pictured(snapshot, now)
+    except SpecUnreadableError:
+        return ()
+    analysis = picture.analysis()
+    if analysis is not None:
+        return analysis.queries(now)
+    return (provider_probe(now),) if would_start(picture, now) else ()
+
+
+def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
+    """Decide the next state of one Deployment. Pure and total: never raises, never waits."""
+    try:
+        picture = pictured(snapshot, now)
+    except SpecUnreadableError as error:
+        return _unreadable(snapshot.resource, str(error), now)
+    found = with_actual_weight(picture, course(picture, now))
+    status = _with_summary(picture, found, now)
+    stored = snapshot.resource.get("status") or {}
+    new = _as_json(status)
+    return Decision(
+        status=new,
+        desired=desired_objects(picture, status),
+        prune=pruned_objects(picture, status),
+        requeue_after_seconds=_requeue_after_seconds(picture, found, now),
+        events=found.events + _standing_events(stored, status),
+        status_precedes_action=found.moved or _acts(stored) != _acts(new),
+    )
+
+
+def _with_summary(picture: Picture, found: Course, now: datetime) -> DeploymentStatus:
+    """The next status with all that people read of it."""
+    status, generation = found.status, picture.metadata.generation
+    how = standing(picture, found)
+    stable, wanted = status.stable, picture.wanted
+    secret = status.feedback_key_secret
+    if secret is None and feedback_secret_exists(picture):
+        secret = feedback_secret_name(picture.name)
+    return status.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": how.phase.value,
+            "message": how.message[:MESSAGE_MAX],
+            "replicas": picture.seen.available(stable.revision) if stable else 0,
+            "url": service_url(picture.name, picture.metadata.namespace),
+            "update_revision": wanted.revision if wanted else status.update_revision,
+            "feedback_key_secret": secret,
+            "conditions": merge_conditions(
+                status.conditions,
+                conditions(picture, found, how),
+                generation=generation,
+                now=now,
+            ),
+        }
+    )
+
+
+def _unreadable(resource: JsonObject, problem: str, now: datetime) -> Decision:
+    """A spec that the CRD wouldn't let through: nothing that runs is touched."""
+    status = stored_status(resource)
+    generation = resource.get("metadata", {}).get("generation", 0)
+    found = [
+        condition(ConditionType.READY, False, Reason.INVALID_SPEC, problem),
+        condition(ConditionType.STALLED, True, Reason.INVALID_SPEC, problem),
+    ]
+    stalled = status.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": Phase.DEGRADED.value,
+            "message": problem[:MESSAGE_MAX],
+            "conditions": merge_conditions(
+                status.conditions, found, generation=generation, now=now
+            ),
+        }
+    )
+    stored = resource.get("status") or {}
+    return Decision(status=_as_json(stalled), events=_standing_events(stored, stalled))
+
+
+def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> float | None:
+    """When to look again though nothing changed; None: only on a change."""
+    if found.moved:
+        return 0.0
+    waits = [*_deadlines(picture, found, now)]
+    if picture.children.taken:
+        waits.append(TAKEN_NAME_RETRY_SECONDS)
+    if found.hold and found.hold.because.reason is Reason.METRICS_UNAVAILABLE:
+        waits.append(PROVIDER_RETRY_SECONDS)
+    analysis = picture.analysis()
+    if analysis is not None:
+        waits.append(next_look_seconds(analysis, picture.samples, now))
+    return max(0.0, min(waits)) if waits else None
+
+
+def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float]:
+    canary, rules = found.status.canary, picture.rules
+    if canary is None:
+        return
+    if canary.pods_missing_since:
+        waited = (now - parse_time(canary.pods_missing_since)).total_seconds()
+        if waited < picture.progress_deadline_seconds:
+            yield picture.progress_deadline_seconds - waited
+    step = rules.steps[canary.step] if rules and canary.step < len(rules.steps) else None
+    lasted = step_seconds(canary, now)
+    if isinstance(step, Pause) and step.duration_seconds is not None:
+        yield max(step.duration_seconds - lasted, 0.0)
+    if isinstance(step, Analyze):
+        ends = (step.min_duration_seconds, step.max_duration_seconds)
+        yield from (end - lasted for end in ends if end > lasted)
+
+
+def _standing_events(stored: JsonObject, status: DeploymentStatus) -> tuple[Event, ...]:
+    """An event for each change of what stalls and of where the model reference leads."""
+    told = {
+        one.get("type"): (one.get("status"), one.get("reason"))
+        for one in stored.get("conditions", ())
+    }
+    return tuple(
+        Event(_event_type(one.type), one.reason, one.message)
+        for one in status.conditions
+        if one.type in (ConditionType.STALLED, ConditionType.MODEL_RESOLVED)
+        and told.get(one.type) != (one.status, one.reason)
+    )
+
+
+def _event_type(condition_type: str) -> EventType:
+    stalled = condition_type == ConditionType.STALLED
+    return EventType.WARNING if stalled else EventType.NORMAL
+
+
+def _acts(status: JsonObject) -> JsonObject:
+    """The part of a status that something is done about; the rest is evidence and words."""
+    intents = {key: value for key, value in status.items() if key not in ("analysis", "message")}
+    intents["conditions"] = [
+        (one.get("type"), one.get("status"), one.get("reason"))
+        for one in status.get("conditions", ())
+    ]
+    return intents
+
+
+def _as_json(status: DeploymentStatus) -> JsonObject:
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,224 @@
+"""The analysis of a canary: what to ask for, what the answers say, and when to ask again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from serinus.analysis.advance import AnalysisOutcome, advance_analysis, queries
+from serinus.analysis.samples import Query, QueryFailure, QueryResult
+from serinus.analysis.spec import AnalysisContext
+from serinus.analysis.state import StateUnreadableError, decode_state
+from serinus.api.conditions import format_time, parse_time
+from serinus.api.deployment import (
+    ArmCounts,
+    CanaryStatus,
+    DeploymentStatus,
+    MetricStatus,
+)
+from serinus.api.verdicts import Counts, MetricVerdict
+from serinus.manifests.workload import cohort_length_seconds
+from serinus.reconcile.deployment_facts import Observed
+from serinus.reconcile.deployment_revision import server_of
+from serinus.reconcile.deployment_rules import RolloutRules
+from serinus.rollout.facts import Judgement
+from serinus.rollout.steps import DEFAULT_MIN_SAMPLES, Analyze
+
+PROVIDER_PROBE = "$provider"
+"""Name of the query that only asks whether the metrics provider answers; no metric can bear it."""
+INGESTION_SECONDS = 0.15
+"""From a scrape until its samples can be queried."""
+_MESSAGE_MAX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryAnalysis:
+    """A canary that has traffic, and the rules by which it is judged."""
+
+    namespace: str
+    deployment: str
+    canary: CanaryStatus
+    stable_revision: str
+    stable_since: datetime | None
+    rules: RolloutRules
+    traffic_started_at: datetime
+    states: Mapping[str, str]
+    seen: Observed
+
+    def queries(self, now: datetime) -> tuple[Query, ...]:
+        """What to ask the metrics provider for."""
+        return queries(self.rules.analysis, self.states, self._context(), now)
+
+    def outcome(self, samples: Mapping[Query, QueryResult], now: datetime) -> AnalysisOutcome:
+        """What the answers say."""
+        by_metric = {query.metric: answer for query, answer in samples.items()}
+        rules, context = self.rules.analysis, self._context()
+        return advance_analysis(self.states, by_metric, rules, context, now)
+
+    def _context(self) -> AnalysisContext:
+        return AnalysisContext(
+            namespace=self.namespace,
+            deployment=self.deployment,
+            canary_revision=self.canary.revision,
+            stable_revision=self.stable_revision,
+            started_at=self.traffic_started_at,
+            first_cohort_at=self._first_cohort_at(),
+            stable_since=self.stable_since,
+            scrape_interval=self.rules.scrape_interval,
+            warmup=self.rules.warmup,
+            min_samples=self._min_samples(),
+            pods_started_at={
+                pod.name: pod.started_at for pod in self.seen.pods if pod.started_at is not None
+            },
+        )
+
+    def _first_cohort_at(self) -> datetime:
+        """The first cohort in which both revisions answered all the time."""
+        lengths = [
+            cohort_length_seconds(server_of(self.seen.records[revision]).feedback)
+            for revision in (self.canary.revision, self.stable_revision)
+            if revision in self.seen.records
+        ]
+        length = max(lengths, default=cohort_length_seconds(None))
+        started = self.traffic_started_at.timestamp()
+        return datetime.fromtimestamp(math.ceil(started / length) * length, tz=UTC)
+
+    def _min_samples(self) -> int:
+        """Requests are counted over the rollout; what the step asks for comes on top."""
+        steps, index = self.rules.steps, self.canary.step
+        step = steps[index] if index < len(steps) else None
+        needed = step.min_samples if isinstance(step, Analyze) else DEFAULT_MIN_SAMPLES
+        return self.canary.samples_before + needed
+
+
+def analysis_of(
+    namespace: str,
+    deployment: str,
+    *,
+    status: DeploymentStatus,
+    rules: RolloutRules | None,
+    seen: Observed,
+) -> CanaryAnalysis | None:
+    """The analysis that runs; None before the canary has traffic."""
+    canary, stable = status.canary, status.stable
+    if canary is None or stable is None or rules is None or canary.traffic_started_at is None:
+        return None
+    return CanaryAnalysis(
+        namespace=namespace,
+        deployment=deployment,
+        canary=canary,
+        stable_revision=stable.revision,
+        stable_since=parse_time(stable.since) if stable.since else None,
+        rules=rules,
+        traffic_started_at=parse_time(canary.traffic_started_at),
+        states={item.metric: item.state for item in status.analysis if item.state is not None},
+        seen=seen,
+    )
+
+
+def provider_probe(now: datetime) -> Query:
+    """Query that any metrics provider answers."""
+    return Query(PROVIDER_PROBE, "vector(1)", now)
+
+
+def provider_problem(samples: Mapping[Query, QueryResult]) -> str | None:
+    """Why the provider can't be asked; None when it answered the probe."""
+    for query, answer in samples.items():
+        if query.metric == PROVIDER_PROBE:
+            if isinstance(answer, QueryFailure):
+                return f"the metrics provider doesn't answer ({answer.kind}: {answer.message})"
+            return None
+    return "the metrics provider wasn't asked yet"
+
+
+def judgement_of(outcome: AnalysisOutcome) -> Judgement:
+    """The outcome as the rules of the rollout read it."""
+    return Judgement(outcome.overall, outcome.sentence)
+
+
+def canary_requests(verdicts: tuple[MetricVerdict, ...]) -> int:
+    """Requests of the canary that were counted so far."""
+    return max((verdict.canary.total for verdict in verdicts), default=0)
+
+
+def metric_statuses(outcome: AnalysisOutcome) -> list[MetricStatus]:
+    """What status shows of the metrics, with the states from which the analysis goes on."""
+    return [_metric_status(verdict, outcome.states) for verdict in outcome.verdicts]
+
+
+def without_states(items: list[MetricStatus]) -> list[MetricStatus]:
+    """The metrics of a rollout that is over: figures to look at, nothing to go on from."""
+    return [item.model_copy(update={"state": None}) for item in items]
+
+
+def next_look_seconds(
+    analysis: CanaryAnalysis, samples: Mapping[Query, QueryResult], now: datetime
+) -> float:
+    """When the next round of scrapes can be seen.
+
+    A round closes with the scrape of the last pod. Prometheus scrapes each pod at its own phase,
+    so that moment is known: asking then is one query an interval, and none is late.
+    """
+    interval = analysis.rules.scrape_interval.total_seconds()
+    due = _next_round_at(analysis, samples, interval, now)
+    wait = (due - now).total_seconds() + INGESTION_SECONDS if due else interval
+    return wait if wait > 0 else min(interval, max(0.25, interval / 8))
+
+
+def _next_round_at(
+    analysis: CanaryAnalysis,
+    samples: Mapping[Query, QueryResult],
+    interval: float,
+    now: datetime,
+) -> datetime | None:
+    newest: dict[str, float] = {}
+    for query, answer in samples.items():
+        if isinstance(answer, QueryFailure) or query.metric == PROVIDER_PROBE:
+            continue
+        for vector in answer:
+            pod = vector.labels.get("pod")
+            if pod and vector.samples:
+                newest[pod] = max(newest.get(pod, 0.0), vector.samples[-1][0])
+    live = [at for at in newest.values() if at > now.timestamp() - 2.5 * interval]
+    watermark = _watermark(analysis.states)
+    expected = [at + interval for at in live if watermark is None or at <= watermark]
+    if not expected:
+        return None
+    latest = min(max(expected), now.timestamp() + interval)
+    return datetime.fromtimestamp(latest, tz=UTC)
+
+
+def _watermark(states: Mapping[str, str]) -> float | None:
+    found = []
+    for text in states.values():
+        try:
+            found.append(decode_state(text).watermark_ms / 1000)
+        except (StateUnreadableError, ValueError):
+            continue  # a scalar's
+    return max(found, default=None)
+
+
+def _metric_status(verdict: MetricVerdict, states: Mapping[str, str]) -> MetricStatus:
+    counted = verdict.safe_evidence_ratio is not None
+    return MetricStatus(
+        metric=verdict.metric,
+        verdict=verdict.verdict.value,
+        message=verdict.sentence[:_MESSAGE_MAX],
+        canary=_counts(verdict.canary) if counted else None,
+        stable=_counts(verdict.stable) if counted else None,
+        value=None if verdict.value is None else f"{verdict.value:.6g}",
+        evidence=f"{verdict.evidence_ratio:.3f}",
+        safety=f"{verdict.safe_evidence_ratio:.3f}"
+        if verdict.safe_evidence_ratio is not None
+        else None,
+        newest_sample_at=format_time(verdict.newest_sample_at)
+        if verdict.newest_sample_at
+        else None,
+        state=states.get(verdict.metric),
+    )
+
+
+def _counts(counts: Counts) -> ArmCounts:
+    return ArmCounts(bad=f"{counts.bad:.6g}", total=counts.total)

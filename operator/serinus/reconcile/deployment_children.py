@@ -1,0 +1,216 @@
+"""What should exist for a Deployment whose next status is known, and what shouldn't.
+
+A function of the status and of what is observed, never of what just happened: a crash between the
+write of the status and these leads to the same objects in the next pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serinus.api.deployment import DeploymentStatus
+from serinus.api.enums import Kind
+from serinus.manifests.naming import feedback_secret_name, owner_labels
+from serinus.manifests.revision import RevisionRecord, make_controller_revision
+from serinus.manifests.service import make_service, pinned_selector, split_selector
+from serinus.manifests.store_claim import make_store_claim
+from serinus.manifests.workload import make_workload
+from serinus.reconcile.decision import (
+    ApplyPolicy,
+    DesiredObject,
+    JsonObject,
+    ObjectRef,
+    Ownership,
+    PrunedObject,
+)
+from serinus.reconcile.deployment_facts import Workload
+from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_rollout_facts import strangers, wanted_canary_replicas
+
+
+def desired_objects(picture: Picture, status: DeploymentStatus) -> tuple[DesiredObject, ...]:
+    """All objects that should exist, in the order in which they are written.
+
+    What gives capacity comes before the Service, what takes it away after: requests never go where
+    no pods are.
+    """
+    replicas = _wanted_replicas(picture, status)
+    if not replicas and not picture.seen.workloads:
+        return ()
+    up = {one: count for one, count in replicas.items() if count >= picture.seen.replicas(one)}
+    down = {one: count for one, count in replicas.items() if one not in up}
+    objects = [
+        *_store_claim(picture),
+        *_feedback_secret(picture, status),
+        *_records(picture, status),
+        *_workloads(picture, up),
+        *_service(picture, status),
+        *_workloads(picture, down),
+    ]
+    return tuple(one for one in objects if not _is_left_alone(picture, one))
+
+
+def pruned_objects(picture: Picture, status: DeploymentStatus) -> tuple[PrunedObject, ...]:
+    """Revisions beyond `revisionHistoryLimit` that don't serve, with their workloads."""
+    seen = picture.seen
+    kept = _in_use(picture, status)
+    idle = sorted(
+        (record for record in seen.records.values() if record.revision not in kept),
+        key=lambda record: record.number,
+        reverse=True,
+    )
+    over = {record.revision for record in idle[picture.revision_history_limit :]}
+    over |= {one for one in seen.workloads if one not in seen.records and one not in kept}
+    return tuple(
+        pruned for revision in sorted(over) for pruned in _pruned_revision(picture, revision)
+    )
+
+
+def feedback_secret_exists(picture: Picture) -> bool:
+    """Whether the Secret was made: it comes before each revision's record, and that is seen."""
+    return bool(picture.seen.records) or bool(picture.seen.workloads)
+
+
+def _wanted_replicas(picture: Picture, status: DeploymentStatus) -> dict[str, int]:
+    """Pods of each revision's workload; one that isn't named is left as it is."""
+    seen, total = picture.seen, picture.replicas
+    wanted = {
+        revision: 0
+        for revision, workload in seen.workloads.items()
+        if workload.replicas > 0 and not _still_serves(picture, status, revision)
+    }
+    if status.stable:
+        wanted[status.stable.revision] = total
+    if status.canary and status.stable:
+        wanted[status.canary.revision] = wanted_canary_replicas(total, status.canary)
+    elif status.canary:
+        wanted[status.canary.revision] = total
+    return wanted
+
+
+def _still_serves(picture: Picture, status: DeploymentStatus, revision: str) -> bool:
+    """The stable revision of before a promotion, until the Service is seen to have moved on."""
+    service = picture.seen.service
+    return (
+        status.stable is not None
+        and service is not None
+        and service.stable_annotation == revision
+        and revision != status.stable.revision
+    )
+
+
+def _store_claim(picture: Picture) -> Iterator[DesiredObject]:
+    body = make_store_claim(picture.metadata.namespace, picture.settings.store)
+    yield DesiredObject(body, ApplyPolicy.CREATE_ONLY, Ownership.KEPT)
+
+
+def _feedback_secret(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
+    """The key of prediction ids: made once, because a new one would void all ids that are out."""
+    if status.feedback_key_secret is not None:
+        return
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": feedback_secret_name(picture.name),
+            "namespace": picture.metadata.namespace,
+            "labels": owner_labels(Kind.DEPLOYMENT, picture.name),
+        },
+        "type": "Opaque",
+    }
+    yield DesiredObject(body, ApplyPolicy.CREATE_SECRET)
+
+
+def _records(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
+    for revision in _active(status):
+        record = picture.record(revision)
+        if record is not None and revision not in picture.seen.records:
+            body = make_controller_revision(picture.name, picture.metadata.namespace, record)
+            yield DesiredObject(body, ApplyPolicy.CREATE_ONLY)
+
+
+def _workloads(picture: Picture, replicas: dict[str, int]) -> Iterator[DesiredObject]:
+    for revision, count in replicas.items():
+        template = _template(picture.record(revision), picture.seen.workloads.get(revision))
+        if template is not None:
+            yield DesiredObject(
+                make_workload(
+                    picture.name,
+                    picture.metadata.namespace,
+                    revision=revision,
+                    replicas=count,
+                    template=template,
+                    progress_deadline_seconds=picture.progress_deadline_seconds,
+                )
+            )
+
+
+def _template(record: RevisionRecord | None, workload: Workload | None) -> JsonObject | None:
+    """The template that the revision was born with; where its record was lost, what runs."""
+    if record is not None:
+        return record.template
+    return workload.template if workload is not None else None
+
+
+def _service(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
+    selector = _selector(picture, status)
+    if selector is None:
+        return
+    body = make_service(
+        picture.name,
+        picture.metadata.namespace,
+        selector=selector,
+        stable=status.stable.revision if status.stable else None,
+    )
+    service = picture.seen.service
+    changes = service is not None and service.selector != selector
+    yield DesiredObject(
+        body, resource_version=service.resource_version if service and changes else None
+    )
+
+
+def _selector(picture: Picture, status: DeploymentStatus) -> dict[str, str] | None:
+    """Pinned to stable, or split while the canary has traffic and all pods are theirs."""
+    stable, canary = status.stable, status.canary
+    if stable is None:
+        return pinned_selector(picture.name, canary.revision) if canary else None
+    if canary and canary.traffic_started_at and not strangers(picture, status, canary):
+        return split_selector(picture.name)
+    return pinned_selector(picture.name, stable.revision)
+
+
+def _active(status: DeploymentStatus) -> tuple[str, ...]:
+    return tuple(one.revision for one in (status.stable, status.canary) if one is not None)
+
+
+def _in_use(picture: Picture, status: DeploymentStatus) -> frozenset[str]:
+    service = picture.seen.service
+    named = {*_active(status)}
+    if picture.wanted:
+        named.add(picture.wanted.revision)
+    if service:
+        named |= {one for one in (service.pinned_to, service.stable_annotation) if one}
+    return frozenset(named)
+
+
+def _pruned_revision(picture: Picture, revision: str) -> Iterator[PrunedObject]:
+    """The workload once it has no pods, then the record."""
+    workload = picture.seen.workloads.get(revision)
+    namespace = picture.metadata.namespace
+    if workload is not None:
+        if workload.replicas == 0 and workload.pods == 0:
+            ref = ObjectRef("apps/v1", "Deployment", namespace, workload.name)
+            yield PrunedObject(ref, workload.uid)
+        return
+    body = picture.seen.record_bodies.get(revision)
+    if body is not None:
+        metadata = body["metadata"]
+        ref = ObjectRef("apps/v1", "ControllerRevision", namespace, metadata["name"])
+        yield PrunedObject(ref, metadata.get("uid", ""))
+
+
+def _is_left_alone(picture: Picture, wanted: DesiredObject) -> bool:
+    """An object that somebody else made under our name isn't touched."""
+    body = picture.children.get(wanted.ref)
+    owned = wanted.ownership is Ownership.CONTROLLED
+    return owned and body is not None and picture.is_foreign(wanted.ref)

@@ -1,0 +1,233 @@
+"""What people and tools read of a Deployment: conditions as kstatus has them, phase, message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from serinus.api.conditions import Condition, condition
+from serinus.api.deployment import CanaryStatus, DeploymentStatus
+from serinus.api.enums import ConditionType, Phase, Reason
+from serinus.reconcile.deployment_course import Course
+from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
+from serinus.reconcile.model_reference import Unresolved
+from serinus.rollout.facts import Finding
+from serinus.rollout.revision import is_rejected
+from serinus.rollout.weights import (
+    actual_weight_percent,
+    canary_replicas,
+    replicas_for_exact_weight,
+)
+
+_STALLING = frozenset(
+    {
+        Reason.INVALID_SPEC,
+        Reason.NAME_CONFLICT,
+        Reason.ALIAS_CONFLICT,
+        Reason.MODEL_VERSION_REJECTED,
+        Reason.REVISION_REJECTED_BEFORE,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+    }
+)
+_SERVES_ALL_THE_SAME = frozenset({Reason.MODEL_VERSION_NOT_FOUND, Reason.CHANNEL_EMPTY})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the Deployment stands, all told.
+
+    Attributes
+    ----------
+    stalled
+        Why nothing goes on without a person; None when it does, or is done.
+    reconciling
+        What is being worked on or waited for; None when nothing is.
+    paused
+        Whether the wait has no end of its own.
+    """
+
+    stalled: Finding | None
+    reconciling: Finding | None
+    paused: bool
+    message: str
+
+    @property
+    def phase(self) -> Phase:
+        """One word for people."""
+        if self.stalled:
+            return Phase.DEGRADED
+        if self.paused:
+            return Phase.PAUSED
+        return Phase.PROGRESSING if self.reconciling else Phase.HEALTHY
+
+
+def standing(picture: Picture, found: Course) -> Standing:
+    """How the Deployment stands after this pass."""
+    status = found.status
+    hold = found.hold.because if found.hold else None
+    stalled = _stalled(picture, status, hold)
+    reconciling = None if stalled else _reconciling(picture, status, hold)
+    message = _message(picture, status, stalled or reconciling)
+    paused = found.hold is not None and found.hold.waits_without_end and stalled is None
+    return Standing(stalled, reconciling, paused, message)
+
+
+def conditions(picture: Picture, found: Course, how: Standing) -> list[Condition]:
+    """All conditions, without times."""
+    return [*_conditions(picture, found.status, how)]
+
+
+def _conditions(picture: Picture, status: DeploymentStatus, how: Standing) -> Iterator[Condition]:
+    if how.stalled:
+        yield condition(ConditionType.READY, False, how.stalled.reason, how.stalled.message)
+        yield condition(ConditionType.STALLED, True, how.stalled.reason, how.stalled.message)
+    elif how.reconciling:
+        reason, message = how.reconciling.reason, how.reconciling.message
+        yield condition(ConditionType.READY, None, reason, message)
+        yield condition(ConditionType.RECONCILING, True, reason, message)
+    else:
+        reason = Reason.SUCCEEDED if picture.replicas else Reason.SCALED_TO_ZERO
+        yield condition(ConditionType.READY, True, reason, how.message)
+    yield _available(picture, status)
+    yield _promoted(picture, status, how)
+    yield _model_resolved(picture)
+    if status.canary and status.stable:
+        yield _weight_approximated(picture, status.canary)
+    if picture.settings.store.access_mode == "ReadWriteOnce":
+        yield condition(
+            ConditionType.STORE_SHARED,
+            False,
+            Reason.SUCCEEDED,
+            "the store can be mounted on one node only; all pods are kept there",
+        )
+
+
+def _stalled(picture: Picture, status: DeploymentStatus, hold: Finding | None) -> Finding | None:
+    if picture.spec_problem:
+        return Finding(Reason.INVALID_SPEC, picture.spec_problem)
+    if taken := picture.name_conflict(None):
+        return Finding(Reason.NAME_CONFLICT, taken)
+    resolution = picture.resolution
+    if isinstance(resolution, Unresolved) and resolution.needs_a_person:
+        return Finding(resolution.reason, resolution.message)
+    if hold and hold.reason in _STALLING:
+        return hold
+    wanted = picture.wanted
+    if wanted and is_rejected(wanted.revision, status.rejected_revisions):
+        record = next(one for one in status.rejected_revisions if one.revision == wanted.revision)
+        return Finding(Reason(record.reason), _rejected_message(record.revision, record.message))
+    return None
+
+
+def _rejected_message(revision: str, message: str) -> str:
+    return (
+        f"revision {revision} was rejected: {message}. Change the spec, or `kubectl serinus retry`"
+    )
+
+
+def _reconciling(
+    picture: Picture, status: DeploymentStatus, hold: Finding | None
+) -> Finding | None:
+    if status.canary is not None:
+        return hold or Finding(Reason.PROGRESSING, "the rollout goes on")
+    stable, wanted = status.stable, picture.wanted
+    if wanted is None and hold is not None:
+        if not stable or hold.reason not in _SERVES_ALL_THE_SAME:
+            return hold
+    elif wanted is not None and (stable is None or stable.revision != wanted.revision):
+        waits_at_zero = hold is not None and hold.reason is Reason.SCALED_TO_ZERO
+        return None if waits_at_zero else hold or Finding(Reason.PROGRESSING, "a rollout begins")
+    return _missing_pods(picture, status)
+
+
+def _missing_pods(picture: Picture, status: DeploymentStatus) -> Finding | None:
+    if status.stable is None:
+        return None
+    available = picture.seen.available(status.stable.revision)
+    if available >= picture.replicas:
+        return None
+    problem = picture.seen.first_problem(status.stable.revision)
+    why = f"; {problem.message}" if problem else ""
+    message = f"{available} of {picture.replicas} pods of stable are ready{why}"
+    return Finding(problem.reason if problem else Reason.WAITING_FOR_PODS, message)
+
+
+def _available(picture: Picture, status: DeploymentStatus) -> Condition:
+    type_ = ConditionType.AVAILABLE
+    if picture.replicas == 0:
+        return condition(type_, False, Reason.SCALED_TO_ZERO, "`spec.replicas` is 0")
+    if status.stable is None:
+        return condition(type_, False, Reason.FIRST_REVISION, "nothing is stable yet")
+    missing = _missing_pods(picture, status)
+    if missing:
+        return condition(type_, False, missing.reason, missing.message)
+    return condition(
+        type_, True, Reason.SUCCEEDED, f"revision {status.stable.revision} serves with all its pods"
+    )
+
+
+def _promoted(picture: Picture, status: DeploymentStatus, how: Standing) -> Condition:
+    type_, stable, wanted = ConditionType.PROMOTED, status.stable, picture.wanted
+    if stable and wanted and stable.revision == wanted.revision:
+        message = f"revision {stable.revision} ({stable.model_version}) is stable"
+        return condition(type_, True, Reason.PROMOTED, message)
+    because = how.stalled or how.reconciling
+    reason = because.reason if because else Reason.PROGRESSING
+    message = because.message if because else ""
+    return condition(type_, None if wanted is None and stable else False, reason, message)
+
+
+def _model_resolved(picture: Picture) -> Condition:
+    resolution = picture.resolution
+    if isinstance(resolution, Unresolved):
+        return condition(ConditionType.MODEL_RESOLVED, False, resolution.reason, resolution.message)
+    message = f"leads to ModelVersion `{picture.wanted_version}`"
+    return condition(ConditionType.MODEL_RESOLVED, True, Reason.MODEL_RESOLVED, message)
+
+
+def _weight_approximated(picture: Picture, canary: CanaryStatus) -> Condition:
+    type_ = ConditionType.WEIGHT_APPROXIMATED
+    pods = canary_replicas(picture.replicas, canary.weight)
+    given = actual_weight_percent(picture.replicas, pods)
+    if given == canary.weight or canary.promoting:
+        return condition(type_, False, Reason.SUCCEEDED, "whole replicas give the weight")
+    exact = replicas_for_exact_weight(canary.weight) if canary.weight else 0
+    message = (
+        f"{picture.replicas} pods of stable give {given} % instead of "
+        f"{canary.weight} %; `replicas: {exact}` gives it exactly"
+    )
+    return condition(type_, True, Reason.PROGRESSING, message)
+
+
+def _message(picture: Picture, status: DeploymentStatus, because: Finding | None) -> str:
+    parts = [_where(picture, status)]
+    if because:
+        parts.append(because.message)
+    if status.canary and _edited_since(picture, status.canary):
+        parts.append(
+            "strategy or analysis were edited since the rollout began; that counts for the next"
+        )
+    return "; ".join(part for part in parts if part)
+
+
+def _edited_since(picture: Picture, canary: CanaryStatus) -> bool:
+    if not canary.rules_hash or picture.spec_problem:
+        return False
+    return rules_hash(frozen_rules(picture.spec)) != canary.rules_hash
+
+
+def _where(picture: Picture, status: DeploymentStatus) -> str:
+    stable, canary = status.stable, status.canary
+    if canary and stable:
+        if canary.promoting:
+            return f"revision {canary.revision} ({canary.model_version}) is promoted"
+        return (
+            f"canary {canary.revision} ({canary.model_version}), step {canary.step + 1} of "
+            f"{canary.steps_total}, {canary.actual_weight} % of requests"
+        )
+    if stable and picture.replicas == 0:
+        return "scaled to zero"
+    if stable:
+        return f"revision {stable.revision} ({stable.model_version}) serves"
+    return ""

@@ -1,0 +1,276 @@
+"""What happens to a Deployment in one pass: the next status, before anything is done about it.
+
+The rules themselves are in `rollout/`; this module brings facts to them and writes down what they
+answer. At most one thing happens a pass, so that each is in status before the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from serinus.analysis.advance import AnalysisOutcome
+from serinus.api.conditions import format_micro_time
+from serinus.api.deployment import CanaryStatus, DeploymentStatus
+from serinus.api.enums import OnEvent, Reason
+from serinus.reconcile.decision import Event
+from serinus.reconcile.deployment_analysis import (
+    analysis_of,
+    canary_requests,
+    metric_statuses,
+    provider_problem,
+)
+from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_requests import AskedFor, answered, asked_for
+from serinus.reconcile.deployment_rollout_facts import (
+    canary_pods,
+    ending_facts,
+    may_get_traffic,
+    rollout_facts,
+    start_facts,
+    wanted_canary_replicas,
+)
+from serinus.reconcile.deployment_rules import frozen_rules, parsed_rules
+from serinus.reconcile.deployment_transition import (
+    Changed,
+    canary_started,
+    first_revision_started,
+    held,
+    moved_on,
+    promoted,
+    promoting,
+    rolled_back,
+    rollout_ended,
+    with_pods_seen,
+)
+from serinus.reconcile.model_reference import Unresolved
+from serinus.rollout.advance import (
+    FinishPromotion,
+    Hold,
+    Promote,
+    RollBack,
+    StartStep,
+    Transition,
+    advance,
+)
+from serinus.rollout.ending import why_ended
+from serinus.rollout.facts import Finding
+from serinus.rollout.launch import launch
+from serinus.rollout.start import why_not_started
+from serinus.rollout.weights import actual_weight_percent
+
+_RULES_LOST = Finding(
+    Reason.ROLLOUT_SUPERSEDED, "the frozen rules of the rollout can't be read; it starts over"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where things go.
+
+    Attributes
+    ----------
+    status
+        The next status, without conditions, phase and message.
+    moved
+        Whether something happened that the next pass should go on from at once.
+    hold
+        Why nothing moves; None when all is as it should be, or when something happened.
+    transition
+        What the rules of the rollout answered; None when no rollout runs.
+    outcome
+        What the analysis said; None when none ran.
+    """
+
+    status: DeploymentStatus
+    moved: bool = False
+    hold: Hold | None = None
+    events: tuple[Event, ...] = ()
+    transition: Transition | None = None
+    outcome: AnalysisOutcome | None = None
+
+
+def course(picture: Picture, now: datetime) -> Course:
+    """The next status and why."""
+    asked = asked_for(picture, now)
+    canary = asked.status.canary
+    if canary is None:
+        found = _without_canary(picture, asked.status, now)
+    elif asked.status.stable is None:
+        found = _first_revision(picture, asked.status, canary, now)
+    else:
+        found = _canary_beside_stable(picture, asked, canary, now)
+    if asked.pending is None:
+        return found
+    status, events = answered(
+        asked,
+        found.status,
+        found.transition,
+        actor_verified=picture.settings.actors_verified,
+        overtaken_by=found.hold.because.message if found.hold else "something else came first",
+        now=now,
+    )
+    return replace(found, status=status, moved=True, events=(*found.events, *events))
+
+
+def with_actual_weight(picture: Picture, found: Course) -> Course:
+    """The course with the share of requests that the canary's pods get."""
+    canary = found.status.canary
+    if canary is None:
+        return found
+    weight = canary.weight
+    if found.status.stable is not None:
+        pods = wanted_canary_replicas(picture.replicas, canary)
+        serving = canary.traffic_started_at is not None
+        weight = actual_weight_percent(picture.replicas, pods) if serving else 0
+    updated = canary.model_copy(update={"actual_weight": weight})
+    return replace(found, status=found.status.model_copy(update={"canary": updated}))
+
+
+def would_start(picture: Picture, now: datetime) -> bool:
+    """Whether a canary with metrics would begin if the metrics provider answered."""
+    status = asked_for(picture, now).status
+    if status.canary is not None or picture.wanted is None or _is_settled(picture, status):
+        return False
+    facts = start_facts(picture, status, provider=None)
+    return not facts.first and why_not_started(facts) is None and _has_metrics(picture)
+
+
+def _without_canary(picture: Picture, status: DeploymentStatus, now: datetime) -> Course:
+    resolution, wanted = picture.resolution, picture.wanted
+    if wanted is None:
+        assert isinstance(resolution, Unresolved)
+        return Course(status, hold=_waiting(Finding(resolution.reason, resolution.message)))
+    if _is_settled(picture, status):
+        return Course(status)
+    problem = provider_problem(picture.samples)
+    facts = start_facts(picture, status, provider=problem)
+    if facts.spec_problem is None and not _has_metrics(picture):
+        facts = replace(facts, provider_problem=None)
+    if because := why_not_started(facts):
+        return Course(status, hold=_waiting(because))
+    if facts.first:
+        started = first_revision_started(status, wanted, picture.wanted_version, now)
+    else:
+        rules = frozen_rules(picture.spec)
+        started = canary_started(status, wanted, picture.wanted_version, rules, now)
+    return _happened(started)
+
+
+def _is_settled(picture: Picture, status: DeploymentStatus) -> bool:
+    stable, wanted = status.stable, picture.wanted
+    return stable is not None and wanted is not None and stable.revision == wanted.revision
+
+
+def _has_metrics(picture: Picture) -> bool:
+    return bool(parsed_rules(frozen_rules(picture.spec)).analysis.metrics)
+
+
+def _waiting(because: Finding) -> Hold:
+    looked_at = because.reason in (Reason.SUSPENDED, Reason.METRICS_UNAVAILABLE)
+    return Hold(because, clock_stands_still=False, waits_without_end=looked_at)
+
+
+def _first_revision(
+    picture: Picture, status: DeploymentStatus, canary: CanaryStatus, now: datetime
+) -> Course:
+    if because := why_ended(ending_facts(picture, canary, stable=None)):
+        return _happened(rollout_ended(status, canary, because, now))
+    pods = canary_pods(picture, canary, wanted=picture.replicas, now=now)
+    seen = with_pods_seen(canary, pods, now)
+    name = f"revision {canary.revision} ({canary.model_version})"
+    deadline = picture.progress_deadline_seconds
+    transition = launch(name, pods, progress_deadline_seconds=deadline)
+    with_seen = status.model_copy(update={"canary": seen})
+    return _carried_out(picture, AskedFor(with_seen), seen, transition, None, now)
+
+
+def _canary_beside_stable(
+    picture: Picture, asked: AskedFor, canary: CanaryStatus, now: datetime
+) -> Course:
+    status = asked.status
+    if picture.rules is None:  # never a reason to go on without rules
+        return _happened(rollout_ended(status, canary, _RULES_LOST, now))
+    outcome = _outcome(picture, status, now)
+    if outcome is not None:
+        status = status.model_copy(update={"analysis": metric_statuses(outcome)})
+    facts = rollout_facts(picture, status, canary, asked.rollout, outcome, now)
+    transition = advance(facts)
+    stable = status.stable.revision if status.stable else None
+    ending = why_ended(ending_facts(picture, canary, stable=stable))
+    if ending and not isinstance(transition, RollBack):  # harm is harm, whoever overtakes it
+        ended = rollout_ended(status, canary, ending, now)
+        return _happened(ended, outcome=outcome)
+    seen = with_pods_seen(canary, facts.pods, now)
+    if may_get_traffic(picture, status, seen, facts.pods):
+        seen = seen.model_copy(update={"traffic_started_at": format_micro_time(now)})
+    changed = replace(asked, status=status.model_copy(update={"canary": seen}))
+    return _carried_out(picture, changed, seen, transition, outcome, now)
+
+
+def _outcome(picture: Picture, status: DeploymentStatus, now: datetime) -> AnalysisOutcome | None:
+    analysis = analysis_of(
+        picture.metadata.namespace,
+        picture.name,
+        status=status,
+        rules=picture.rules,
+        seen=picture.seen,
+    )
+    return analysis.outcome(picture.samples, now) if analysis else None
+
+
+def _carried_out(
+    picture: Picture,
+    asked: AskedFor,
+    canary: CanaryStatus,
+    transition: Transition,
+    outcome: AnalysisOutcome | None,
+    now: datetime,
+) -> Course:
+    """The status in which the transition has happened."""
+    status, rules = asked.status, picture.rules
+    actor = asked.rollout.actor if asked.rollout else ""
+    match transition:
+        case Hold():
+            on_no_data = rules.on_no_data if rules else OnEvent.HOLD
+            kept = held(status, canary, transition, on_no_data=on_no_data, now=now)
+            return Course(
+                kept.status,
+                hold=transition,
+                events=kept.events,
+                transition=transition,
+                outcome=outcome,
+            )
+        case RollBack(because=because):
+            by = actor if because.reason is Reason.ABORTED_BY_USER else ""
+            changed = rolled_back(status, canary, because, by, now)
+        case StartStep(index=index, because=because):
+            requests = canary_requests(outcome.verdicts) if outcome else canary.samples_before
+            steps = rules.steps if rules else ()
+            changed = moved_on(
+                status, canary, index, because, steps=steps, requests=requests, now=now
+            )
+        case Promote(because=because):
+            by = actor if because.reason is Reason.PROMOTED_BY_USER else ""
+            changed = promoting(status, canary, because, by, now)
+        case FinishPromotion(because=because):
+            changed = promoted(status, canary, because, now)
+        case _:
+            assert_never(transition)
+    return _happened(changed, transition=transition, outcome=outcome)
+
+
+def _happened(
+    changed: Changed,
+    *,
+    transition: Transition | None = None,
+    outcome: AnalysisOutcome | None = None,
+) -> Course:
+    return Course(
+        changed.status,
+        moved=True,
+        events=changed.events,
+        transition=transition,
+        outcome=outcome,
+    )

@@ -1,0 +1,209 @@
+"""What is observed of a Deployment's children: revisions, workloads, pods and the Service.
+
+Nothing is decided here; the cluster's objects become the few facts that decisions need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from serinus.api.conditions import parse_time
+from serinus.api.enums import Kind
+from serinus.manifests.naming import (
+    OWNER_LABELS,
+    REVISION_LABEL,
+    revision_object_name,
+    service_name,
+)
+from serinus.manifests.revision import RevisionRecord, parse_controller_revision
+from serinus.manifests.service import STABLE_ANNOTATION, pinned_selector, split_selector
+from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.pod_problems import PodProblem, pod_problem
+from serinus.reconcile.snapshot import Children, controller_uid
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A revision's apps/v1 Deployment as observed.
+
+    Attributes
+    ----------
+    available
+        Pods that are ready, as far as the workload's controller has seen the present spec; else 0.
+    unavailable_since
+        Since when the controller calls it unavailable; None when it doesn't.
+    """
+
+    revision: str
+    name: str
+    uid: str
+    replicas: int
+    available: int
+    pods: int
+    unavailable_since: datetime | None
+    template: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod that bears the Deployment's label and may get requests."""
+
+    name: str
+    uid: str
+    revision: str
+    ours: bool
+    """Whether the workload of its revision made it."""
+    started_at: datetime | None
+    problem: PodProblem | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """The Service as observed; `pinned_to` is None when it is split or selects something else."""
+
+    resource_version: str
+    selector: Mapping[str, str]
+    pinned_to: str | None
+    split: bool
+    stable_annotation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All children of one Deployment."""
+
+    records: Mapping[str, RevisionRecord] = field(default_factory=dict)
+    record_bodies: Mapping[str, JsonObject] = field(default_factory=dict)
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    service: ServiceFacts | None = None
+
+    def available(self, revision: str) -> int:
+        """Ready pods of a revision."""
+        workload = self.workloads.get(revision)
+        return workload.available if workload else 0
+
+    def replicas(self, revision: str) -> int:
+        """Pods that a revision's workload asks for."""
+        workload = self.workloads.get(revision)
+        return workload.replicas if workload else 0
+
+    def strangers(self, *revisions: str | None) -> tuple[Pod, ...]:
+        """Pods with the Deployment's label that are of none of `revisions`."""
+        return tuple(pod for pod in self.pods if not pod.ours or pod.revision not in revisions)
+
+    def first_problem(self, revision: str) -> PodProblem | None:
+        """The gravest reason for which a pod of the revision can't start."""
+        problems = [pod.problem for pod in self.pods if pod.revision == revision and pod.problem]
+        return min(problems, key=lambda problem: problem.rank, default=None)
+
+
+def observed(children: Children, *, name: str, namespace: str, uid: str) -> Observed:
+    """Facts about the children of the Deployment `name`."""
+    records = {}
+    bodies = {}
+    for body in children.owned_by(uid, "ControllerRevision"):
+        record = parse_controller_revision(body)
+        if record and body["metadata"]["name"] == revision_object_name(name, record.revision):
+            records[record.revision] = record
+            bodies[record.revision] = body
+    workloads = {
+        workload.revision: workload
+        for body in children.owned_by(uid, "Deployment")
+        if (workload := _workload(body)) is not None
+    }
+    service = children.get(ObjectRef("v1", "Service", namespace, service_name(name)))
+    owned = service is not None and controller_uid(service) == uid
+    return Observed(
+        records=records,
+        record_bodies=bodies,
+        workloads=workloads,
+        pods=_pods(children, name, workloads),
+        service=_service(service, name) if service is not None and owned else None,
+    )
+
+
+def _workload(body: JsonObject) -> Workload | None:
+    metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    revision = metadata.get("labels", {}).get(REVISION_LABEL)
+    if (
+        body.get("apiVersion", "apps/v1") != "apps/v1"
+        or not revision
+        or metadata.get("deletionTimestamp")
+    ):
+        return None
+    seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    return Workload(
+        revision=revision,
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        replicas=spec.get("replicas", 1),
+        available=status.get("availableReplicas", 0) if seen else 0,
+        pods=status.get("replicas", 0) if seen else max(status.get("replicas", 0), 1),
+        unavailable_since=_unavailable_since(status.get("conditions", ())),
+        template=spec.get("template", {}),
+    )
+
+
+def _unavailable_since(conditions: Any) -> datetime | None:
+    for condition in conditions:
+        if condition.get("type") == "Available" and condition.get("status") == "False":
+            since = condition.get("lastTransitionTime")
+            return parse_time(since) if since else None
+    return None
+
+
+def _service(body: JsonObject, name: str) -> ServiceFacts:
+    selector = body.get("spec", {}).get("selector") or {}
+    revision = selector.get(REVISION_LABEL)
+    pinned = revision if revision and selector == pinned_selector(name, revision) else None
+    return ServiceFacts(
+        resource_version=body["metadata"].get("resourceVersion", ""),
+        selector=selector,
+        pinned_to=pinned,
+        split=selector == split_selector(name),
+        stable_annotation=body["metadata"].get("annotations", {}).get(STABLE_ANNOTATION),
+    )
+
+
+def _pods(children: Children, name: str, workloads: Mapping[str, Workload]) -> tuple[Pod, ...]:
+    label = OWNER_LABELS[Kind.DEPLOYMENT]
+    found = [
+        _pod(body, workloads)
+        for ref, body in children.objects.items()
+        if ref.kind == "Pod"
+        and body["metadata"].get("labels", {}).get(label) == name
+        and body.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+    ]
+    return tuple(sorted(found, key=lambda pod: pod.name))
+
+
+def _pod(body: JsonObject, workloads: Mapping[str, Workload]) -> Pod:
+    metadata = body["metadata"]
+    labels = metadata.get("labels", {})
+    revision = labels.get(REVISION_LABEL, "")
+    started = body.get("status", {}).get("startTime")
+    leaving = metadata.get("deletionTimestamp") is not None
+    return Pod(
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        revision=revision,
+        ours=revision in workloads and _made_by(body, workloads[revision]),
+        started_at=parse_time(started) if started else None,
+        problem=None if leaving else pod_problem(body),
+    )
+
+
+def _made_by(pod: JsonObject, workload: Workload) -> bool:
+    """A workload's pods belong to its ReplicaSet, which bears its name and the template's hash."""
+    metadata = pod["metadata"]
+    made = f"{workload.name}-{metadata.get('labels', {}).get('pod-template-hash')}"
+    return any(
+        reference.get("controller")
+        and reference.get("kind") == "ReplicaSet"
+        and reference.get("name") == made
+        for reference in metadata.get("ownerReferences", ())
+    )

@@ -1,0 +1,159 @@
+"""Verbs of people for a Deployment: promote, abort, retry, pause, resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from serinus.api.deployment import DeploymentStatus
+from serinus.api.enums import Reason, Verb
+from serinus.api.metadata import ActionRequest
+from serinus.reconcile.decision import Event, EventType
+from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.requests import RequestOutcome, handled, pending_request, why_refused
+from serinus.rollout.advance import Promote, RollBack, StartStep, Transition
+from serinus.rollout.facts import Request
+from serinus.rollout.revision import is_rejected, without_rejected
+
+VERBS = frozenset({Verb.PROMOTE, Verb.ABORT, Verb.RETRY, Verb.PAUSE, Verb.RESUME})
+_PAUSED_BY_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """What a person asks for, and what of it is done already.
+
+    Attributes
+    ----------
+    status
+        The stored status, with `pause`, `resume` and `retry` carried out.
+    pending
+        The request as it came; None when there is none.
+    rollout
+        `promote` or `abort`, for the rules of the rollout to carry out.
+    done
+        What was carried out here, in a sentence; empty when nothing was.
+    refused
+        Why it isn't carried out; empty when it may be.
+    """
+
+    status: DeploymentStatus
+    pending: ActionRequest | None = None
+    rollout: Request | None = None
+    done: str = ""
+    refused: str = ""
+
+
+def asked_for(picture: Picture, now: datetime) -> AskedFor:
+    """What a person asks for in this pass."""
+    status = picture.status
+    request = pending_request(picture.metadata, status.last_handled_request)
+    if request is None:
+        return AskedFor(status)
+    refused = why_refused(
+        request, picture.metadata, revisions=_revisions(picture), verbs=VERBS, now=now
+    )
+    if refused:
+        return AskedFor(status, request, refused=refused)
+    match Verb(request.verb):
+        case Verb.RETRY:
+            return _retried(picture, request)
+        case Verb.PAUSE:
+            return _paused(status, request)
+        case Verb.RESUME:
+            return _resumed(status, request)
+        case verb:
+            return _for_the_rollout(status, request, verb)
+
+
+def answered(
+    asked: AskedFor,
+    status: DeploymentStatus,
+    transition: Transition | None,
+    *,
+    actor_verified: bool,
+    overtaken_by: str,
+    now: datetime,
+) -> tuple[DeploymentStatus, tuple[Event, ...]]:
+    """The status with the request's outcome, and the event that tells it."""
+    if asked.pending is None:
+        return status, ()
+    message = asked.refused or asked.done or _carried_out(asked.rollout, transition)
+    done = not asked.refused and bool(message)
+    outcome = RequestOutcome.DONE if done else RequestOutcome.REFUSED
+    message = message or overtaken_by
+    record = handled(asked.pending, outcome, message, actor_verified=actor_verified, now=now)
+    by = f" by {record.actor}" if record.actor else ""
+    event = Event(
+        EventType.NORMAL if done else EventType.WARNING,
+        Reason.REQUEST_HANDLED if done else Reason.REQUEST_REFUSED,
+        f"`{record.verb}`{by}: {record.message}",
+    )
+    return status.model_copy(update={"last_handled_request": record}), (event,)
+
+
+def _revisions(picture: Picture) -> frozenset[str]:
+    """Revisions that a request may name: of the rollout that runs, else of the spec."""
+    canary = picture.status.canary
+    if canary is not None:
+        return frozenset({canary.revision})
+    return frozenset({picture.wanted.revision} if picture.wanted else {"(none)"})
+
+
+def _retried(picture: Picture, request: ActionRequest) -> AskedFor:
+    status = picture.status
+    if not is_rejected(request.revision, status.rejected_revisions):
+        return AskedFor(status, request, refused=f"revision {request.revision} isn't rejected")
+    rejected = without_rejected(status.rejected_revisions, request.revision)
+    return AskedFor(
+        status.model_copy(update={"rejected_revisions": rejected}),
+        request,
+        done=f"revision {request.revision} may be tried again",
+    )
+
+
+def _paused(status: DeploymentStatus, request: ActionRequest) -> AskedFor:
+    canary = status.canary
+    if canary is None or status.stable is None:
+        return AskedFor(status, request, refused="no rollout runs that could be paused")
+    if canary.paused_by:
+        return AskedFor(status, request, refused=f"it is paused already, by {canary.paused_by}")
+    by = (request.actor or "somebody")[:_PAUSED_BY_MAX]
+    paused = canary.model_copy(update={"paused_by": by})
+    return AskedFor(
+        status.model_copy(update={"canary": paused}),
+        request,
+        done=f"the rollout of revision {canary.revision} is paused; harm is judged all the same",
+    )
+
+
+def _resumed(status: DeploymentStatus, request: ActionRequest) -> AskedFor:
+    canary = status.canary
+    if canary is None or not canary.paused_by:
+        return AskedFor(status, request, refused="no rollout is paused by a person")
+    resumed = canary.model_copy(update={"paused_by": None})
+    return AskedFor(
+        status.model_copy(update={"canary": resumed}),
+        request,
+        done=f"the rollout of revision {canary.revision} goes on",
+    )
+
+
+def _for_the_rollout(status: DeploymentStatus, request: ActionRequest, verb: Verb) -> AskedFor:
+    if status.canary is None:
+        return AskedFor(status, request, refused=f"no rollout runs; there is nothing to {verb}")
+    if status.stable is None:
+        refused = "nothing serves yet: the first revision becomes stable when its pods are ready"
+        return AskedFor(status, request, refused=refused)
+    asked = Request(verb, request.actor, request.reason)
+    return AskedFor(status, request, rollout=asked)
+
+
+def _carried_out(request: Request | None, transition: Transition | None) -> str:
+    match request, transition:
+        case Request(verb=Verb.ABORT), RollBack(because=because):
+            return because.message if because.reason is Reason.ABORTED_BY_USER else ""
+        case Request(verb=Verb.PROMOTE), Promote(because=because) | StartStep(because=because):
+            return because.message
+        case _:
+            return ""

@@ -1,0 +1,166 @@
+"""From the picture of a Deployment to the facts that the rules of a rollout look at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from serinus.analysis.advance import AnalysisOutcome
+from serinus.api.conditions import parse_time
+from serinus.api.deployment import CanaryStatus, DeploymentStatus
+from serinus.api.enums import OnEvent
+from serinus.reconcile.deployment_analysis import judgement_of
+from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.model_reference import Unresolved
+from serinus.rollout.ending import EndingFacts
+from serinus.rollout.facts import Finding, PodFacts, Request, RolloutFacts
+from serinus.rollout.revision import is_rejected
+from serinus.rollout.start import StartFacts
+from serinus.rollout.weights import canary_replicas
+
+
+def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | None) -> StartFacts:
+    """Facts about the revision that the spec asks for and that doesn't run.
+
+    A stable revision that was scaled to zero serves nothing: what follows it is the first again.
+    """
+    wanted, stable = picture.wanted, status.stable
+    assert wanted is not None
+    scaled_away = (
+        stable is not None
+        and stable.revision in picture.seen.workloads
+        and picture.seen.replicas(stable.revision) == 0
+    )
+    rejected = [item for item in status.rejected_revisions if item.revision == wanted.revision]
+    return StartFacts(
+        revision=wanted.revision,
+        model_version=picture.wanted_version,
+        replicas=picture.replicas,
+        first=stable is None or scaled_away,
+        spec_problem=picture.spec_problem,
+        name_conflict=picture.name_conflict(wanted.revision),
+        suspended=bool(picture.spec.suspend),
+        rejected=rejected[0] if rejected else None,
+        provider_problem=provider,
+    )
+
+
+def ending_facts(picture: Picture, canary: CanaryStatus, *, stable: str | None) -> EndingFacts:
+    """Facts about whether anybody still wants the rollout."""
+    wanted = picture.wanted.revision if picture.wanted else None
+    return EndingFacts(
+        revision=canary.revision, replicas=picture.replicas, stable=stable, wanted=wanted
+    )
+
+
+def rollout_facts(
+    picture: Picture,
+    status: DeploymentStatus,
+    canary: CanaryStatus,
+    request: Request | None,
+    outcome: AnalysisOutcome | None,
+    now: datetime,
+) -> RolloutFacts:
+    """Facts about a canary beside stable."""
+    rules = picture.rules
+    wanted_pods = wanted_canary_replicas(picture.replicas, canary)
+    return RolloutFacts(
+        revision=canary.revision,
+        model_version=canary.model_version,
+        steps=rules.steps if rules else (),
+        step_index=canary.step,
+        step_seconds=step_seconds(canary, now),
+        pods=canary_pods(picture, canary, wanted=wanted_pods, now=now),
+        progress_deadline_seconds=picture.progress_deadline_seconds,
+        has_traffic=_has_traffic(picture, canary),
+        traffic_problem=_traffic_problem(picture, status, canary),
+        judgement=judgement_of(outcome) if outcome else None,
+        promoting=canary.promoting,
+        paused_by=canary.paused_by,
+        suspended=bool(picture.spec.suspend),
+        rejected=is_rejected(canary.revision, status.rejected_revisions),
+        request=request,
+        reference_problem=_reference_problem(picture, canary),
+        canary_version_rejected=picture.canary_version_rejected(),
+        on_deadline=rules.on_deadline if rules else OnEvent.HOLD,
+        on_no_data=rules.on_no_data if rules else OnEvent.HOLD,
+    )
+
+
+def wanted_canary_replicas(stable_replicas: int, canary: CanaryStatus) -> int:
+    """Pods that the canary should have: those of its weight, or all when it is promoted."""
+    return stable_replicas if canary.promoting else canary_replicas(stable_replicas, canary.weight)
+
+
+def canary_pods(picture: Picture, canary: CanaryStatus, *, wanted: int, now: datetime) -> PodFacts:
+    """The canary's pods against the `wanted` ones."""
+    workload = picture.seen.workloads.get(canary.revision)
+    scaled = workload is not None and workload.replicas >= wanted
+    available = min(workload.available, wanted) if workload and scaled else 0
+    problem = picture.seen.first_problem(canary.revision)
+    since = canary.pods_missing_since
+    missing = since is not None and available < wanted
+    return PodFacts(
+        wanted=wanted,
+        available=available,
+        waiting_seconds=_seconds_since(since, now) if missing and since else 0.0,
+        problem=Finding(problem.reason, problem.message) if problem else None,
+    )
+
+
+def step_seconds(canary: CanaryStatus, now: datetime) -> float:
+    """How long the step has lasted, without the time in which its clock stood still."""
+    frozen = float(canary.frozen_seconds)
+    if canary.frozen_since:
+        frozen += _seconds_since(canary.frozen_since, now)
+    return max(0.0, _seconds_since(canary.step_started_at, now) - frozen)
+
+
+def may_get_traffic(
+    picture: Picture, status: DeploymentStatus, canary: CanaryStatus, pods: PodFacts
+) -> bool:
+    """Whether the Service may begin to send requests to the canary."""
+    return (
+        canary.traffic_started_at is None
+        and canary.weight > 0
+        and pods.ready
+        and not strangers(picture, status, canary)
+    )
+
+
+def strangers(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) -> tuple[str, ...]:
+    """Pods with the Deployment's label that are neither stable's nor the canary's."""
+    stable = status.stable.revision if status.stable else None
+    return tuple(pod.name for pod in picture.seen.strangers(stable, canary.revision))
+
+
+def _has_traffic(picture: Picture, canary: CanaryStatus) -> bool:
+    service = picture.seen.service
+    return canary.traffic_started_at is not None and service is not None and service.split
+
+
+def _traffic_problem(
+    picture: Picture, status: DeploymentStatus, canary: CanaryStatus
+) -> str | None:
+    if canary.weight == 0 or _has_traffic(picture, canary):
+        return None
+    if names := strangers(picture, status, canary):
+        shown = ", ".join(f"`{name}`" for name in names[:3])
+        return f"the Service stays with stable until other pods with its label are gone: {shown}"
+    return "the Service is about to send requests to the canary"
+
+
+def _reference_problem(picture: Picture, canary: CanaryStatus) -> Finding | None:
+    """A reference to another model that isn't there.
+
+    That the canary's own version was deleted, or a channel became empty, changes nothing that runs.
+    """
+    resolution, reference = picture.resolution, picture.spec.model.version_ref
+    if not isinstance(resolution, Unresolved) or reference is None:
+        return None
+    if reference.name == canary.model_version:
+        return None
+    return Finding(resolution.reason, resolution.message)
+
+
+def _seconds_since(moment: str, now: datetime) -> float:
+    return (now - parse_time(moment)).total_seconds()

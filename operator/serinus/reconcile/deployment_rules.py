@@ -1,0 +1,222 @@
+"""Strategy and analysis of a rollout: every default spelled out, frozen, and read again.
+
+What is frozen is what a user would have to write to leave nothing to a default, so that neither an
+edit nor an operator with other defaults changes the rules of a rollout that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from serinus.analysis.spec import (
+    DEFAULT_COMPARISON,
+    AgainstMaximum,
+    AgainstStable,
+    AnalysisRules,
+    Boundary,
+    Comparison,
+    MetricRule,
+    RateRule,
+    ScalarRule,
+)
+from serinus.api.deployment import (
+    Allowance,
+    Analysis,
+    AnalysisMetric,
+    CompareTo,
+    DeploymentSpec,
+)
+from serinus.api.deployment import Step as ApiStep
+from serinus.api.enums import MetricTemplate, OnEvent
+from serinus.api.quantities import duration_seconds, parse_decimal, parse_duration
+from serinus.rollout.revision import content_hash
+from serinus.rollout.steps import Step, explicit_steps, parsed_steps
+
+DEFAULT_ALPHA = "0.01"
+DEFAULT_BETA = "0.05"
+DEFAULT_WARMUP = "60s"
+DEFAULT_SCRAPE_INTERVAL = "15s"
+DEFAULT_INTERVAL = "1m"
+DEFAULT_FAILURE_LIMIT = 0
+DEFAULT_CONSECUTIVE_ERROR_LIMIT = 4
+MEASURED = "measured"
+DEFAULT_METRIC = AnalysisMetric(
+    name="error-rate", template=MetricTemplate.ERROR_RATE, compare_to=CompareTo.STABLE
+)
+
+FrozenRules = dict[str, Any]
+"""`{"steps": […], "analysis": {…}}` in the words of the spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRules:
+    """Rules of one rollout, as decisions read them."""
+
+    steps: tuple[Step, ...]
+    analysis: AnalysisRules
+    warmup: timedelta
+    scrape_interval: timedelta
+    on_deadline: OnEvent
+    on_no_data: OnEvent
+
+
+def frozen_rules(spec: DeploymentSpec) -> FrozenRules:
+    """The rules that a rollout which begins now goes by."""
+    canary = spec.strategy.canary if spec.strategy else None
+    return {
+        "steps": [_dumped(step) for step in explicit_steps(canary)],
+        "analysis": _dumped(explicit_analysis(spec.analysis)),
+    }
+
+
+def rules_hash(rules: Mapping[str, Any]) -> str:
+    """Short name of frozen rules."""
+    return content_hash(rules)
+
+
+def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
+    """Frozen rules, read.
+
+    Raises
+    ------
+    ValueError
+        If they are damaged.
+    """
+    try:
+        steps = [ApiStep.model_validate(step) for step in frozen["steps"]]
+        analysis = explicit_analysis(Analysis.model_validate(frozen["analysis"]))
+    except (KeyError, TypeError, ValidationError) as error:
+        raise ValueError(f"the frozen rules of the rollout can't be read: {error}") from error
+    return RolloutRules(
+        steps=parsed_steps(steps),
+        analysis=analysis_rules(analysis),
+        warmup=parse_duration(analysis.warmup or DEFAULT_WARMUP),
+        scrape_interval=parse_duration(analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL),
+        on_deadline=analysis.on_deadline or OnEvent.HOLD,
+        on_no_data=analysis.on_no_data or OnEvent.HOLD,
+    )
+
+
+def explicit_analysis(given: Analysis | None) -> Analysis:
+    """The analysis with nothing left to a default.
+
+    Without `metrics` it is the error rate compared with stable; an empty list stays empty.
+    """
+    analysis = given or Analysis()
+    metrics = analysis.metrics if "metrics" in analysis.model_fields_set else [DEFAULT_METRIC]
+    return Analysis(
+        false_rollback_rate=analysis.false_rollback_rate or DEFAULT_ALPHA,
+        false_promotion_rate=analysis.false_promotion_rate or DEFAULT_BETA,
+        metrics=[_explicit_metric(metric) for metric in metrics],
+        variance_inflation=analysis.variance_inflation or MEASURED,
+        warmup=analysis.warmup or DEFAULT_WARMUP,
+        scrape_interval=analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL,
+        on_deadline=analysis.on_deadline or OnEvent.HOLD,
+        on_no_data=analysis.on_no_data or OnEvent.HOLD,
+    )
+
+
+def analysis_rules(analysis: Analysis) -> AnalysisRules:
+    """An explicit analysis as the evidence is judged by it."""
+    inflation = analysis.variance_inflation
+    measured = inflation is None or inflation == MEASURED
+    return AnalysisRules(
+        metrics=tuple(_metric_rule(metric) for metric in analysis.metrics),
+        alpha=parse_decimal(analysis.false_rollback_rate or DEFAULT_ALPHA),
+        beta=parse_decimal(analysis.false_promotion_rate or DEFAULT_BETA),
+        variance_inflation=None if measured else parse_decimal(inflation or ""),
+    )
+
+
+def boundary(allowance: Allowance) -> Boundary:
+    """An allowance that is given: an absent ratio is 1, an absent increase 0."""
+    return Boundary(
+        ratio=parse_decimal(allowance.ratio or "1"),
+        increase=parse_decimal(allowance.increase or "0"),
+    )
+
+
+def _explicit_metric(metric: AnalysisMetric) -> AnalysisMetric:
+    if metric.template is None:
+        return metric.model_copy(
+            update={
+                "interval": metric.interval or DEFAULT_INTERVAL,
+                "failure_limit": metric.failure_limit or DEFAULT_FAILURE_LIMIT,
+                "consecutive_error_limit": DEFAULT_CONSECUTIVE_ERROR_LIMIT
+                if metric.consecutive_error_limit is None
+                else metric.consecutive_error_limit,
+                "dry_run": bool(metric.dry_run),
+            }
+        )
+    explicit: dict[str, Any] = {
+        "gate": metric.gate is not False,
+        "primary": bool(metric.primary),
+    }
+    if metric.compare_to is not None:
+        default = DEFAULT_COMPARISON[metric.template]
+        explicit["tolerance"] = _explicit_allowance(metric.tolerance, default.tolerance)
+        explicit["non_inferiority_margin"] = _explicit_allowance(
+            metric.non_inferiority_margin, default.margin
+        )
+    return metric.model_copy(update=explicit)
+
+
+def _explicit_allowance(given: Allowance | None, default: Boundary) -> Allowance:
+    if given is None:
+        return Allowance(ratio=f"{default.ratio:g}", increase=f"{default.increase:g}")
+    return Allowance(ratio=given.ratio or "1", increase=given.increase or "0")
+
+
+def _metric_rule(metric: AnalysisMetric) -> MetricRule:
+    if metric.template is None:
+        return ScalarRule(
+            name=metric.name,
+            query=metric.prometheus.query if metric.prometheus else "",
+            minimum=_decimal(metric.min),
+            maximum=_decimal(metric.max),
+            interval=parse_duration(metric.interval or DEFAULT_INTERVAL),
+            failure_limit=metric.failure_limit or DEFAULT_FAILURE_LIMIT,
+            consecutive_error_limit=DEFAULT_CONSECUTIVE_ERROR_LIMIT
+            if metric.consecutive_error_limit is None
+            else metric.consecutive_error_limit,
+            dry_run=bool(metric.dry_run),
+        )
+    return RateRule(
+        name=metric.name,
+        template=metric.template,
+        comparisons=tuple(_comparisons(metric, metric.template)),
+        latency_seconds=duration_seconds(metric.latency) if metric.latency else None,
+        score=metric.score.value if metric.score else None,
+        gate=metric.gate is not False,
+        primary=bool(metric.primary),
+        weight=_decimal(metric.weight),
+    )
+
+
+def _comparisons(metric: AnalysisMetric, template: MetricTemplate) -> list[Comparison]:
+    found: list[Comparison] = []
+    if metric.compare_to is not None:
+        default = DEFAULT_COMPARISON[template]
+        margin = metric.non_inferiority_margin
+        found.append(
+            AgainstStable(
+                tolerance=boundary(metric.tolerance) if metric.tolerance else default.tolerance,
+                margin=boundary(margin) if margin else default.margin,
+            )
+        )
+    if metric.max is not None:
+        found.append(AgainstMaximum(parse_decimal(metric.max)))
+    return found
+
+
+def _decimal(text: str | None) -> float | None:
+    return None if text is None else parse_decimal(text)
+
+
+def _dumped(model: Analysis | ApiStep) -> dict[str, Any]:
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

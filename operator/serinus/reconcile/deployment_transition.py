@@ -1,0 +1,281 @@
+"""Status in which something has happened: what the rules answered, written down.
+
+Each function gives the next status, the line in the history and the events. Texts are cut to the
+bounds of the CRD here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from serinus.api.conditions import format_micro_time, format_time, parse_time
+from serinus.api.deployment import (
+    CanaryStatus,
+    DeploymentStatus,
+    HistoryEntry,
+    RejectedRevision,
+    RevisionStatus,
+)
+from serinus.api.enums import Action, OnEvent, Reason
+from serinus.manifests.revision import RevisionRecord
+from serinus.reconcile.decision import Event, EventType
+from serinus.reconcile.deployment_analysis import without_states
+from serinus.reconcile.deployment_rules import FrozenRules, parsed_rules, rules_hash
+from serinus.rollout.advance import Hold
+from serinus.rollout.facts import Finding, PodFacts
+from serinus.rollout.revision import with_rejected
+from serinus.rollout.steps import Step, weight_percent_at
+
+HISTORY_MAX = 50
+MESSAGE_MAX = 1024
+ACTOR_MAX = 256
+HOLD_EVENT_EVERY = timedelta(days=1)
+FIRST_REVISION_WEIGHT_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The next status and the events that tell of it."""
+
+    status: DeploymentStatus
+    events: tuple[Event, ...] = ()
+
+
+def first_revision_started(
+    status: DeploymentStatus, record: RevisionRecord, model_version: str, now: datetime
+) -> Changed:
+    """Nothing serves: the revision becomes stable as soon as all its pods are ready."""
+    canary = CanaryStatus(
+        revision=record.revision,
+        model_version=model_version,
+        weight=FIRST_REVISION_WEIGHT_PERCENT,
+        started_at=format_micro_time(now),
+        step_started_at=format_micro_time(now),
+        pods_missing_since=format_micro_time(now),
+    )
+    because = Finding(
+        Reason.FIRST_REVISION,
+        f"revision {record.revision} ({model_version}) is the first; it becomes stable when all "
+        "its pods are ready",
+    )
+    return _started(status, canary, because, now, update={"stable": None})
+
+
+def canary_started(
+    status: DeploymentStatus,
+    record: RevisionRecord,
+    model_version: str,
+    rules: FrozenRules,
+    now: datetime,
+) -> Changed:
+    """A canary beside stable begins, by rules that are frozen from here on."""
+    steps = parsed_rules(rules).steps
+    canary = CanaryStatus(
+        revision=record.revision,
+        model_version=model_version,
+        steps_total=len(steps),
+        weight=weight_percent_at(steps, 0),
+        started_at=format_micro_time(now),
+        step_started_at=format_micro_time(now),
+        pods_missing_since=format_micro_time(now),
+        rules=rules,
+        rules_hash=rules_hash(rules),
+    )
+    stable = f" against {status.stable.revision}" if status.stable else ""
+    because = Finding(
+        Reason.ROLLOUT_STARTED,
+        f"revision {record.revision} ({model_version}) is released{stable} in {len(steps)} steps",
+    )
+    return _started(status, canary, because, now, update={})
+
+
+def moved_on(
+    status: DeploymentStatus,
+    canary: CanaryStatus,
+    index: int,
+    because: Finding,
+    *,
+    steps: tuple[Step, ...],
+    requests: int,
+    now: datetime,
+) -> Changed:
+    """The step `index` begins; `requests` of the canary were counted before."""
+    weight = weight_percent_at(steps, index)
+    stepped = canary.model_copy(
+        update={
+            "step": index,
+            "weight": weight,
+            "step_started_at": format_micro_time(now),
+            "ready_at": canary.ready_at if weight == canary.weight else None,
+            "frozen_since": None,
+            "frozen_seconds": 0,
+            "samples_before": requests,
+        }
+    )
+    changed = status.model_copy(update={"canary": stepped})
+    return _told(changed, Action.STEP, canary, because, now)
+
+
+def promoting(
+    status: DeploymentStatus, canary: CanaryStatus, because: Finding, actor: str, now: datetime
+) -> Changed:
+    """It is decided to promote; the canary is brought to full size beside stable."""
+    decided = canary.model_copy(
+        update={"promoting": True, "paused_by": None, "frozen_since": None, "ready_at": None}
+    )
+    changed = status.model_copy(update={"canary": decided})
+    return _told(changed, Action.PROMOTE, canary, because, now, actor=actor)
+
+
+def promoted(
+    status: DeploymentStatus, canary: CanaryStatus, because: Finding, now: datetime
+) -> Changed:
+    """The canary is stable; its pods go on, only the pointer moved."""
+    stable = RevisionStatus(
+        revision=canary.revision, model_version=canary.model_version, since=format_time(now)
+    )
+    changed = status.model_copy(
+        update={
+            "stable": stable,
+            "canary": None,
+            "analysis": without_states(status.analysis),
+        }
+    )
+    if because.reason is Reason.FIRST_REVISION:
+        return _told(changed, Action.PROMOTE, canary, because, now)
+    return Changed(changed, (_event(EventType.NORMAL, because),))
+
+
+def rolled_back(
+    status: DeploymentStatus, canary: CanaryStatus, because: Finding, actor: str, now: datetime
+) -> Changed:
+    """All traffic to stable; the canary's revision is rejected."""
+    rejected = RejectedRevision(
+        revision=canary.revision,
+        model_version=canary.model_version,
+        reason=because.reason,
+        message=because.message[:MESSAGE_MAX],
+        at=format_time(now),
+    )
+    changed = status.model_copy(
+        update={
+            "canary": None,
+            "rejected_revisions": with_rejected(status.rejected_revisions, rejected),
+            "analysis": without_states(status.analysis),
+        }
+    )
+    by_user = because.reason is Reason.ABORTED_BY_USER
+    action = Action.ABORT if by_user else Action.ROLLBACK
+    return _told(changed, action, canary, because, now, actor=actor, type_=EventType.WARNING)
+
+
+def rollout_ended(
+    status: DeploymentStatus, canary: CanaryStatus, because: Finding, now: datetime
+) -> Changed:
+    """Nobody wants the revision any more; nothing is rejected."""
+    changed = status.model_copy(
+        update={"canary": None, "analysis": without_states(status.analysis)}
+    )
+    action = Action.ABORT if because.reason is Reason.BACK_TO_STABLE else Action.SUPERSEDE
+    return _told(changed, action, canary, because, now)
+
+
+def held(
+    status: DeploymentStatus,
+    canary: CanaryStatus,
+    hold: Hold,
+    *,
+    on_no_data: OnEvent,
+    now: datetime,
+) -> Changed:
+    """The step goes on; its clock stands still, or runs again."""
+    kept = _with_clock(canary, now, stands_still=hold.clock_stands_still)
+    if hold.because.reason is Reason.NO_DATA and on_no_data is OnEvent.PAUSE:
+        kept = kept.model_copy(update={"paused_by": "analysis.onNoData"})
+    changed = status.model_copy(update={"canary": kept})
+    if not hold.waits_without_end or _was_told(status, canary, hold, now):
+        return Changed(changed)
+    others = [
+        entry for entry in changed.history if not _is_same_hold(entry, canary, hold.because.reason)
+    ]
+    changed = changed.model_copy(update={"history": others})
+    return _told(changed, Action.HOLD, canary, hold.because, now)
+
+
+def with_pods_seen(canary: CanaryStatus, pods: PodFacts, now: datetime) -> CanaryStatus:
+    """The canary with the times since which its pods are there, or missing."""
+    moment = format_micro_time(now)
+    if pods.ready:
+        update = {"pods_missing_since": None, "ready_at": canary.ready_at or moment}
+    else:
+        update = {"pods_missing_since": canary.pods_missing_since or moment}
+    return canary.model_copy(update=update)
+
+
+def _with_clock(canary: CanaryStatus, now: datetime, *, stands_still: bool) -> CanaryStatus:
+    if stands_still:
+        since = canary.frozen_since or format_micro_time(now)
+        return canary.model_copy(update={"frozen_since": since})
+    if canary.frozen_since is None:
+        return canary
+    stood = (now - parse_time(canary.frozen_since)).total_seconds()
+    frozen = canary.frozen_seconds + math.ceil(max(0.0, stood))
+    return canary.model_copy(update={"frozen_since": None, "frozen_seconds": frozen})
+
+
+def _was_told(status: DeploymentStatus, canary: CanaryStatus, hold: Hold, now: datetime) -> bool:
+    told = [entry for entry in status.history if _is_same_hold(entry, canary, hold.because.reason)]
+    return bool(told) and now - parse_time(told[-1].at) < HOLD_EVENT_EVERY
+
+
+def _is_same_hold(entry: HistoryEntry, canary: CanaryStatus, reason: Reason) -> bool:
+    return (
+        entry.action == Action.HOLD
+        and entry.revision == canary.revision
+        and entry.reason == reason
+        and parse_time(entry.at) >= parse_time(canary.started_at) - timedelta(seconds=1)
+    )
+
+
+def _started(
+    status: DeploymentStatus,
+    canary: CanaryStatus,
+    because: Finding,
+    now: datetime,
+    *,
+    update: Mapping[str, Any],
+) -> Changed:
+    changed = status.model_copy(update={**update, "canary": canary, "analysis": []})
+    return _told(changed, Action.START, canary, because, now)
+
+
+def _told(
+    status: DeploymentStatus,
+    action: Action,
+    canary: CanaryStatus,
+    because: Finding,
+    now: datetime,
+    *,
+    actor: str = "",
+    type_: EventType = EventType.NORMAL,
+) -> Changed:
+    entry = HistoryEntry(
+        at=format_time(now),
+        action=action.value,
+        revision=canary.revision,
+        model_version=canary.model_version,
+        reason=because.reason.value,
+        because=because.message[:MESSAGE_MAX],
+        actor=actor[:ACTOR_MAX],
+    )
+    history = [*status.history, entry][-HISTORY_MAX:]
+    told = status.model_copy(update={"history": history})
+    return Changed(told, (_event(type_, because),))
+
+
+def _event(type_: EventType, because: Finding) -> Event:
+    return Event(type_, because.reason, because.message[:MESSAGE_MAX])

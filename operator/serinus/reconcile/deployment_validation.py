@@ -1,0 +1,137 @@
+"""What a spec says that can't be done, beyond what the CRD refuses at apply: path, why, what to do.
+
+A spec with such an error starts no rollout; what runs isn't touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from serinus.analysis.spec import Boundary
+from serinus.api.deployment import Analysis, AnalysisMetric, DeploymentSpec, Feedback
+from serinus.api.enums import MetricTemplate
+from serinus.api.quantities import duration_seconds, parse_decimal
+from serinus.manifests.naming import NAME_MAX_LENGTH
+from serinus.manifests.pod import denied_entries
+from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis
+
+LATENCY_BOUNDS_SECONDS = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+)  # fmt: skip
+PLACEHOLDERS = ("deployment", "namespace", "revision")
+COHORT_LENGTH_MAX_SECONDS = 3600
+_PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
+
+
+def spec_problem(name: str, spec: DeploymentSpec) -> str | None:
+    """The first thing in the spec that can't be done, with its field; None when all can."""
+    return next(_problems(name, spec), None)
+
+
+def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
+    if len(name) > NAME_MAX_LENGTH:
+        yield (
+            f"metadata.name: `{name}` has {len(name)} characters; at most {NAME_MAX_LENGTH}, "
+            "so that `<name>-<revision>` fits a label"
+        )
+    if not name[:1].isalpha():
+        yield f"metadata.name: `{name}` must start with a letter, because its Service must"
+    if spec.server:
+        denied = denied_entries(spec.server.pod_template)
+        if denied:
+            yield (
+                f"spec.server.podTemplate.metadata: `{denied[0]}` belongs to Serinus, Kubernetes "
+                "or a delivery tool; remove it"
+            )
+        yield from _feedback_problems(spec.server.feedback)
+    if spec.analysis:
+        yield from _analysis_problems(spec.analysis)
+
+
+def _feedback_problems(feedback: Feedback | None) -> Iterator[str]:
+    length = feedback.cohort_length if feedback else None
+    if length and not 1 <= duration_seconds(length) <= COHORT_LENGTH_MAX_SECONDS:
+        yield f"spec.server.feedback.cohortLength: `{length}` isn't between 1s and 1h"
+    if length and duration_seconds(length) % 1:
+        yield f"spec.server.feedback.cohortLength: `{length}` isn't in whole seconds"
+
+
+def _analysis_problems(analysis: Analysis) -> Iterator[str]:
+    for field, text in (
+        ("falseRollbackRate", analysis.false_rollback_rate),
+        ("falsePromotionRate", analysis.false_promotion_rate),
+    ):
+        if text is not None and not 0 < parse_decimal(text) < 1:
+            yield f'spec.analysis.{field}: "{text}" isn\'t between 0 and 1, both excluded'
+    inflation = analysis.variance_inflation
+    if inflation not in (None, MEASURED) and parse_decimal(inflation or "") < 1:
+        yield f'spec.analysis.varianceInflation: "{inflation}" is below 1'
+    if analysis.scrape_interval and duration_seconds(analysis.scrape_interval) <= 0:
+        yield "spec.analysis.scrapeInterval: must be above 0s"
+    yield from _weight_problems(analysis)
+    for index, metric in enumerate(explicit_analysis(analysis).metrics):
+        for problem in _metric_problems(metric):
+            yield f"spec.analysis.metrics[{index}]{problem} (metric `{metric.name}`)"
+
+
+def _weight_problems(analysis: Analysis) -> Iterator[str]:
+    weights = [parse_decimal(metric.weight) for metric in analysis.metrics if metric.weight]
+    total = sum(weights)
+    if total > 1 + 1e-9:
+        yield f"spec.analysis.metrics: the weights sum to {total:g}, which is above 1"
+    if weights and total == 0:
+        yield "spec.analysis.metrics: all weights are 0, so nothing could ever roll back"
+
+
+def _metric_problems(metric: AnalysisMetric) -> Iterator[str]:
+    if metric.prometheus is not None:
+        yield from _scalar_problems(metric)
+        return
+    if metric.template is MetricTemplate.SLOW_REQUESTS:
+        yield from _latency_problems(metric)
+    if metric.max is not None and not 0 < parse_decimal(metric.max) < 1:
+        yield f'.max: "{metric.max}" is no share of requests between 0 and 1, both excluded'
+    if metric.compare_to and metric.tolerance and metric.non_inferiority_margin:
+        tolerance = boundary(metric.tolerance)
+        margin = boundary(metric.non_inferiority_margin)
+        yield from _line_problems("tolerance", tolerance)
+        yield from _line_problems("nonInferiorityMargin", margin)
+        if margin.ratio < tolerance.ratio or margin.increase < tolerance.increase:
+            yield (
+                f".nonInferiorityMargin: {_shown(margin)} is narrower than the tolerance "
+                f"{_shown(tolerance)}; a version could be harmless and never be shown to be safe"
+            )
+
+
+def _latency_problems(metric: AnalysisMetric) -> Iterator[str]:
+    seconds = duration_seconds(metric.latency or "0s")
+    if not any(abs(seconds - bound) < 1e-9 for bound in LATENCY_BOUNDS_SECONDS):
+        nearest = sorted(sorted(LATENCY_BOUNDS_SECONDS, key=lambda one: abs(one - seconds))[:2])
+        shown = " or ".join(f"`{bound * 1000:g}ms`" for bound in nearest)
+        yield f".latency: `{metric.latency}` is no bucket bound of the histogram; use {shown}"
+
+
+def _line_problems(field: str, line: Boundary) -> Iterator[str]:
+    if line.ratio < 0 or line.increase < 0:
+        yield f".{field}: {_shown(line)}: neither may be negative"
+    elif line.ratio == 0 and line.increase == 0:
+        yield f".{field}: ratio 0 plus 0 allows nothing; use `max` for a fixed limit"
+
+
+def _shown(line: Boundary) -> str:
+    return f"ratio {line.ratio:g} plus {line.increase:g}"
+
+
+def _scalar_problems(metric: AnalysisMetric) -> Iterator[str]:
+    if metric.min is not None and metric.max is not None:
+        low, high = parse_decimal(metric.min), parse_decimal(metric.max)
+        if low > high:
+            yield f'.min: "{metric.min}" is above max "{metric.max}"; no value is within'
+    if metric.interval and duration_seconds(metric.interval) <= 0:
+        yield ".interval: must be above 0s"
+    query = metric.prometheus.query if metric.prometheus else ""
+    for placeholder in _PLACEHOLDER.findall(query):
+        if placeholder not in PLACEHOLDERS:
+            known = ", ".join(f"`{{{{ .{one} }}}}`" for one in PLACEHOLDERS)
+            yield f".prometheus.query: unknown placeholder `{placeholder}`; known are {known}"

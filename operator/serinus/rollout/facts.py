@@ -1,0 +1,135 @@
+"""What the rules may look at: facts about a rollout that were observed or stored, nothing else.
+
+The rules never see Kubernetes objects, samples or a clock. Who gathers the facts:
+`reconcile/deployment_facts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.verdicts import Overall
+from serinus.rollout.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found: why, and one line for people."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for in this pass, already checked to be meant for this rollout."""
+
+    verb: Verb
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """Pods of the canary against what the step needs.
+
+    Attributes
+    ----------
+    waiting_seconds
+        Since when pods are missing; 0 when none is.
+    problem
+        Why a pod can't start, from its status; None when nothing is known to be wrong.
+    """
+
+    wanted: int
+    available: int
+    waiting_seconds: float = 0.0
+    problem: Finding | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the step has all its pods."""
+        return self.available >= self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the analysis says of the canary; see `api.verdicts.Overall`."""
+
+    overall: Overall
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutFacts:
+    """A canary beside a stable revision.
+
+    Attributes
+    ----------
+    step_seconds
+        How long the step has lasted, without the time in which its clock stood still.
+    traffic_problem
+        Why the canary doesn't get the requests that it should; None when it does, or when it
+        should get none.
+    has_traffic
+        Whether the Service sends requests to the canary.
+    judgement
+        None before the canary has traffic.
+    paused_by
+        Who paused it; None when nobody did.
+    reference_problem
+        Why the model reference leads nowhere; None when it leads to a version.
+    canary_version_rejected
+        Whether the canary's own ModelVersion is rejected by now.
+    """
+
+    revision: str
+    model_version: str
+    steps: tuple[Step, ...]
+    step_index: int
+    step_seconds: float
+    pods: PodFacts
+    progress_deadline_seconds: float
+    has_traffic: bool = False
+    traffic_problem: str | None = None
+    judgement: Judgement | None = None
+    promoting: bool = False
+    paused_by: str | None = None
+    suspended: bool = False
+    rejected: bool = False
+    request: Request | None = None
+    reference_problem: Finding | None = None
+    canary_version_rejected: bool = False
+    on_deadline: OnEvent = OnEvent.HOLD
+    on_no_data: OnEvent = OnEvent.HOLD
+
+    @property
+    def step(self) -> Step | None:
+        """The current step; None when all are over."""
+        return self.steps[self.step_index] if self.step_index < len(self.steps) else None
+
+    @property
+    def overall(self) -> Overall | None:
+        """What the analysis says; None before the canary has traffic."""
+        return self.judgement.overall if self.judgement else None
+
+    def asked_for(self, verb: Verb) -> bool:
+        """Whether a person asks for `verb` in this pass."""
+        return self.request is not None and self.request.verb is verb
+
+    @property
+    def name(self) -> str:
+        """The canary in a message."""
+        return f"revision {self.revision} ({self.model_version})"
+
+
+Facts = TypeVar("Facts")
+Rule = Callable[[Facts], Finding | None]
+
+
+def first_match(rules: tuple[Rule[Facts], ...], facts: Facts) -> Finding | None:
+    """What the first rule that applies found; None when none does."""
+    return next((found for rule in rules if (found := rule(facts)) is not None), None)

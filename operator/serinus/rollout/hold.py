@@ -1,0 +1,137 @@
+"""Every reason for which a rollout stays where it is. A hold has no end of its own.
+
+The name of a rule is that of its `Reason`. In some holds the clock of the step stands still, so
+that time in which nothing can be learned counts neither for a pause nor towards a deadline.
+"""
+
+from __future__ import annotations
+
+from serinus.api.enums import OnEvent, Reason
+from serinus.api.verdicts import Overall
+from serinus.rollout.facts import Finding, RolloutFacts, Rule
+from serinus.rollout.steps import Analyze, Pause
+
+CLOCK_STANDS_STILL = frozenset(
+    {
+        Reason.PAUSED_BY_USER,
+        Reason.SUSPENDED,
+        Reason.WAITING_FOR_MODEL_VERSION,
+        Reason.METRICS_UNAVAILABLE,
+        Reason.NO_DATA,
+    }
+)
+"""Holds during which the step doesn't get older."""
+
+
+def paused_by_user(facts: RolloutFacts) -> Finding | None:
+    """A person said `pause`, or `onNoData: pause` did."""
+    if facts.paused_by is None:
+        return None
+    message = f"paused by {facts.paused_by}; `kubectl serinus resume` goes on"
+    return Finding(Reason.PAUSED_BY_USER, message)
+
+
+def suspended(facts: RolloutFacts) -> Finding | None:
+    """`spec.suspend` is true."""
+    if not facts.suspended:
+        return None
+    return Finding(Reason.SUSPENDED, "`spec.suspend` is true; the rollout stays at its step")
+
+
+def waiting_for_model_version(facts: RolloutFacts) -> Finding | None:
+    """The spec asks for another model, which isn't there yet: this one isn't promoted meanwhile."""
+    if facts.reference_problem is None:
+        return None
+    return Finding(Reason.WAITING_FOR_MODEL_VERSION, facts.reference_problem.message)
+
+
+def waiting_for_pods(facts: RolloutFacts) -> Finding | None:
+    """Pods of the step aren't ready, or don't get their requests yet."""
+    pods = facts.pods
+    if not pods.ready:
+        message = f"{pods.available} of {pods.wanted} pods of {facts.name} are ready"
+        why = f"; {pods.problem.message}" if pods.problem else ""
+        return Finding(Reason.WAITING_FOR_PODS, message + why)
+    if facts.traffic_problem is not None:
+        return Finding(Reason.WAITING_FOR_PODS, facts.traffic_problem)
+    return None
+
+
+def metrics_unavailable(facts: RolloutFacts) -> Finding | None:
+    """The metrics provider gives no usable answer."""
+    if facts.judgement is None or facts.judgement.overall is not Overall.ERROR:
+        return None
+    message = f"the rollout and its clock stand still: {facts.judgement.sentence}"
+    return Finding(Reason.METRICS_UNAVAILABLE, message)
+
+
+def no_data(facts: RolloutFacts) -> Finding | None:
+    """The analysis waits for samples of the canary or of stable."""
+    waits = isinstance(facts.step, Analyze) and facts.overall is Overall.NO_DATA
+    if not waits or facts.on_no_data is OnEvent.PROMOTE:
+        return None
+    sentence = facts.judgement.sentence if facts.judgement else ""
+    return Finding(Reason.NO_DATA, f"{sentence}; are the pods scraped?")
+
+
+def paused_by_step(facts: RolloutFacts) -> Finding | None:
+    """The step is a pause."""
+    if not isinstance(facts.step, Pause):
+        return None
+    duration = facts.step.duration_seconds
+    if duration is None:
+        return Finding(
+            Reason.PAUSED_BY_STEP, "the step waits for a person: `kubectl serinus promote` goes on"
+        )
+    left = duration - facts.step_seconds
+    if left <= 0:
+        return None
+    return Finding(Reason.PAUSED_BY_STEP, f"the step pauses for {left:.0f} s more")
+
+
+def insufficient_evidence(facts: RolloutFacts) -> Finding | None:
+    """The analysis has neither shown harm nor what the step demands."""
+    step, overall = facts.step, facts.overall
+    if not isinstance(step, Analyze):
+        return None
+    if overall is None:
+        return Finding(Reason.INSUFFICIENT_EVIDENCE, "the canary has no traffic yet")
+    if facts.step_seconds < step.min_duration_seconds:
+        left = step.min_duration_seconds - facts.step_seconds
+        return Finding(Reason.INSUFFICIENT_EVIDENCE, f"`minDuration` ends in {left:.0f} s")
+    undecided = overall is Overall.NOT_ENOUGH or (overall is Overall.NO_HARM and step.last)
+    if not undecided:
+        return None
+    late = facts.step_seconds >= step.max_duration_seconds
+    if late and facts.on_deadline is OnEvent.PROMOTE:
+        return None
+    sentence = facts.judgement.sentence if facts.judgement else ""
+    return Finding(
+        Reason.INSUFFICIENT_EVIDENCE, f"`maxDuration` is over; {sentence}" if late else sentence
+    )
+
+
+HOLD_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
+    paused_by_user,
+    suspended,
+    waiting_for_model_version,
+    waiting_for_pods,
+    metrics_unavailable,
+    no_data,
+    paused_by_step,
+    insufficient_evidence,
+)
+
+
+def waits_without_end(facts: RolloutFacts, reason: Reason) -> bool:
+    """Whether a hold for this reason is one that people should look at (phase Paused)."""
+    match reason:
+        case Reason.WAITING_FOR_PODS:
+            return False
+        case Reason.PAUSED_BY_STEP:
+            return isinstance(facts.step, Pause) and facts.step.duration_seconds is None
+        case Reason.INSUFFICIENT_EVIDENCE:
+            step = facts.step
+            return isinstance(step, Analyze) and facts.step_seconds >= step.max_duration_seconds
+        case _:
+            return True

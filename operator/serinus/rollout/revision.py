@@ -1,0 +1,56 @@
+"""A revision: the hash of everything that serves, rolled forward and back as one.
+
+What the user asked for is compared first, so that neither a new default image nor another builder
+nor another version of the hash makes a revision: those reach a Deployment with its next change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from serinus.api.deployment import RejectedRevision, Server
+
+HASH_VERSION = "1"
+REVISION_LENGTH = 10
+REJECTED_MAX = 20
+
+Inputs = Mapping[str, Any]
+"""What a user chose of a revision, as JSON: `modelDigest` and the `server` block."""
+
+
+def revision_inputs(model_digest: str, server: Server | None) -> dict[str, Any]:
+    """What the user chose; a field that isn't given is absent, so new fields change nothing."""
+    given = server.model_dump(mode="json", by_alias=True, exclude_defaults=True) if server else {}
+    return {"modelDigest": model_digest, "server": given}
+
+
+def revision_hash(inputs: Inputs, *, image: str) -> str:
+    """Name of the revision that is born of `inputs` with the server image `image`: 10 hex."""
+    return content_hash({"hashVersion": HASH_VERSION, "image": image, "inputs": inputs})
+
+
+def content_hash(content: Any) -> str:
+    """First 10 hexadecimal digits of the SHA-256 of canonical JSON."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_LENGTH]
+
+
+def is_rejected(revision: str, rejected: list[RejectedRevision]) -> bool:
+    """Whether the revision may not be tried again until `retry`."""
+    return any(item.revision == revision for item in rejected)
+
+
+def with_rejected(
+    rejected: list[RejectedRevision], item: RejectedRevision
+) -> list[RejectedRevision]:
+    """The list with `item` as the newest; the oldest are forgotten beyond the bound."""
+    others = without_rejected(rejected, item.revision)
+    return [*others, item][-REJECTED_MAX:]
+
+
+def without_rejected(rejected: list[RejectedRevision], revision: str) -> list[RejectedRevision]:
+    """The list without `revision`, which may be tried again."""
+    return [item for item in rejected if item.revision != revision]

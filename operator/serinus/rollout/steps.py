@@ -1,0 +1,118 @@
+"""What happens in a canary, step by step, with every default spelled out.
+
+A rollout freezes its steps when it begins, defaults included: neither an edit of the spec nor an
+upgrade of the operator changes the steps of a rollout that runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from serinus.api.deployment import AnalyzeStep, Canary, PauseStep
+from serinus.api.deployment import Step as ApiStep
+from serinus.api.quantities import duration_seconds
+
+DEFAULT_STEP_WEIGHTS = (20, 50)
+DEFAULT_MIN_SAMPLES = 50
+DEFAULT_MIN_DURATION = "0s"
+DEFAULT_MAX_DURATION = "30m"
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    """Give the canary this share of the requests; over when its pods are ready and serve."""
+
+    weight_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait `duration_seconds`, or for a person where it is None."""
+
+    duration_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Analyze:
+    """Wait for evidence.
+
+    Attributes
+    ----------
+    min_samples
+        Canary requests of this step that are needed at least.
+    last
+        True for the last analysis: it demands that safety is shown, not only that harm isn't.
+    """
+
+    min_samples: int
+    min_duration_seconds: float
+    max_duration_seconds: float
+    last: bool
+
+
+Step = SetWeight | Pause | Analyze
+
+
+def explicit_steps(canary: Canary | None) -> list[ApiStep]:
+    """The steps as a user would write them with nothing left to a default."""
+    if canary and canary.steps is not None:
+        return [_explicit(step) for step in canary.steps]
+    weights = canary.step_weights if canary and canary.step_weights else DEFAULT_STEP_WEIGHTS
+    return [
+        _explicit(step)
+        for weight in weights
+        for step in (ApiStep(set_weight=weight), ApiStep(analyze=AnalyzeStep()))
+    ]
+
+
+def _explicit(step: ApiStep) -> ApiStep:
+    if step.analyze is None:
+        return step
+    given = step.analyze
+    return ApiStep(
+        analyze=AnalyzeStep(
+            min_samples=given.min_samples or DEFAULT_MIN_SAMPLES,
+            min_duration=given.min_duration or DEFAULT_MIN_DURATION,
+            max_duration=given.max_duration or DEFAULT_MAX_DURATION,
+        )
+    )
+
+
+def parsed_steps(steps: list[ApiStep]) -> tuple[Step, ...]:
+    """Explicit steps as the rules read them."""
+    analyses = [index for index, step in enumerate(steps) if step.analyze is not None]
+    last = analyses[-1] if analyses else None
+    return tuple(_parsed(step, last=index == last) for index, step in enumerate(steps))
+
+
+def _parsed(step: ApiStep, *, last: bool) -> Step:
+    if step.set_weight is not None:
+        return SetWeight(step.set_weight)
+    if step.analyze is not None:
+        return Analyze(
+            min_samples=step.analyze.min_samples or DEFAULT_MIN_SAMPLES,
+            min_duration_seconds=duration_seconds(step.analyze.min_duration or "0s"),
+            max_duration_seconds=duration_seconds(
+                step.analyze.max_duration or DEFAULT_MAX_DURATION
+            ),
+            last=last,
+        )
+    pause = step.pause or PauseStep()
+    return Pause(duration_seconds(pause.duration) if pause.duration else None)
+
+
+def weight_percent_at(steps: tuple[Step, ...], index: int) -> int:
+    """Percent of requests that the canary has at step `index`; 0 before the first weight."""
+    weights = [step.weight_percent for step in steps[: index + 1] if isinstance(step, SetWeight)]
+    return weights[-1] if weights else 0
+
+
+def described(step: Step) -> str:
+    """The step in a word or two, for messages."""
+    match step:
+        case SetWeight(weight_percent=weight):
+            return f"setWeight {weight}"
+        case Pause():
+            return "pause"
+        case Analyze():
+            return "analyze"
