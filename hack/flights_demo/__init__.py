@@ -1,0 +1,1 @@
+"""The demo of hack/demo: real flights, real traffic, five scenes."""

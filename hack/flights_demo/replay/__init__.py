@@ -1,0 +1,1 @@
+"""Callers of the demo: they replay the flights of a quarter as live requests, from pods."""
