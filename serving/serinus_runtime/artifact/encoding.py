@@ -150,7 +150,9 @@ def _number_encoder(spec: InputSpec, flags: Flags, missing: Callable[[], float])
     low = -_LARGEST if spec.minimum is None else spec.minimum
     high = _LARGEST if spec.maximum is None else spec.maximum
     unit = f" {spec.unit}" if spec.unit else ""
-    violated = _violated(spec, flags, f"{_range(spec)}{unit}")
+    allowed = None if spec.allowed is None else frozenset(float(text) for text in spec.allowed)
+    expected = f"{_range(spec)}{unit}" if allowed is None else _one_of(spec.allowed or ())
+    violated = _violated(spec, flags, expected)
     type_low, type_high = _bounds_of_type(spec.datatype)
     whole = spec.datatype.is_integer
 
@@ -161,7 +163,7 @@ def _number_encoder(spec: InputSpec, flags: Flags, missing: Callable[[], float])
                 raise _wrong(spec, value)
             if whole and kind is float and not value.is_integer():
                 raise _wrong(spec, value)
-            if low <= value <= high:
+            if low <= value <= high and (allowed is None or value in allowed):
                 return float(value)
             return violated(value, float(value))
         if value is None:

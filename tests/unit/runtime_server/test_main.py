@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from serinus_runtime.artifact.packaging import Packaged
-from serinus_runtime.server.main import EXIT_REFUSED
+from serinus_runtime.server import __main__ as program
+from serinus_runtime.server.main import EXIT_REFUSED, main
 from tests.support.model_servers import (
     DEADLINE_SECONDS,
     REVISION,
@@ -34,6 +35,10 @@ def refusal(log: Path, variables: dict[str, str]) -> tuple[int, str]:
     """Exit code and last message of a server that doesn't start."""
     code = started(log, variables).wait(DEADLINE_SECONDS)
     return code, logged(log)[-1]["message"]
+
+
+def test_the_package_runs_as_a_program() -> None:
+    assert program.main is main
 
 
 def test_it_is_ready_cheaply_and_answers(two_classes: Packaged, store: Path) -> None:

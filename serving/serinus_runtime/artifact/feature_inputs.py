@@ -1,0 +1,53 @@
+"""A feature of a FeatureSet as an input of a model: its promises become policies of serving.
+
+The one place where the words of the API turn into those of the signature, so that training and
+serving treat a value alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from serinus.api.featureset import ColumnType, Feature
+from serinus_runtime.artifact.signature import Constant, Datatype, InputSpec, PolicyAction
+
+_DATATYPES = {
+    ColumnType.FLOAT64: Datatype.FP64,
+    ColumnType.FLOAT32: Datatype.FP32,
+    ColumnType.INT64: Datatype.INT64,
+    ColumnType.INT32: Datatype.INT32,
+    ColumnType.BOOLEAN: Datatype.BOOL,
+    ColumnType.STRING: Datatype.BYTES,
+}
+
+
+def input_of_feature(
+    feature: Feature, *, categories: Sequence[str] | None, constant: Constant | None
+) -> InputSpec:
+    """The input of a feature.
+
+    `categories` are the texts of the training rows in the order of their codes (None for numbers);
+    `constant` is what missing or refused values are imputed by, computed on the training rows,
+    None where the feature's policies impute nothing. Raises `ValueError` for a type that no model
+    takes.
+    """
+    if feature.type not in _DATATYPES:
+        raise ValueError(
+            f"feature `{feature.name}`: a model can't take a {feature.type.value}; make a number "
+            "of it in the transform, such as the hour or the days since a date"
+        )
+    expect = feature.expect
+    missing, violation = feature.on_missing, feature.on_violation
+    return InputSpec(
+        name=feature.name,
+        datatype=_DATATYPES[feature.type],
+        unit=feature.unit,
+        nullable=missing is None or missing.action.value != PolicyAction.REJECT,
+        categories=None if categories is None else tuple(categories),
+        minimum=None if expect is None or expect.min is None else float(expect.min),
+        maximum=None if expect is None or expect.max is None else float(expect.max),
+        allowed=None if expect is None or expect.in_ is None else tuple(expect.in_),
+        on_missing=None if missing is None else PolicyAction(missing.action.value),
+        on_violation=None if violation is None else PolicyAction(violation.action.value),
+        constant=constant,
+    )
