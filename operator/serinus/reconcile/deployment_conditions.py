@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from serinus.api.conditions import Condition, condition
 from serinus.api.deployment import CanaryStatus, DeploymentStatus
-from serinus.api.enums import ConditionType, Phase, Reason
+from serinus.api.enums import Action, ConditionType, Phase, Reason
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
 from serinus.reconcile.model_reference import Unresolved
 from serinus.rollout.facts import Finding
-from serinus.rollout.revision import is_rejected
 from serinus.rollout.weights import (
     actual_weight_percent,
     canary_replicas,
@@ -30,6 +29,7 @@ _STALLING = frozenset(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
     }
 )
+_REJECTING = (Action.ROLLBACK, Action.ABORT)
 _SERVES_ALL_THE_SAME = frozenset({Reason.MODEL_VERSION_NOT_FOUND, Reason.CHANNEL_EMPTY})
 
 
@@ -111,12 +111,21 @@ def _stalled(picture: Picture, status: DeploymentStatus, hold: Finding | None) -
     resolution = picture.resolution
     if isinstance(resolution, Unresolved) and resolution.needs_a_person:
         return Finding(resolution.reason, resolution.message)
-    if hold and hold.reason in _STALLING:
-        return hold
-    wanted = picture.wanted
-    if wanted and is_rejected(wanted.revision, status.rejected_revisions):
-        record = next(one for one in status.rejected_revisions if one.revision == wanted.revision)
-        return Finding(Reason(record.reason), _rejected_message(record.revision, record.message))
+    if rejected := _just_rejected(picture, status):
+        return rejected
+    return hold if hold and hold.reason in _STALLING else None
+
+
+def _just_rejected(picture: Picture, status: DeploymentStatus) -> Finding | None:
+    """The rejection that came last, as long as the spec asks for nothing else."""
+    last = status.history[-1] if status.history else None
+    wanted = picture.wanted.revision if picture.wanted else None
+    if last is None or last.revision != wanted or last.action not in _REJECTING:
+        return None
+    for record in status.rejected_revisions:
+        if record.revision == wanted:
+            message = _rejected_message(record.revision, record.message)
+            return Finding(Reason(record.reason), message)
     return None
 
 

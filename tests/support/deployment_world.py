@@ -1,0 +1,534 @@
+"""A cluster in miniature for one Deployment: workloads get pods, pods get requests, counters grow.
+
+It carries decisions out in the shell's order, one write at a time, and can die at any of them.
+Time goes on in whole seconds; nothing waits for real.
+"""
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult, RangeVector
+from serinus.api.conditions import format_time
+from serinus.manifests.settings import Settings, StoreSettings
+from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, ObjectRef, Ownership
+from serinus.reconcile.deployment import queries, reconcile
+from serinus.reconcile.snapshot import Children, DeploymentSnapshot
+from tests.support.recorded_counters import RecordedCounters, labels, moment
+
+START = 1_700_000_000
+NAMESPACE, NAME, UID = "flights", "delay", "uid-delay"
+REVISION_LABEL = "serinus.dev/revision"
+DEPLOYMENT_LABEL = "serinus.dev/deployment"
+DRAIN_SECONDS = 2
+QUICK_ANALYSIS: dict[str, Any] = {
+    "metrics": [{"name": "errors", "template": "error-rate", "compareTo": "stable"}],
+    "scrapeInterval": "5s",
+    "warmup": "0s",
+    "varianceInflation": "1",
+}
+
+
+class OperatorKilledError(Exception):
+    """The operator died between two writes."""
+
+
+class ConflictError(Exception):
+    """Somebody wrote the object meanwhile; the pass ends."""
+
+
+def digest(version: str) -> str:
+    """A digest that belongs to the version's name."""
+    return "sha256:" + version.encode().hex().ljust(64, "0")[:64]
+
+
+def model_version(name: str, **changes: Any) -> dict[str, Any]:
+    """A ModelVersion `name` that is ready to serve."""
+    spec = {
+        "modelName": "delay",
+        "modelFormat": {"name": "serinus", "version": "1"},
+        "storageUri": f"file:///store/models/delay/{name}",
+        "digest": changes.pop("digest", digest(name)),
+        "aliases": changes.pop("aliases", []),
+    }
+    phase = changes.pop("phase", "Ready")
+    ready = {"type": "Ready", "status": "True" if phase == "Ready" else "False", "reason": phase}
+    return {
+        "apiVersion": "serinus.dev/v1alpha1",
+        "kind": "ModelVersion",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "uid": f"uid-{name}",
+            "creationTimestamp": changes.pop("created", format_time(moment(START))),
+        },
+        "spec": spec | changes,
+        "status": {"phase": phase, "conditions": [ready]},
+    }
+
+
+@dataclass
+class Behaviour:
+    """How the pods of a model version behave."""
+
+    error_percent: int = 0
+    starts: bool = True
+    start_seconds: int = 2
+
+
+@dataclass
+class Pod:
+    """A pod with its counters."""
+
+    name: str
+    revision: str
+    version: str
+    born_at: int
+    leaves_at: int | None = None
+    good: int = 0
+    bad: int = 0
+
+
+@dataclass
+class World:
+    """One Deployment and its cluster."""
+
+    spec: dict[str, Any]
+    versions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    settings: Settings = field(
+        default_factory=lambda: Settings(
+            "jobs:1", "server:1", store=StoreSettings(access_mode="ReadWriteMany")
+        )
+    )
+    requests_per_second: int = 120
+    scrape_interval: int = 5
+    second: int = 0
+    generation: int = 1
+    status: dict[str, Any] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    objects: dict[ObjectRef, dict[str, Any]] = field(default_factory=dict)
+    secrets: set[ObjectRef] = field(default_factory=set)
+    pods: list[Pod] = field(default_factory=list)
+    pods_made: int = 0
+    provider: RecordedCounters = field(default_factory=RecordedCounters)
+    provider_away: bool = False
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    answered: dict[str, int] = field(default_factory=dict)
+    unanswered: int = 0
+    events: list[tuple[int, str, str]] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
+    resource_version: int = 100
+    due: float | None = 0.0
+    dirty: bool = True
+
+    # what people do
+
+    def applies(self, **changes: Any) -> None:
+        """A person changes the spec."""
+        self.spec = {**self.spec, **changes}
+        self.generation += 1
+        self.dirty = True
+
+    def serves_version(self, name: str) -> None:
+        """A person asks for the ModelVersion `name`, made where it doesn't exist."""
+        self.versions.setdefault(name, model_version(name))
+        self.applies(model={"versionRef": {"name": name}})
+
+    def says(self, verb: str, *, revision: str | None = None, nonce: str = "", **more: Any) -> None:
+        """A person uses a verb of `kubectl serinus`."""
+        named = revision or self.canary_revision or self.status.get("updateRevision", "")
+        request = {
+            "verb": verb,
+            "uid": UID,
+            "revision": named,
+            "nonce": nonce or f"{verb}-{self.second}",
+            "issuedAt": format_time(self.now),
+            "actor": "ada",
+        }
+        self.annotations["serinus.dev/request"] = json.dumps(request | more)
+        self.dirty = True
+
+    # what is so
+
+    @property
+    def now(self) -> datetime:
+        return moment(START + self.second)
+
+    @property
+    def stable(self) -> str | None:
+        """ModelVersion that is stable."""
+        return (self.status.get("stable") or {}).get("modelVersion")
+
+    @property
+    def stable_revision(self) -> str | None:
+        return (self.status.get("stable") or {}).get("revision")
+
+    @property
+    def canary(self) -> dict[str, Any] | None:
+        return self.status.get("canary")
+
+    @property
+    def canary_revision(self) -> str | None:
+        return (self.canary or {}).get("revision")
+
+    @property
+    def phase(self) -> str | None:
+        return self.status.get("phase")
+
+    def condition(self, type_: str) -> tuple[str, str] | None:
+        """Status and reason of a condition."""
+        for one in self.status.get("conditions", ()):
+            if one["type"] == type_:
+                return one["status"], one["reason"]
+        return None
+
+    def actions(self) -> list[str]:
+        """The history, as words."""
+        return [one["action"] for one in self.status.get("history", ())]
+
+    def reasons(self) -> list[str]:
+        return [one["reason"] for one in self.status.get("history", ())]
+
+    @property
+    def service(self) -> dict[str, Any] | None:
+        return self.objects.get(ObjectRef("v1", "Service", NAMESPACE, NAME))
+
+    def selected_pods(self) -> list[Pod]:
+        """Ready pods that get requests."""
+        selector = (self.service or {}).get("spec", {}).get("selector")
+        if not selector:
+            return []
+        revision = selector.get(REVISION_LABEL)
+        return [
+            pod
+            for pod in self.pods
+            if self.is_ready(pod) and revision in (None, pod.revision) and pod.leaves_at is None
+        ]
+
+    def is_ready(self, pod: Pod) -> bool:
+        behaviour = self.behaviours.get(pod.version, Behaviour())
+        return behaviour.starts and self.second >= pod.born_at + behaviour.start_seconds
+
+    def ready_pods(self, revision: str | None) -> int:
+        return sum(
+            1
+            for pod in self.pods
+            if pod.revision == revision and pod.leaves_at is None and self.is_ready(pod)
+        )
+
+    def workloads(self) -> dict[str, dict[str, Any]]:
+        """apps/v1 Deployments by revision."""
+        return {
+            body["metadata"]["labels"][REVISION_LABEL]: body
+            for ref, body in self.objects.items()
+            if ref.kind == "Deployment"
+        }
+
+    # time
+
+    def runs(self, seconds: int, *, until: str = "") -> None:
+        """Let time go by; `until` names a property or attribute of the status that must hold."""
+        for _ in range(seconds):
+            self.ticks()
+            if until and self._holds(until):
+                return
+        assert not until, f"not `{until}` after {seconds} s: {self.told()}"
+
+    def ticks(self) -> None:
+        """One second: the operator, Kubernetes, requests, scrapes."""
+        self.operator_works()
+        self.second += 1
+        self.kubernetes_works()
+        self.requests_are_answered()
+        self.prometheus_scrapes()
+
+    def told(self) -> str:
+        return json.dumps({key: self.status.get(key) for key in ("phase", "message", "canary")})
+
+    def _holds(self, until: str) -> bool:
+        match until:
+            case "settled":
+                return self.canary is None and self.phase == "Healthy"
+            case "canary has traffic":
+                return bool(self.canary and self.canary.get("trafficStartedAt"))
+            case "rolled back":
+                return self.canary is None and "rollback" in self.actions()
+            case "paused" | "degraded":
+                return self.phase == until.capitalize()
+            case _:
+                raise AssertionError(f"unknown state: {until}")
+
+    # the operator
+
+    def operator_works(self, *, dies_after_writes: int | None = None) -> None:
+        """Passes until nothing is due; a pass that led to no write and no change ends it."""
+        for _ in range(40):
+            if not self.dirty and (self.due is None or self.due > self.second):
+                return
+            self.dirty = False
+            budget = None if dies_after_writes is None else dies_after_writes
+            self.one_pass(budget)
+        raise AssertionError(f"forty passes in a second: {self.told()} {self.writes[-10:]}")
+
+    def decision(self) -> Decision:
+        """What the operator decides now, without carrying it out."""
+        snapshot = self.snapshot({})
+        samples = {query: self.answer(query) for query in queries(snapshot, self.now)}
+        return reconcile(self.snapshot(samples), self.now)
+
+    def one_pass(self, dies_after_writes: int | None = None) -> None:
+        decision = self.decision()
+        budget = [dies_after_writes]
+        after = decision.requeue_after_seconds
+        self.due = None if after is None else self.second + after
+        before = len(self.writes)
+        try:
+            self._write_status(decision, budget)
+            for event in decision.events:
+                self.events.append((self.second, event.reason, event.message))
+            for wanted in decision.desired:
+                self._write(wanted, budget)
+            for gone in decision.prune:
+                body = self.objects.get(gone.ref)
+                if body is not None and body["metadata"]["uid"] == gone.uid:
+                    self._spend(budget, f"delete {gone.ref.kind} {gone.ref.name}")
+                    del self.objects[gone.ref]
+        except (ConflictError, OperatorKilledError):
+            self.due = self.second
+            self.dirty = True
+        if len(self.writes) > before:
+            self.dirty = True
+
+    def snapshot(self, samples: Mapping[Query, QueryResult]) -> DeploymentSnapshot:
+        resource = {
+            "apiVersion": "serinus.dev/v1alpha1",
+            "kind": "Deployment",
+            "metadata": {
+                "name": NAME,
+                "namespace": NAMESPACE,
+                "uid": UID,
+                "generation": self.generation,
+                "annotations": self.annotations,
+            },
+            "spec": self.spec,
+            "status": self.status,
+        }
+        objects = copy.deepcopy(self.objects) | {
+            ObjectRef("v1", "Pod", NAMESPACE, pod.name): self._pod_body(pod) for pod in self.pods
+        }
+        return DeploymentSnapshot(
+            resource=copy.deepcopy(resource),
+            settings=self.settings,
+            children=Children(objects),
+            model_versions=tuple(self.versions.values()),
+            samples=samples,
+        )
+
+    def answer(self, query: Query) -> QueryResult:
+        if self.provider_away:
+            return QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
+        if query.promql == "vector(1)":
+            return (RangeVector({}, ((self.now.timestamp(), 1.0),)),)
+        return self.provider.answer(query)
+
+    def _spend(self, budget: list[int | None], what: str) -> None:
+        if budget[0] is not None:
+            if budget[0] == 0:
+                raise OperatorKilledError
+            budget[0] -= 1
+        self.writes.append(what)
+
+    def _write_status(self, decision: Decision, budget: list[int | None]) -> None:
+        if decision.status is not None and decision.status != self.status:
+            self._spend(budget, "status")
+            self.status = json.loads(json.dumps(decision.status))
+
+    def _write(self, wanted: DesiredObject, budget: list[int | None]) -> None:
+        ref = wanted.ref
+        if wanted.policy is ApplyPolicy.CREATE_SECRET:
+            if ref not in self.secrets:
+                self._spend(budget, f"create Secret {ref.name}")
+                self.secrets.add(ref)
+            return
+        stored = self.objects.get(ref)
+        if stored is None:
+            self._spend(budget, f"create {ref.kind} {ref.name}")
+            self.objects[ref] = self._created(wanted)
+            return
+        if wanted.policy is ApplyPolicy.CREATE_ONLY or not _differs(wanted.body, stored):
+            return
+        if wanted.resource_version not in (None, stored["metadata"]["resourceVersion"]):
+            raise ConflictError
+        self._spend(budget, f"apply {ref.kind} {ref.name}")
+        self.objects[ref] = self._applied(wanted, stored)
+
+    def _created(self, wanted: DesiredObject) -> dict[str, Any]:
+        body = copy.deepcopy(dict(wanted.body))
+        self.resource_version += 1
+        body["metadata"] |= {
+            "uid": f"uid-{self.resource_version}",
+            "resourceVersion": str(self.resource_version),
+            "generation": 1,
+        }
+        if wanted.ownership is Ownership.CONTROLLED:
+            body["metadata"]["ownerReferences"] = [
+                {"kind": "Deployment", "name": NAME, "uid": UID, "controller": True}
+            ]
+        return body
+
+    def _applied(self, wanted: DesiredObject, stored: dict[str, Any]) -> dict[str, Any]:
+        body = copy.deepcopy(dict(wanted.body))
+        self.resource_version += 1
+        kept = {"uid", "ownerReferences"}
+        body["metadata"] |= {key: stored["metadata"][key] for key in kept}
+        body["metadata"]["resourceVersion"] = str(self.resource_version)
+        body["metadata"]["generation"] = stored["metadata"]["generation"] + 1
+        if "status" in stored:
+            body["status"] = stored["status"]
+        return body
+
+    # Kubernetes
+
+    def kubernetes_works(self) -> None:
+        """Workloads get the pods that they ask for; their status says what is ready."""
+        before = [(pod.name, pod.leaves_at, self.is_ready(pod)) for pod in self.pods]
+        for revision, body in self.workloads().items():
+            self._scaled(revision, body)
+        self.pods = [
+            pod for pod in self.pods if pod.leaves_at is None or pod.leaves_at > self.second
+        ]
+        known = self.workloads()
+        for pod in self.pods:
+            if pod.revision not in known and pod.leaves_at is None:
+                pod.leaves_at = self.second + DRAIN_SECONDS
+        changed = False
+        for revision, body in known.items():
+            changed |= self._status_written(revision, body)
+        after = [(pod.name, pod.leaves_at, self.is_ready(pod)) for pod in self.pods]
+        if changed or before != after:
+            self.dirty = True
+
+    def _scaled(self, revision: str, body: dict[str, Any]) -> None:
+        mine = [pod for pod in self.pods if pod.revision == revision and pod.leaves_at is None]
+        wanted = body["spec"]["replicas"]
+        for pod in mine[wanted:]:
+            pod.leaves_at = self.second + DRAIN_SECONDS
+        for _ in range(wanted - len(mine)):
+            self.pods_made += 1
+            name = f"{body['metadata']['name']}-h{revision[:4]}-{self.pods_made}"
+            version = self._version_of(revision)
+            self.pods.append(Pod(name, revision, version, self.second))
+
+    def _version_of(self, revision: str) -> str:
+        for ref, body in self.objects.items():
+            if ref.kind == "ControllerRevision" and body["data"]["revision"] == revision:
+                return str(body["data"]["modelVersion"])
+        return ""
+
+    def _status_written(self, revision: str, body: dict[str, Any]) -> bool:
+        mine = [pod for pod in self.pods if pod.revision == revision]
+        status = {
+            "observedGeneration": body["metadata"]["generation"],
+            "replicas": len(mine),
+            "availableReplicas": self.ready_pods(revision),
+        }
+        if body.get("status") == status:
+            return False
+        body["status"] = status
+        self.resource_version += 1
+        body["metadata"]["resourceVersion"] = str(self.resource_version)
+        return True
+
+    def _pod_body(self, pod: Pod) -> dict[str, Any]:
+        hash_ = f"h{pod.revision[:4]}"
+        metadata: dict[str, Any] = {
+            "name": pod.name,
+            "namespace": NAMESPACE,
+            "uid": f"uid-{pod.name}",
+            "labels": {
+                "app.kubernetes.io/managed-by": "serinus",
+                DEPLOYMENT_LABEL: NAME,
+                REVISION_LABEL: pod.revision,
+                "pod-template-hash": hash_,
+            },
+            "ownerReferences": [
+                {
+                    "kind": "ReplicaSet",
+                    "name": f"{NAME}-{pod.revision}-{hash_}",
+                    "uid": f"uid-rs-{pod.revision}",
+                    "controller": True,
+                }
+            ],
+        }
+        if pod.leaves_at is not None:
+            metadata["deletionTimestamp"] = format_time(self.now)
+        started = format_time(moment(START + pod.born_at))
+        return {"metadata": metadata, "status": {"phase": "Running", "startTime": started}}
+
+    # requests and counters
+
+    def requests_are_answered(self) -> None:
+        """A second of requests, shared evenly by the pods that the Service selects."""
+        serving = self.selected_pods()
+        if not serving:
+            self.unanswered += self.requests_per_second if self.answered else 0
+            return
+        for index in range(self.requests_per_second):
+            pod = serving[index % len(serving)]
+            percent = self.behaviours.get(pod.version, Behaviour()).error_percent
+            total = pod.good + pod.bad + 1
+            if (total * percent) // 100 > ((total - 1) * percent) // 100:
+                pod.bad += 1
+            else:
+                pod.good += 1
+            self.answered[pod.revision] = self.answered.get(pod.revision, 0) + 1
+
+    def prometheus_scrapes(self) -> None:
+        """Each pod at its own phase of the interval."""
+        for pod in self.pods:
+            phase = sum(pod.name.encode()) % self.scrape_interval
+            if self.second % self.scrape_interval == phase and self.is_ready(pod):
+                name = "serinus_requests_total"
+                own = {"pod": pod.name, "revision": pod.revision}
+                self.provider.scrape(
+                    START + self.second,
+                    {
+                        labels(name, code="200", **own): float(pod.good),
+                        labels(name, code="500", **own): float(pod.bad),
+                    },
+                )
+
+
+def _differs(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Whether an apply would change anything of what is ours."""
+    metadata, theirs = wanted["metadata"], stored["metadata"]
+    return (
+        wanted.get("spec") != stored.get("spec")
+        or metadata.get("labels") != theirs.get("labels")
+        or metadata.get("annotations") != theirs.get("annotations")
+    )
+
+
+def a_world(*, replicas: int = 4, **spec: Any) -> World:
+    """A Deployment that asks for ModelVersion `v1` and is judged by its error rate."""
+    return World(
+        spec={
+            "model": {"versionRef": {"name": "v1"}},
+            "replicas": replicas,
+            "analysis": QUICK_ANALYSIS,
+            **spec,
+        },
+        versions={"v1": model_version("v1")},
+    )
+
+
+def serving_v1(**spec: Any) -> World:
+    """A world in which `v1` is stable and everything is settled."""
+    world = a_world(**spec)
+    world.runs(60, until="settled")
+    world.runs(10)
+    return world
