@@ -1,0 +1,229 @@
+"""Entry point of all Jobs: read the input, do the task, publish the result.
+
+A result is published once, atomically, as `runs/<run>/result.json`; a pod that finds it there, of
+the same identity, only reports it again. The termination message is a copy of at most 4 KiB. What
+a person has to change is a result, too, and exits 0; only errors that may go away end without one
+and exit 1, for Kubernetes to try again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from serinus.api.enums import Outcome, Reason
+from serinus.api.job_contract import (
+    PSEUDONYMIZATION_KEY_PATH,
+    RUN_INPUT,
+    RUN_INPUT_PATH,
+    RUN_RESULT,
+    STORE_MOUNT_PATH,
+    TERMINATION_MESSAGE_MAX_BYTES,
+    FeatureSetRunInput,
+    FeatureSetRunResult,
+    RunInput,
+    RunResult,
+    TrainingRunInput,
+    TrainingRunResult,
+    VerificationRunInput,
+    VerificationRunResult,
+)
+from serinus_runtime.server.json_log import configure_logging
+from serinus_runtime.store import Store, publish_file
+from serinus_runtime.user_error import UserError
+
+RESULT_FILE = "result.json"
+MESSAGE_MAX_CHARACTERS = 1024
+_SHOWN_PROBLEMS = 3
+_IDENTITY_CHARACTERS = 8
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a Job finds and leaves things."""
+
+    input_path: Path
+    store: Store
+    scratch: Path
+    termination_log: Path
+    pseudonymization_key: Path
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str]) -> Settings:
+        """Settings of the pod's environment variables."""
+        return Settings(
+            input_path=Path(environment.get("SERINUS_RUN_INPUT", RUN_INPUT_PATH)),
+            store=Store(Path(environment.get("SERINUS_STORE", STORE_MOUNT_PATH))),
+            scratch=Path(environment.get("TMPDIR", "/tmp")),  # noqa: S108  the pod's emptyDir
+            termination_log=Path(
+                environment.get("SERINUS_TERMINATION_LOG", "/dev/termination-log")
+            ),
+            pseudonymization_key=Path(
+                environment.get("SERINUS_PSEUDONYMIZATION_KEY", PSEUDONYMIZATION_KEY_PATH)
+            ),
+        )
+
+
+def _featureset(run: RunInput, settings: Settings) -> RunResult:
+    assert isinstance(run, FeatureSetRunInput)
+    from serinus_runtime.features.featureset_run import Surroundings, make_snapshot
+
+    surroundings = Surroundings(settings.store, settings.scratch, settings.pseudonymization_key)
+    return make_snapshot(run, surroundings)
+
+
+def _training(run: RunInput, settings: Settings) -> RunResult:
+    assert isinstance(run, TrainingRunInput)
+    from serinus_runtime.training.training_run import train
+
+    return train(run, settings.store)
+
+
+def _verification(run: RunInput, settings: Settings) -> RunResult:
+    assert isinstance(run, VerificationRunInput)
+    from serinus_runtime.artifact.verify import verify
+
+    return verify(run, settings.store.root)
+
+
+# Imported when used: each task needs libraries that the others don't, and they take seconds.
+TASKS: dict[str, Callable[[RunInput, Settings], RunResult]] = {
+    "featureset": _featureset,
+    "training": _training,
+    "verification": _verification,
+}
+_RESULT_TYPES: dict[str, type[RunResult]] = {
+    "featureset": FeatureSetRunResult,
+    "training": TrainingRunResult,
+    "verification": VerificationRunResult,
+}
+
+
+def main(settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
+    """Do the task of the input; exit code 0 where there is a result."""
+    document = json.loads(settings.input_path.read_bytes())
+    folder = settings.store.run(str(document["run"]))
+    published = _published(folder, str(document["identity"]))
+    if published is not None:
+        _log.info("result reported again", extra={"outcome": published.outcome.value})
+        _terminate(settings, published)
+        return 0
+    started_at = now()
+    result = _result(document, settings)
+    result = result.model_copy(
+        update={
+            "started_at": _shown(started_at),
+            "finished_at": _shown(now()),
+            "message": result.message[:MESSAGE_MAX_CHARACTERS],
+        }
+    )
+    publish_file(folder / RESULT_FILE, _rendered(result))
+    _terminate(settings, result)
+    _log.info(
+        "run finished",
+        extra={
+            "outcome": result.outcome.value,
+            "reason": result.reason,
+            "detail": result.message,
+            "duration_seconds": round((now() - started_at).total_seconds(), 3),
+        },
+    )
+    return 0
+
+
+def _published(folder: Path, identity: str) -> RunResult | None:
+    """The result of this run, if it has one; that of a former identity is moved aside."""
+    path = folder / RESULT_FILE
+    if not path.is_file():
+        return None
+    result = RUN_RESULT.validate_json(path.read_bytes())
+    if result.identity == identity:
+        return result
+    former = result.identity.removeprefix("sha256:")[:_IDENTITY_CHARACTERS]
+    aside = folder.with_name(f"{folder.name}.{former}")
+    number = 1
+    while aside.exists():
+        aside = folder.with_name(f"{folder.name}.{former}.{number}")
+        number += 1
+    folder.rename(aside)
+    return None
+
+
+def _result(document: Mapping[str, Any], settings: Settings) -> RunResult:
+    try:
+        run = RUN_INPUT.validate_python(document)
+        return TASKS[run.task](run, settings)
+    except ValidationError as error:
+        return _failed(document, Outcome.FAILED, Reason.INVALID_SPEC.value, _problems(error))
+    except UserError as error:
+        return _failed(document, error.outcome, error.reason, str(error))
+
+
+def _failed(document: Mapping[str, Any], outcome: Outcome, reason: str, message: str) -> RunResult:
+    return _RESULT_TYPES.get(str(document.get("task")), FeatureSetRunResult)(
+        run=str(document["run"]),
+        identity=str(document["identity"]),
+        outcome=outcome,
+        reason=reason,
+        message=message,
+    )
+
+
+def _problems(error: ValidationError) -> str:
+    """What pydantic refused, by field, without the refused values."""
+    told = []
+    for problem in error.errors(include_url=False, include_input=False)[:_SHOWN_PROBLEMS]:
+        steps = [step for step in problem["loc"] if step not in _RESULT_TYPES]
+        path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps).lstrip(".")
+        told.append(f"{path}: {problem['msg']}")
+    return "; ".join(told)
+
+
+def _rendered(result: RunResult) -> bytes:
+    return result.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def termination_message(result: RunResult) -> bytes:
+    """The result in at most 4 KiB: without signature if need be, then with a shorter message."""
+    rendered = _rendered(result)
+    for dropped in ("signature", "warnings", "gates", "metrics"):
+        if len(rendered) <= TERMINATION_MESSAGE_MAX_BYTES:
+            return rendered
+        if dropped in type(result).model_fields:
+            empty = type(result).model_fields[dropped].get_default(call_default_factory=True)
+            result = result.model_copy(update={dropped: empty})
+            rendered = _rendered(result)
+    while len(rendered) > TERMINATION_MESSAGE_MAX_BYTES and result.message:
+        shorter = result.message[: len(result.message) // 2]
+        result = result.model_copy(update={"message": shorter})
+        rendered = _rendered(result)
+    return rendered
+
+
+def _terminate(settings: Settings, result: RunResult) -> None:
+    """Leave the message where the kubelet reads it. The store's copy is the one that counts."""
+    try:
+        settings.termination_log.write_bytes(termination_message(result))
+    except OSError:
+        _log.warning("termination message not written", exc_info=True)
+
+
+def _shown(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+if __name__ == "__main__":
+    os.umask(0o002)
+    configure_logging({})
+    sys.exit(main(Settings.from_environment(os.environ)))
