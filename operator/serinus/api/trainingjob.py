@@ -283,6 +283,7 @@ class TrainingRunStatus(ApiModel):
     name: str = Field(max_length=63, description="Name of the run and its Job.")
     number: int = Field(description="Count of the run, from 1.")
     identity: str = Field(max_length=80, description="Hash of what the result depends on.")
+    generation: int = Field(default=0, description="Generation of the spec that it began with.")
     snapshots: list[PinnedSnapshot] = Field(
         default_factory=list, max_length=8, description="Snapshots, pinned before the run began."
     )

@@ -1,0 +1,230 @@
+"""The Job that carries out a run: one hardened pod of the jobs image with the store mounted.
+
+Kubernetes retries a pod that dies; the run's result is found again by its name, so that a Job can
+be made anew at any time. Nothing in the pod can speak to Kubernetes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import PurePosixPath
+from typing import Any
+
+from serinus.api.enums import Kind
+from serinus.api.job_contract import (
+    PSEUDONYMIZATION_KEY_PATH,
+    RUN_INPUT_PATH,
+    STORE_MOUNT_PATH,
+)
+from serinus.api.pod_settings import PodTemplate, ResourceRequirements
+from serinus.api.quantities import parse_quantity
+from serinus.api.schema_model import SecretKeySelector
+from serinus.manifests.naming import RUN_LABEL, owner_labels
+from serinus.manifests.pod import (
+    STORE_VOLUME,
+    PodParts,
+    StoreMount,
+    env_from_secret,
+    env_value,
+    make_container,
+    make_pod_template,
+)
+from serinus.manifests.settings import Settings
+
+JsonObject = dict[str, Any]
+
+CONTAINER = "run"
+COMMAND = ("python", "-m", "serinus_runtime.run")
+IDENTITY_ANNOTATION = "serinus.dev/run-identity"
+"""Hash of what the run's result depends on, to tell a Job from one of the same name before it."""
+RUNS_FOLDER = "runs"
+DEFAULT_RESOURCES = ResourceRequirements(
+    requests={"cpu": "100m", "memory": "256Mi"}, limits={"memory": "4Gi"}
+)
+DEFAULT_BACKOFF_LIMIT = 2
+DEFAULT_ACTIVE_DEADLINE_SECONDS = 3600
+DEFAULT_TTL_SECONDS_AFTER_FINISHED = 3600
+TERMINATION_GRACE_PERIOD_SECONDS = 5
+
+_INPUT_VOLUME = "input"
+_KEY_VOLUME = "pseudonymization"
+_KEY_VARIABLE = "SERINUS_PSEUDONYMIZATION_KEY"
+_KEY_CONTAINER = "pseudonymization-key"
+_WRITE_KEY = (
+    "import os, pathlib; "
+    f"pathlib.Path({PSEUDONYMIZATION_KEY_PATH!r}).write_bytes(os.environb[b{_KEY_VARIABLE!r}])"
+)
+
+
+class StoreAccess(Enum):
+    """What a run may write in the store."""
+
+    ALL = auto()
+    """Snapshots, models and results."""
+    RESULTS_ONLY = auto()
+    """Its result and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What users may say about a run without changing its result; None: the default."""
+
+    resources: ResourceRequirements | None = None
+    active_deadline_seconds: int | None = None
+    backoff_limit: int | None = None
+    pod_template: PodTemplate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of an object: what its Job is made from.
+
+    Attributes
+    ----------
+    name
+        Name of the run, its Job and its ConfigMap.
+    identity
+        Hash of what the result depends on.
+    pseudonymization_key
+        Secret with the key for private columns; None when no column is private.
+    """
+
+    kind: Kind
+    owner: str
+    namespace: str
+    name: str
+    identity: str
+    settings: RunSettings = RunSettings()
+    store_access: StoreAccess = StoreAccess.ALL
+    pseudonymization_key: SecretKeySelector | None = None
+
+
+def make_job(run: Run, settings: Settings) -> JsonObject:
+    """The run's Job. It is kept until its result is in status: no `ttlSecondsAfterFinished`."""
+    chosen = run.settings
+    backoff_limit, deadline = chosen.backoff_limit, chosen.active_deadline_seconds
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": run.name,
+            "namespace": run.namespace,
+            "labels": _labels(run),
+            "annotations": {IDENTITY_ANNOTATION: run.identity},
+        },
+        "spec": {
+            "backoffLimit": DEFAULT_BACKOFF_LIMIT if backoff_limit is None else backoff_limit,
+            "activeDeadlineSeconds": deadline or DEFAULT_ACTIVE_DEADLINE_SECONDS,
+            "template": _pod_template(run, settings),
+        },
+    }
+
+
+def make_expiring_job(job: Mapping[str, Any], ttl_seconds: int) -> JsonObject:
+    """What to apply to the finished `job` so that Kubernetes removes it after `ttl_seconds`.
+
+    The uid makes the write fail where the Job was replaced meanwhile.
+    """
+    metadata = job["metadata"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {key: metadata[key] for key in ("name", "namespace", "uid")},
+        "spec": {"ttlSecondsAfterFinished": ttl_seconds},
+    }
+
+
+def _labels(run: Run) -> dict[str, str]:
+    return {**owner_labels(run.kind, run.owner), RUN_LABEL: run.name}
+
+
+def _pod_template(run: Run, settings: Settings) -> JsonObject:
+    results_only = run.store_access is StoreAccess.RESULTS_ONLY
+    store = StoreMount(settings.store, read_only=results_only)
+    resources = run.settings.resources or DEFAULT_RESOURCES
+    container = make_container(
+        CONTAINER,
+        image=settings.jobs_image,
+        image_pull_policy=settings.image_pull_policy,
+        command=COMMAND,
+        env=(
+            env_value("SERINUS_RUN_INPUT", RUN_INPUT_PATH),
+            env_value("SERINUS_STORE", STORE_MOUNT_PATH),
+            *_thread_limits(resources),
+        ),
+        volume_mounts=(
+            _read_only_folder_of(RUN_INPUT_PATH, _INPUT_VOLUME),
+            *([_runs_folder()] if results_only else []),
+            *(
+                [_read_only_folder_of(PSEUDONYMIZATION_KEY_PATH, _KEY_VOLUME)]
+                if run.pseudonymization_key
+                else []
+            ),
+        ),
+        resources=resources,
+        store=store,
+        terminationMessagePolicy="File",
+    )
+    parts = PodParts(
+        labels=_labels(run),
+        containers=(container,),
+        volumes=_volumes(run),
+        annotations={IDENTITY_ANNOTATION: run.identity},
+        store=store,
+        additions=run.settings.pod_template,
+        restart_policy="Never",
+        termination_grace_period_seconds=TERMINATION_GRACE_PERIOD_SECONDS,
+    )
+    template = make_pod_template(parts)
+    if run.pseudonymization_key:
+        template["spec"]["initContainers"] = [_key_writer(run.pseudonymization_key, settings)]
+    return template
+
+
+def _volumes(run: Run) -> tuple[JsonObject, ...]:
+    run_input: JsonObject = {"name": _INPUT_VOLUME, "configMap": {"name": run.name}}
+    if run.pseudonymization_key is None:
+        return (run_input,)
+    return (run_input, {"name": _KEY_VOLUME, "emptyDir": {"medium": "Memory"}})
+
+
+def _read_only_folder_of(path: str, volume: str) -> JsonObject:
+    return {"name": volume, "mountPath": str(PurePosixPath(path).parent), "readOnly": True}
+
+
+def _runs_folder() -> JsonObject:
+    path = f"{STORE_MOUNT_PATH}/{RUNS_FOLDER}"
+    return {"name": STORE_VOLUME, "mountPath": path, "subPath": RUNS_FOLDER}
+
+
+def _key_writer(secret: SecretKeySelector, settings: Settings) -> JsonObject:
+    """Put the Secret's key into a file in memory before the run starts.
+
+    A Secret mounted as a volume is missing in silence: the pod waits and its status doesn't say
+    for what. A variable of an init container is missing aloud, and the run's own environment
+    stays without the key.
+    """
+    folder = str(PurePosixPath(PSEUDONYMIZATION_KEY_PATH).parent)
+    return make_container(
+        _KEY_CONTAINER,
+        image=settings.jobs_image,
+        image_pull_policy=settings.image_pull_policy,
+        command=("python", "-c", _WRITE_KEY),
+        env=(env_from_secret(_KEY_VARIABLE, secret=secret.name, key=secret.key),),
+        volume_mounts=({"name": _KEY_VOLUME, "mountPath": folder},),
+        resources=ResourceRequirements(
+            requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"}
+        ),
+    )
+
+
+def _thread_limits(resources: ResourceRequirements) -> tuple[JsonObject, ...]:
+    """As many threads as CPUs: more would only wait for each other."""
+    limit = resources.limits.get("cpu")
+    if limit is None:
+        return ()
+    threads = str(max(1, math.ceil(parse_quantity(limit))))
+    return (env_value("OMP_NUM_THREADS", threads), env_value("POLARS_MAX_THREADS", threads))

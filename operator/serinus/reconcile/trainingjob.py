@@ -1,0 +1,445 @@
+"""TrainingJob: which run is wanted, what came of it, and the ModelVersion that it leads to.
+
+Which run is wanted: see `training_runs`. Number, name and snapshots of a run are in status before
+its Job is made, and its result is in status before the ModelVersion `<trainingjob>-<number>` is
+made of it, also of one that missed a gate, so that the record is complete. A run whose result was
+stored but whose version wasn't made yet has no `modelVersionRef`; its result is asked for again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from pydantic import ValidationError
+
+from serinus.api.conditions import Condition, format_time
+from serinus.api.enums import ConditionType, Kind, Outcome, Phase, Reason
+from serinus.api.job_contract import TrainingRunInput, TrainingRunResult
+from serinus.api.modelversion import (
+    ModelFormat,
+    ModelSource,
+    ModelVersion,
+    ModelVersionSpec,
+    RecordedEvaluation,
+)
+from serinus.api.schema_model import API_VERSION, LocalObjectReference
+from serinus.api.trainingjob import TrainingJob, TrainingJobStatus, TrainingRunStatus
+from serinus.manifests.job import Run, RunSettings
+from serinus.manifests.model_version import make_model_version
+from serinus.manifests.naming import trained_version_name, training_run_name
+from serinus.reconcile.decision import (
+    ApplyPolicy,
+    Decision,
+    DesiredObject,
+    Event,
+    EventType,
+    ObjectRef,
+    Ownership,
+    PrunedObject,
+)
+from serinus.reconcile.model_reference import parsed_versions
+from serinus.reconcile.readiness import (
+    Note,
+    Readiness,
+    all_conditions,
+    bounded,
+    noted,
+    trouble_events,
+)
+from serinus.reconcile.retry_request import retry_request
+from serinus.reconcile.run_execution import (
+    NAME_RETRY_SECONDS,
+    SOON_SECONDS,
+    Continues,
+    Ended,
+    execution,
+    expiring_job,
+    key_of,
+    leftovers,
+)
+from serinus.reconcile.runs import name_taken_message, run_identity_for, stored_job
+from serinus.reconcile.snapshot import TrainingJobSnapshot
+from serinus.reconcile.training_runs import (
+    Pinned,
+    adopted_run,
+    is_current,
+    next_number,
+    pinned_snapshots,
+    run_identity,
+)
+from serinus.reconcile.unreadable_spec import unreadable_spec
+
+_WAITS_FOR_DATA = (Reason.FEATURE_SET_NOT_FOUND, Reason.WAITING_FOR_SNAPSHOT)
+_FIGURES_MAX, _FIGURE_LENGTH, _GATES_MAX, _WARNINGS_MAX, _WARNING_LENGTH = 32, 32, 20, 10, 256
+
+
+def reconcile(snapshot: TrainingJobSnapshot, now: datetime) -> Decision:
+    """Decide the next state of one TrainingJob. Pure and total: never raises, never waits."""
+    try:
+        training_job = TrainingJob.model_validate(snapshot.resource)
+    except ValidationError as error:
+        return unreadable_spec(snapshot.resource, error, now)
+    if training_job.metadata.deletion_timestamp:
+        return Decision()
+    versions = parsed_versions(snapshot.model_versions)
+    return _Pass(training_job, snapshot, versions, now).decision()
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """The run as it is after this pass, what it waits for, and what is made for it."""
+
+    run: TrainingRunStatus | None
+    waiting: Continues | None = None
+    desired: tuple[DesiredObject, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One look at one TrainingJob."""
+
+    training_job: TrainingJob
+    snapshot: TrainingJobSnapshot
+    versions: tuple[ModelVersion, ...]
+    now: datetime
+
+    def decision(self) -> Decision:
+        metadata, old = self.training_job.metadata, self.training_job.status
+        asked = retry_request(
+            metadata, old.last_handled_request, obstacle=self._no_retry(), now=self.now
+        )
+        progress = self._progress(self._chosen_run(retry=asked.granted))
+        readiness = self._readiness(progress)
+        status = TrainingJobStatus(
+            observed_generation=metadata.generation,
+            phase=_phase(progress),
+            message=readiness.headline,
+            last_handled_request=asked.record,
+            last_run=progress.run,
+            conditions=all_conditions(
+                old.conditions,
+                readiness,
+                _succeeded(progress),
+                generation=metadata.generation,
+                now=self.now,
+            ),
+        )
+        waiting = progress.waiting
+        return Decision(
+            status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
+            desired=progress.desired,
+            prune=(*(waiting.prune if waiting else ()), *self._leftovers(progress)),
+            requeue_after_seconds=waiting.requeue_after_seconds if waiting else None,
+            events=(
+                *asked.events,
+                *_start_events(old.last_run, progress.run),
+                *progress.events,
+                *trouble_events(old.conditions, readiness),
+            ),
+        )
+
+    def _no_retry(self) -> str | None:
+        last = self.training_job.status.last_run
+        if self.training_job.spec.suspend:
+            return "spec.suspend is true, so no run begins"
+        if last and last.outcome is None:
+            return f"run `{last.name}` is underway"
+        waiting_for = pinned_snapshots(self.training_job.spec, self.snapshot.feature_sets)
+        return None if isinstance(waiting_for, Pinned) else waiting_for.message
+
+    def _chosen_run(self, *, retry: bool) -> TrainingRunStatus | Note | None:
+        """The run that this pass is about, a new one where one is due; or what is waited for."""
+        spec, metadata = self.training_job.spec, self.training_job.metadata
+        last, generation = self.training_job.status.last_run, metadata.generation
+        if spec.suspend:
+            return last
+        if last and not retry and is_current(spec, last.identity, last.snapshots):
+            failed = last.outcome == Outcome.FAILED
+            if not (failed and last.generation != generation):
+                return last
+        if not retry:
+            adopted = adopted_run(metadata.name, spec, self.versions, generation)
+            if adopted:
+                return adopted
+        pinned = pinned_snapshots(spec, self.snapshot.feature_sets)
+        if isinstance(pinned, Note):
+            return pinned
+        number = next_number(metadata.name, last, self.versions)
+        return TrainingRunStatus(
+            name=training_run_name(metadata.name, number),
+            number=number,
+            identity=run_identity(spec, pinned.snapshots),
+            generation=generation,
+            snapshots=list(pinned.snapshots),
+            started_at=format_time(self.now),
+        )
+
+    def _progress(self, chosen: TrainingRunStatus | Note | None) -> _Progress:
+        if chosen is None:
+            return _Progress(None)
+        if isinstance(chosen, Note):
+            return _Progress(self.training_job.status.last_run, Continues(chosen))
+        if _is_settled(chosen):
+            return _Progress(chosen, desired=tuple(self._expiring(chosen)))
+        if (version := self._version(chosen)) is not None:
+            return self._with_version(chosen, version)
+        run = self._run(chosen)
+        found = execution(
+            run,
+            self._run_input(run, chosen),
+            self.training_job.metadata.uid,
+            self.snapshot.children,
+            self.snapshot.settings,
+        )
+        match found:
+            case Continues():
+                return _Progress(chosen, found, desired=found.desired)
+            case Ended():
+                return self._ended(chosen, found)
+            case _:
+                assert_never(found)
+
+    def _expiring(self, chosen: TrainingRunStatus) -> tuple[DesiredObject, ...]:
+        key = key_of(self._run(chosen), self.training_job.metadata.uid)
+        ttl = self.training_job.spec.ttl_seconds_after_finished
+        return tuple(expiring_job(key, self.snapshot.children, ttl))
+
+    def _version(self, chosen: TrainingRunStatus) -> ModelVersion | None:
+        """The object under the name of the run's ModelVersion, whoever made it."""
+        name = trained_version_name(self.training_job.metadata.name, chosen.number)
+        return next((one for one in self.versions if one.metadata.name == name), None)
+
+    def _with_version(self, chosen: TrainingRunStatus, version: ModelVersion) -> _Progress:
+        source, name = version.spec.source, version.metadata.name
+        ours = source and source.run == chosen.name and source.identity == chosen.identity
+        if not ours:
+            return _Progress(chosen, self._version_name_taken(name))
+        if chosen.outcome is None:
+            # The version was made, then the status was lost or restored from before.
+            adopted = adopted_run(
+                self.training_job.metadata.name,
+                self.training_job.spec,
+                [version],
+                chosen.generation,
+            )
+            return _Progress(adopted or chosen)
+        run = chosen.model_copy(update={"model_version_ref": LocalObjectReference(name=name)})
+        message = f"ModelVersion `{name}` was made of run `{run.name}`"
+        event = Event(EventType.NORMAL, Reason.MODEL_VERSION_CREATED.value, message)
+        return _Progress(run, desired=self._expiring(run), events=(event,))
+
+    def _version_name_taken(self, name: str) -> Continues:
+        ref = ObjectRef(
+            API_VERSION,
+            Kind.MODEL_VERSION.value,
+            self.training_job.metadata.namespace,
+            name,
+        )
+        return Continues(
+            Note(Reason.NAME_CONFLICT, name_taken_message(ref)),
+            requeue_after_seconds=NAME_RETRY_SECONDS,
+            needs_a_person=True,
+        )
+
+    def _ended(self, chosen: TrainingRunStatus, end: Ended) -> _Progress:
+        result = end.result
+        if not isinstance(result, TrainingRunResult):
+            return self._failed(chosen, Reason.JOB_FAILED, end.message)
+        if result.outcome is Outcome.FAILED:
+            return self._failed(chosen, Reason.RUN_FAILED, result.message, word=result.reason)
+        try:
+            body = self._version_body(chosen, result)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in problem["loc"])
+            message = f"run `{chosen.name}` gave a result without a usable `{field}`"
+            return self._failed(chosen, Reason.JOB_FAILED, f"{message}: {problem['msg']}")
+        run = self._closed(chosen, result.outcome, result.reason, result.message).model_copy(
+            update={
+                "stop_reason": bounded(result.stop_reason, 64) if result.stop_reason else None,
+                "metrics": _figures(result.metrics),
+                "gates": result.gates[:_GATES_MAX],
+                "warnings": [bounded(one, _WARNING_LENGTH) for one in result.warnings][
+                    :_WARNINGS_MAX
+                ],
+            }
+        )
+        made = DesiredObject(body, ApplyPolicy.CREATE_ONLY, Ownership.KEPT)
+        if made.ref in self.snapshot.children.taken:
+            return _Progress(run, self._version_name_taken(made.ref.name))
+        name = made.ref.name
+        note = Note(Reason.PROGRESSING, f"ModelVersion `{name}` is made of run `{run.name}`")
+        waiting = Continues(note, requeue_after_seconds=SOON_SECONDS)
+        return _Progress(run, waiting, (made,), _result_events(chosen, run))
+
+    def _failed(
+        self, chosen: TrainingRunStatus, reason: Reason, message: str, *, word: str | None = None
+    ) -> _Progress:
+        run = self._closed(chosen, Outcome.FAILED, word or reason, message)
+        event = Event(EventType.WARNING, reason.value, bounded(message))
+        return _Progress(run, events=(event,))
+
+    def _closed(
+        self, run: TrainingRunStatus, outcome: Outcome, reason: str, message: str
+    ) -> TrainingRunStatus:
+        return run.model_copy(
+            update={
+                "finished_at": run.finished_at or format_time(self.now),
+                "outcome": outcome.value,
+                "reason": bounded(str(reason), 64),
+                "message": bounded(message),
+            }
+        )
+
+    def _version_body(
+        self, chosen: TrainingRunStatus, result: TrainingRunResult
+    ) -> dict[str, object]:
+        """The ModelVersion of a result.
+
+        Raises
+        ------
+        ValidationError
+            If the result lacks what a ModelVersion needs.
+        """
+        spec, metadata = self.training_job.spec, self.training_job.metadata
+        version = ModelVersionSpec.model_validate(
+            {
+                "modelName": spec.model_name,
+                "modelFormat": ModelFormat(name=result.format_name, version=result.format_version),
+                "storageUri": result.storage_uri,
+                "digest": result.digest,
+                "signature": result.signature,
+                "source": ModelSource(
+                    training_job_ref=LocalObjectReference(name=metadata.name),
+                    run=chosen.name,
+                    identity=chosen.identity,
+                    feature_snapshots=chosen.snapshots,
+                    image=self._image_used(chosen),
+                    seed=spec.seed or 0,
+                    estimator=spec.trainer.sklearn.estimator if spec.trainer.sklearn else None,
+                ),
+                "evaluation": RecordedEvaluation(
+                    passed=result.outcome is Outcome.SUCCEEDED,
+                    metrics=_figures(result.metrics),
+                    gates=result.gates[:_GATES_MAX],
+                ),
+            }
+        )
+        name = trained_version_name(metadata.name, chosen.number)
+        return make_model_version(
+            name, metadata.namespace, training_job=metadata.name, spec=version
+        )
+
+    def _image_used(self, chosen: TrainingRunStatus) -> str:
+        """The image that the Job really has: the operator's may be another one by now."""
+        key = key_of(self._run(chosen), self.training_job.metadata.uid)
+        job = stored_job(key, self.snapshot.children) or {}
+        pod = job.get("spec", {}).get("template", {}).get("spec", {})
+        images = [container.get("image") for container in pod.get("containers", ())]
+        return str(images[0]) if images and images[0] else self.snapshot.settings.jobs_image
+
+    def _run(self, chosen: TrainingRunStatus) -> Run:
+        spec, metadata = self.training_job.spec, self.training_job.metadata
+        return Run(
+            kind=Kind.TRAINING_JOB,
+            owner=metadata.name,
+            namespace=metadata.namespace,
+            name=chosen.name,
+            identity=run_identity_for(metadata.uid, chosen.identity),
+            settings=RunSettings(
+                resources=spec.resources,
+                active_deadline_seconds=spec.active_deadline_seconds,
+                backoff_limit=spec.backoff_limit,
+                pod_template=spec.pod_template,
+            ),
+        )
+
+    def _run_input(self, run: Run, chosen: TrainingRunStatus) -> TrainingRunInput:
+        return TrainingRunInput(
+            run=run.name,
+            identity=run.identity,
+            namespace=run.namespace,
+            training_job=run.owner,
+            spec=self.training_job.spec,
+            snapshots=chosen.snapshots,
+            image=self.snapshot.settings.jobs_image,
+        )
+
+    def _leftovers(self, progress: _Progress) -> tuple[PrunedObject, ...]:
+        run = progress.run
+        return tuple(
+            leftovers(
+                self.training_job.metadata.uid,
+                self.snapshot.children,
+                current=run.name if run else None,
+                settled=bool(run and _is_settled(run)),
+            )
+        )
+
+    def _readiness(self, progress: _Progress) -> Readiness:
+        run, waiting = progress.run, progress.waiting
+        if waiting and waiting.needs_a_person:
+            return Readiness(False, waiting.note, stalled=waiting.note)
+        if waiting:
+            return Readiness(None, waiting.note, reconciling=waiting.note)
+        if run is None or run.outcome is None:
+            note = Note(Reason.SUSPENDED, "spec.suspend is true, so no run begins")
+            return Readiness(False, note)
+        note = _note_of(run)
+        if run.outcome == Outcome.SUCCEEDED:
+            return Readiness(True, note)
+        return Readiness(False, note, stalled=note)
+
+
+def _is_settled(run: TrainingRunStatus) -> bool:
+    """Whether nothing is left to do for the run."""
+    return run.outcome == Outcome.FAILED or run.model_version_ref is not None
+
+
+def _figures(metrics: dict[str, str]) -> dict[str, str]:
+    return {name: text[:_FIGURE_LENGTH] for name, text in sorted(metrics.items())[:_FIGURES_MAX]}
+
+
+def _phase(progress: _Progress) -> str:
+    run, waiting = progress.run, progress.waiting
+    if run is None or (waiting and waiting.note.reason in _WAITS_FOR_DATA):
+        return Phase.PENDING
+    if waiting or run.outcome is None:
+        return Phase.RUNNING
+    return Phase.SUCCEEDED if run.outcome == Outcome.SUCCEEDED else Phase.FAILED
+
+
+def _succeeded(progress: _Progress) -> Condition:
+    run = progress.run
+    if run is None or run.outcome is None:
+        note = progress.waiting.note if progress.waiting else Note(Reason.SUSPENDED, "")
+        return noted(ConditionType.SUCCEEDED, None, note)
+    return noted(ConditionType.SUCCEEDED, run.outcome == Outcome.SUCCEEDED, _note_of(run))
+
+
+def _note_of(run: TrainingRunStatus) -> Note:
+    return Note(run.reason or Reason.SUCCEEDED, run.message or "")
+
+
+def _result_events(old: TrainingRunStatus, new: TrainingRunStatus) -> tuple[Event, ...]:
+    """Told once: a result that is read again for its ModelVersion is no news."""
+    if old.outcome is not None:
+        return ()
+    if new.outcome == Outcome.SUCCEEDED:
+        return (Event(EventType.NORMAL, Reason.SUCCEEDED.value, new.message or ""),)
+    return (Event(EventType.WARNING, Reason.GATE_FAILED.value, new.message or ""),)
+
+
+def _start_events(
+    old: TrainingRunStatus | None, new: TrainingRunStatus | None
+) -> tuple[Event, ...]:
+    if new is None or (old and old.name == new.name):
+        return ()
+    if new.started_at is None:
+        return (Event(EventType.NORMAL, Reason.MODEL_VERSION_CREATED.value, new.message or ""),)
+    digests = ", ".join(f"{one.feature_set} {one.digest[:19]}" for one in new.snapshots)
+    message = f"run `{new.name}` begins with snapshot {digests}"
+    return (Event(EventType.NORMAL, Reason.RUN_STARTED.value, message),)
