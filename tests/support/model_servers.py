@@ -17,6 +17,7 @@ import httpx
 
 from serinus_runtime.artifact.package import load
 from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.server.engine import InlineEngine
 from serinus_runtime.server.hot_path import HotPath, Serving
 from serinus_runtime.server.main import made_serving
 from serinus_runtime.server.request_body import Receive, Scope, Send
@@ -48,9 +49,12 @@ def environment(package: Packaged, store: Path, **changes: str) -> dict[str, str
 
 
 def made(package: Packaged, store: Path, **changes: str) -> Serving:
-    """All that the application needs, as the process makes it."""
+    """All that the application needs, as the process makes it; answers are computed inline."""
     settings = settings_from_environment(environment(package, store, **changes))
-    return made_serving(settings, load(package.path, package.digest), KEY, asyncio.new_event_loop())
+    model = load(package.path, package.digest)
+    serving = made_serving(settings, model, KEY, asyncio.new_event_loop())
+    serving.engine.close()
+    return replace(serving, engine=InlineEngine(model.predictor))
 
 
 async def not_here(_scope: Scope, _receive: Receive, send: Send) -> None:

@@ -56,7 +56,7 @@ def test_allowed_numbers_hold_in_serving() -> None:
     encoder = RowEncoder(Signature((made,), ()))
 
     assert encoder.rows([{"x": 2.5}, {"x": 1}]).tolist() == [[2.5], [1.0]]
-    with pytest.raises(ValueRefused, match="`x`: expected one of 1, 2.5, got 3"):
+    with pytest.raises(ValueRefused, match=r"`x`: expected one of 1, 2\.5, got 3"):
         encoder.rows([{"x": 3}])
 
 
