@@ -26,7 +26,7 @@ def _run(arguments: argparse.Namespace) -> int:
         case "up":
             choice.up()
         case "down":
-            choice.down()
+            choice.down(force=arguments.force)
         case "status":
             return 0 if choice.status() else 1
         case "env":
@@ -45,12 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hack/cluster", description=choice.__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("up", help="bring the cluster up; a second call takes seconds")
-    verbs.add_parser("down", help="end it and leave nothing behind; built programs are kept")
+    down = verbs.add_parser("down", help="end it and leave nothing behind; built programs are kept")
+    down.add_argument("--force", action="store_true", help="also if another checkout uses it")
     verbs.add_parser("status", help="tell how each component does; exit code 1 if not well")
     verbs.add_parser("env", help='print exports: eval "$(hack/cluster env)"')
     load = verbs.add_parser("load", help="give the nodes images from archives")
     load.add_argument("archives", nargs="+", type=Path)
-    verbs.add_parser("tools", help="build the programs that tests need without a cluster, print their folders")
+    verbs.add_parser("tools", help="build the programs that tests need, print their folders")
     return parser
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from native_cluster import layout, native, tools
-from native_cluster.commands import run, succeeds
-from native_cluster.terminal import ClusterError, phase, say
-
-KIND_NAME = "serinus"
-KIND_KUBECONFIG = layout.CACHE / "kind.kubeconfig"
+from native_cluster import kind, native, tools
+from native_cluster.commands import run
+from native_cluster.terminal import ClusterError, say
 
 
 class Provider(StrEnum):
@@ -25,12 +23,25 @@ class Provider(StrEnum):
     NATIVE = "native"
 
 
-def provider() -> Provider:
-    """Choose the cluster's provider."""
-    if os.environ.get("SERINUS_KUBECONFIG"):
+def choose(environment: Mapping[str, str], container_engine_runs: Callable[[], bool]) -> Provider:
+    """Choose the cluster's provider.
+
+    KUBECONFIG isn't read on purpose: it may point at somebody's production.
+    SERINUS_CLUSTER_PROVIDER settles what would else be found out.
+    """
+    if environment.get("SERINUS_KUBECONFIG"):
         return Provider.GIVEN
-    engine = any(shutil.which(name) and succeeds([name, "info"]) for name in ("docker", "podman"))
-    return Provider.KIND if engine and shutil.which("kind") else Provider.NATIVE
+    told = environment.get("SERINUS_CLUSTER_PROVIDER")
+    if told:
+        if told not in (Provider.KIND, Provider.NATIVE):
+            raise ClusterError("SERINUS_CLUSTER_PROVIDER", f"`{told}` is neither kind nor native")
+        return Provider(told)
+    return Provider.KIND if container_engine_runs() else Provider.NATIVE
+
+
+def provider() -> Provider:
+    """Return the provider for this environment."""
+    return choose(os.environ, kind.engine_runs)
 
 
 def up() -> None:
@@ -39,48 +50,31 @@ def up() -> None:
     if chosen is Provider.NATIVE:
         native.up()
         return
-    tools.ensure(tools.CLIENT_MODULES)
-    if (
-        chosen is Provider.KIND
-        and KIND_NAME not in run("kind", ["kind", "get", "clusters"]).split()
-    ):
-        KIND_KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
-        with phase("kind create cluster"):
-            run(
-                "kind",
-                [
-                    "kind",
-                    "create",
-                    "cluster",
-                    "--name",
-                    KIND_NAME,
-                    "--wait",
-                    "120s",
-                    "--kubeconfig",
-                    KIND_KUBECONFIG,
-                ],
-                timeout_seconds=600,
-            )
-    _check_reachable()
+    if chosen is Provider.KIND:
+        kind.up()
+    _check_reachable(_kubeconfig(chosen))
 
 
-def down() -> None:
+def down(*, force: bool) -> None:
     """End the chosen cluster, unless it is somebody else's."""
-    chosen = provider()
-    if chosen is Provider.GIVEN:
-        say("the cluster of SERINUS_KUBECONFIG isn't ours; it is left as it is")
-    elif chosen is Provider.KIND:
-        run("kind", ["kind", "delete", "cluster", "--name", KIND_NAME], timeout_seconds=300)
-    else:
-        native.down()
+    match provider():
+        case Provider.GIVEN:
+            say("the cluster of SERINUS_KUBECONFIG isn't ours; it is left as it is")
+        case Provider.KIND:
+            kind.down()
+        case Provider.NATIVE:
+            native.down(force=force)
 
 
 def status() -> bool:
     """Tell how the chosen cluster does; whether all is well."""
-    if provider() is Provider.NATIVE:
+    chosen = provider()
+    if chosen is Provider.NATIVE:
         return native.status()
-    _check_reachable()
-    say(f"the API server of {env()['KUBECONFIG']} answers")
+    if chosen is Provider.KIND and not kind.exists():
+        say("there is no cluster; start one with `hack/cluster up`")
+        return False
+    _check_reachable(_kubeconfig(chosen))
     return True
 
 
@@ -89,34 +83,63 @@ def env() -> dict[str, str]:
     chosen = provider()
     if chosen is Provider.NATIVE:
         return native.env()
-    kubeconfig = os.environ.get("SERINUS_KUBECONFIG") or str(KIND_KUBECONFIG)
-    path = os.pathsep.join([str(tools.folder_of(tools.HELM)), os.environ.get("PATH", "")])
-    return {"KUBECONFIG": kubeconfig, "PATH": path, "SERINUS_CLUSTER": chosen.value}
+    named = {
+        "KUBECONFIG": str(_kubeconfig(chosen)),
+        "PATH": os.pathsep.join([*map(str, _client_folders()), os.environ.get("PATH", "")]),
+        "SERINUS_CLUSTER": chosen.value,
+    }
+    # Its own Prometheus image is what the chart names, from its registry.
+    return named | ({"SERINUS_AUDIT_LOG": str(kind.AUDIT_LOG)} if chosen is Provider.KIND else {})
 
 
 def load(archives: list[Path]) -> None:
     """Give the chosen cluster's nodes images from archives."""
-    chosen = provider()
-    if chosen is Provider.NATIVE:
-        native.load(archives)
-    elif chosen is Provider.KIND:
-        for archive in archives:
-            run(
-                "kind",
-                ["kind", "load", "image-archive", archive, "--name", KIND_NAME],
-                timeout_seconds=600,
+    match provider():
+        case Provider.NATIVE:
+            native.load(archives)
+        case Provider.KIND:
+            kind.load(archives)
+        case Provider.GIVEN:
+            raise ClusterError(
+                "load",
+                "push the images to a registry that the cluster reads, and name them in "
+                "SERINUS_OPERATOR_IMAGE, SERINUS_JOBS_IMAGE and SERINUS_SERVER_IMAGE",
             )
-    else:
-        raise ClusterError(
-            "load",
-            "push the images to a registry that the cluster reads, and name them in "
-            "SERINUS_OPERATOR_IMAGE, SERINUS_JOBS_IMAGE and SERINUS_SERVER_IMAGE",
-        )
 
 
-def _check_reachable() -> None:
-    answer = run(
-        "cluster", ["kubectl", f"--kubeconfig={env()['KUBECONFIG']}", "version", "-o", "json"]
-    )
-    version = json.loads(answer).get("serverVersion", {}).get("gitVersion")
-    say(f"the cluster is up: Kubernetes {version}")
+def _kubeconfig(chosen: Provider) -> Path:
+    if chosen is Provider.KIND:
+        return kind.KUBECONFIG
+    named = Path(os.environ["SERINUS_KUBECONFIG"]).absolute()
+    if not named.is_file():
+        raise ClusterError("SERINUS_KUBECONFIG", f"there is no file {named}")
+    return named
+
+
+def _client_folders() -> tuple[Path, ...]:
+    """Folders of kubectl and helm, built if this machine has none."""
+    wanted = {"kubectl": tools.KUBECTL, "helm": tools.HELM}
+    missing = tuple(module for name, module in wanted.items() if shutil.which(name) is None)
+    if missing:
+        tools.ensure(missing)
+    return tuple(tools.folder_of(module) for module in missing)
+
+
+def _check_reachable(kubeconfig: Path) -> None:
+    folders = os.pathsep.join([*map(str, _client_folders()), os.environ["PATH"]])
+    kubectl = [
+        shutil.which("kubectl", path=folders) or "kubectl",
+        f"--kubeconfig={kubeconfig}",
+        "--request-timeout=10s",
+    ]
+    answer = json.loads(run("cluster", [*kubectl, "version", "-o", "json"]))
+    classes = json.loads(run("cluster", [*kubectl, "get", "storageclasses", "-o", "json"]))
+    if not any(map(is_default, classes["items"])):
+        say("  it has no default StorageClass: name one in the chart's values, or make one")
+    say(f"the cluster is up: Kubernetes {answer['serverVersion']['gitVersion']}")
+
+
+def is_default(storage_class: dict[str, dict[str, dict[str, str]]]) -> bool:
+    """Whether claims that name no class get this one."""
+    annotations = storage_class["metadata"].get("annotations", {})
+    return annotations.get("storageclass.kubernetes.io/is-default-class") == "true"

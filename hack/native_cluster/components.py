@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from pathlib import Path
-
-from native_cluster import layout, pki, tools
-from native_cluster.commands import succeeds
+from native_cluster import health, layout, pki, tools
 from native_cluster.configuration import (
+    AUDIT_POLICY,
     CONTAINERD_CONFIG,
     COREFILE,
     KUBELET_CONFIG,
     PROXY_CONFIG,
+    PYTHON,
+    VOLUME_PROVISIONER,
+    VOLUME_PROVISIONER_CONFIG,
 )
+from native_cluster.health import answers
 from native_cluster.processes import Daemon
-
-HEALTH_TIMEOUT_SECONDS = 2.0
-
-
-def answers(url: str) -> Callable[[], bool]:
-    """Health check: the address answers 200. The certificate isn't the point here."""
-
-    def check() -> bool:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        handler = urllib.request.HTTPSHandler(context=context)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), handler)
-        try:
-            with opener.open(url, timeout=HEALTH_TIMEOUT_SECONDS) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-    return check
-
-
-def _containerd_answers() -> bool:
-    if not layout.CONTAINERD_SOCKET.exists():
-        return False
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(HEALTH_TIMEOUT_SECONDS)
-        try:
-            probe.connect(str(layout.CONTAINERD_SOCKET))
-        except OSError:
-            return False
-    return succeeds(["ctr", "--address", layout.CONTAINERD_SOCKET, "version"], timeout_seconds=5)
 
 
 def _kube(program: str) -> str:
@@ -61,7 +26,8 @@ def containerd() -> Daemon:
     return Daemon(
         "containerd",
         ["containerd", "--config", str(CONTAINERD_CONFIG)],
-        _containerd_answers,
+        health.containerd_is_well,
+        reads=(CONTAINERD_CONFIG,),
     )
 
 
@@ -119,6 +85,7 @@ def kube_apiserver() -> Daemon:
             "--event-ttl=1h",
         ],
         answers(f"{layout.API_URL}/readyz"),
+        reads=(pki.CA_CERTIFICATE, AUDIT_POLICY),
         start_timeout_seconds=90,
     )
 
@@ -133,15 +100,19 @@ def kube_controller_manager() -> Daemon:
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={layout.NODE_IP}",
             f"--secure-port={layout.CONTROLLER_PORT}",
             f"--root-ca-file={pki.CA_CERTIFICATE}",
             f"--service-account-private-key-file={pki.SERVICE_ACCOUNT_KEY}",
             "--use-service-account-credentials=true",
             "--leader-elect=false",
+            # Tests make hundreds of objects at once and wait for what becomes of them.
+            "--kube-api-qps=100",
+            "--kube-api-burst=200",
             "--controllers=*,-cloud-node-lifecycle-controller,-service-lb-controller",
         ],
-        answers(f"https://127.0.0.1:{layout.CONTROLLER_PORT}/healthz"),
+        answers(f"https://{layout.NODE_IP}:{layout.CONTROLLER_PORT}/healthz"),
+        reads=(kubeconfig,),
     )
 
 
@@ -155,11 +126,12 @@ def kube_scheduler() -> Daemon:
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={layout.NODE_IP}",
             f"--secure-port={layout.SCHEDULER_PORT}",
             "--leader-elect=false",
         ],
-        answers(f"https://127.0.0.1:{layout.SCHEDULER_PORT}/healthz"),
+        answers(f"https://{layout.NODE_IP}:{layout.SCHEDULER_PORT}/healthz"),
+        reads=(kubeconfig,),
     )
 
 
@@ -175,7 +147,8 @@ def kubelet() -> Daemon:
             f"--hostname-override={layout.NODE_NAME}",
             f"--node-ip={layout.NODE_IP}",
         ],
-        answers(f"http://127.0.0.1:{layout.KUBELET_HEALTH_PORT}/healthz"),
+        answers(f"http://{layout.NODE_IP}:{layout.KUBELET_HEALTH_PORT}/healthz"),
+        reads=(KUBELET_CONFIG, pki.kubeconfig_of(pki.KUBELET)),
     )
 
 
@@ -184,7 +157,8 @@ def kube_proxy() -> Daemon:
     return Daemon(
         "kube-proxy",
         [_kube("kube-proxy"), f"--config={PROXY_CONFIG}"],
-        answers(f"http://127.0.0.1:{layout.PROXY_HEALTH_PORT}/healthz"),
+        answers(f"http://{layout.NODE_IP}:{layout.PROXY_HEALTH_PORT}/healthz"),
+        reads=(PROXY_CONFIG, pki.kubeconfig_of(pki.PROXY)),
     )
 
 
@@ -193,27 +167,41 @@ def coredns() -> Daemon:
     return Daemon(
         "coredns",
         [str(tools.path_of(tools.COREDNS)), "-conf", str(COREFILE)],
-        answers(f"http://127.0.0.1:{layout.DNS_READY_PORT}/ready"),
+        answers(f"http://{layout.NODE_IP}:{layout.DNS_READY_PORT}/ready"),
+        reads=(COREFILE, pki.kubeconfig_of(pki.DNS)),
     )
 
 
-def control_plane() -> tuple[Daemon, ...]:
-    """What must run before objects can be made."""
-    return (etcd(), kube_apiserver())
+def volume_provisioner() -> Daemon:
+    """Makes volumes for claims of the default class."""
+    return Daemon(
+        "volume-provisioner",
+        [
+            *(str(PYTHON), "-I", str(VOLUME_PROVISIONER)),
+            *("--config", str(VOLUME_PROVISIONER_CONFIG)),
+        ],
+        lambda: None,
+        reads=(VOLUME_PROVISIONER, VOLUME_PROVISIONER_CONFIG),
+    )
 
 
-def node_and_controllers() -> tuple[Daemon, ...]:
-    """What needs the API server."""
+def before_objects() -> tuple[Daemon, ...]:
+    """What must run before objects can be made. Containerd comes along: it needs none of them."""
+    return (etcd(), containerd(), kube_apiserver())
+
+
+def after_objects() -> tuple[Daemon, ...]:
+    """What needs the API server and the rights that are given there."""
     return (
-        containerd(),
         kube_controller_manager(),
         kube_scheduler(),
         kubelet(),
         kube_proxy(),
         coredns(),
+        volume_provisioner(),
     )
 
 
-def log_folder() -> Path:
-    """Where the components write."""
-    return layout.LOGS
+def every() -> tuple[Daemon, ...]:
+    """All of them, in the order in which they start."""
+    return (*before_objects(), *after_objects())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 from native_cluster import layout, pki
 
@@ -13,6 +15,11 @@ COREFILE = layout.CONFIG / "Corefile"
 CNI_CONFIG = layout.CONFIG / "cni" / "10-serinus.conflist"
 AUDIT_POLICY = layout.CONFIG / "audit-policy.yaml"
 RESOLV_CONF = layout.CONFIG / "resolv.conf"
+VOLUME_PROVISIONER = layout.CONFIG / "volume_provisioner.py"
+VOLUME_PROVISIONER_CONFIG = layout.CONFIG / "volume-provisioner.json"
+PYTHON = layout.CONFIG / "python"
+"""The Python that made the cluster: whoever calls with another one restarts nothing."""
+_VOLUME_PROVISIONER_SOURCE = Path(__file__).with_name("volume_provisioner.py")
 PAUSE_IMAGE = "serinus.dev/pause:2"
 
 
@@ -33,6 +40,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE_IMAGE}"
   restrict_oom_score_adj = true
+  disable_hugetlb_controller = true
+  netns_mounts_under_state_dir = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
@@ -41,6 +50,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
+        Root = "{layout.RUN / "runc"}"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{layout.CNI_PLUGINS}"
     conf_dir = "{CNI_CONFIG.parent}"
@@ -48,22 +58,24 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 
 
 def cni_config() -> str:
-    """Render the pods' network: one bridge, addresses from the pod range, no way out."""
+    """Render the pods' network: one bridge, addresses from the pod range, no way out.
+
+    Without host ports: they would take iptables rules that outlive the cluster.
+    """
     bridge = {
         "type": "bridge",
         "bridge": layout.POD_BRIDGE,
-        "isGateway": True,
-        "isDefaultGateway": True,
+        "isGateway": False,  # bridge and address are ours; the plugin would change ip_forward
         "hairpinMode": True,
         "ipMasq": False,
         "ipam": {
             "type": "host-local",
             "dataDir": str(layout.STATE / "cni"),
             "ranges": [[{"subnet": layout.POD_RANGE, "gateway": layout.POD_GATEWAY}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
         },
     }
-    plugins = [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}]
-    return json.dumps({"cniVersion": "1.0.0", "name": "serinus", "plugins": plugins}, indent=1)
+    return json.dumps({"cniVersion": "1.0.0", "name": "serinus", "plugins": [bridge]}, indent=1)
 
 
 def kubelet_config() -> str:
@@ -73,7 +85,7 @@ def kubelet_config() -> str:
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
             "address": layout.NODE_IP,
-            "healthzBindAddress": "127.0.0.1",
+            "healthzBindAddress": layout.NODE_IP,
             "healthzPort": layout.KUBELET_HEALTH_PORT,
             "readOnlyPort": 0,
             "authentication": {
@@ -90,6 +102,9 @@ def kubelet_config() -> str:
             "enforceNodeAllocatable": [],
             "failCgroupV1": False,
             "failSwapOn": False,
+            "oomScoreAdj": 0,  # lowering it needs privileges that the machine may not give
+            "makeIPTablesUtilChains": False,  # leave the machine's iptables alone
+            "volumePluginDir": str(layout.STATE / "kubelet" / "volume-plugins"),
             "clusterDomain": "cluster.local",
             "clusterDNS": [layout.NODE_IP],
             "resolvConf": str(RESOLV_CONF),
@@ -127,9 +142,17 @@ def proxy_config() -> str:
             "nftables": {"masqueradeAll": True, "syncPeriod": "30s", "minSyncPeriod": "100ms"},
             "clusterCIDR": layout.POD_RANGE,
             "hostnameOverride": layout.NODE_NAME,
-            "healthzBindAddress": f"127.0.0.1:{layout.PROXY_HEALTH_PORT}",
-            "metricsBindAddress": "127.0.0.1:10249",
-            "conntrack": {"maxPerCore": 0, "min": 0},
+            "healthzBindAddress": f"{layout.NODE_IP}:{layout.PROXY_HEALTH_PORT}",
+            "metricsBindAddress": f"{layout.NODE_IP}:{layout.PROXY_METRICS_PORT}",
+            "nodePortAddresses": [f"{layout.NODE_IP}/32"],
+            # The machine's own limits are left alone.
+            "conntrack": {
+                "maxPerCore": 0,
+                "min": 0,
+                "tcpEstablishedTimeout": "0s",
+                "tcpCloseWaitTimeout": "0s",
+            },
+            "oomScoreAdj": 0,
         },
         indent=1,
     )
@@ -140,8 +163,8 @@ def corefile() -> str:
     return f""".:53 {{
     bind {layout.NODE_IP}
     errors
-    health 127.0.0.1:{layout.DNS_HEALTH_PORT}
-    ready 127.0.0.1:{layout.DNS_READY_PORT}
+    health {layout.NODE_IP}:{layout.DNS_HEALTH_PORT}
+    ready {layout.NODE_IP}:{layout.DNS_READY_PORT}
     kubernetes cluster.local {{
         kubeconfig {pki.kubeconfig_of(pki.DNS)} serinus
         pods insecure
@@ -170,17 +193,43 @@ rules:
 """
 
 
+def volume_provisioner_config() -> str:
+    """Render what the volume provisioner is told."""
+    return json.dumps(
+        {
+            "server": layout.API_URL,
+            "authority": str(pki.CA_CERTIFICATE),
+            "certificate": str(pki.VOLUME_PROVISIONER.certificate),
+            "key": str(pki.VOLUME_PROVISIONER.key),
+            "folder": str(layout.VOLUMES),
+            "node": layout.NODE_NAME,
+            "provisioner": layout.PROVISIONER,
+        },
+        indent=1,
+    )
+
+
+def all_texts() -> dict[Path, str]:
+    """Render all files of configuration; those that hold keys are `pki`'s."""
+    return {
+        CONTAINERD_CONFIG: containerd_config(),
+        CNI_CONFIG: cni_config(),
+        KUBELET_CONFIG: kubelet_config(),
+        PROXY_CONFIG: proxy_config(),
+        COREFILE: corefile(),
+        AUDIT_POLICY: audit_policy(),
+        RESOLV_CONF: "options ndots:5\n",
+        VOLUME_PROVISIONER: _VOLUME_PROVISIONER_SOURCE.read_text(),
+        VOLUME_PROVISIONER_CONFIG: volume_provisioner_config(),
+    }
+
+
 def write_all() -> None:
     """Write the files that differ; kube-proxy ends when its file is written again."""
-    CNI_CONFIG.parent.mkdir(parents=True, exist_ok=True)
-    for path, text in (
-        (CONTAINERD_CONFIG, containerd_config()),
-        (CNI_CONFIG, cni_config()),
-        (KUBELET_CONFIG, kubelet_config()),
-        (PROXY_CONFIG, proxy_config()),
-        (COREFILE, corefile()),
-        (AUDIT_POLICY, audit_policy()),
-        (RESOLV_CONF, "options ndots:5\n"),
-    ):
+    for path, text in all_texts().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
+    if not PYTHON.exists():
+        PYTHON.unlink(missing_ok=True)
+        PYTHON.symlink_to(Path(sys.executable).resolve())

@@ -12,11 +12,13 @@ from pathlib import Path
 from native_cluster import layout, tools
 from native_cluster.commands import run
 from native_cluster.configuration import PAUSE_IMAGE
+from native_cluster.terminal import ClusterError, phase
 
 NOBODY = "65532:65532"
 _LAYOUT = "bin"
 """Where the program is in the image: charts mount data at `/prometheus`."""
 _IMPORT_TIMEOUT_SECONDS = 300
+_MEMORY = layout.STATE / "loaded-images.json"
 
 
 def prometheus_image() -> str:
@@ -40,15 +42,45 @@ def load_own_images() -> None:
 
 
 def load(archives: Sequence[Path]) -> None:
-    """Import image archives into the node's containerd."""
+    """Import image archives into the node's containerd; what was imported before is passed over.
+
+    Raises
+    ------
+    ClusterError
+        If an archive isn't there, or isn't one.
+    """
+    memory = json.loads(_MEMORY.read_text()) if _MEMORY.exists() else {}
+    present = set(_references())
     for archive in archives:
-        run(
-            "containerd",
-            [*_ctr(), "images", "import", "--local", "--no-unpack=false", archive]
-            if _ctr_imports_remotely()
-            else [*_ctr(), "images", "import", archive],
-            timeout_seconds=_IMPORT_TIMEOUT_SECONDS,
-        )
+        if not archive.is_file():
+            raise ClusterError("load", f"there is no archive {archive}")
+        known = memory.get(_identity(archive))
+        if known and set(known) <= present:
+            continue
+        with phase(f"loading {archive.name}"):
+            local = ["--local"] if _ctr_imports_remotely() else []
+            run(
+                "containerd",
+                [*_ctr(), "images", "import", *local, archive],
+                timeout_seconds=_IMPORT_TIMEOUT_SECONDS,
+            )
+        memory[_identity(archive)] = sorted(set(_references()) & set(references_in(archive)))
+    _MEMORY.write_text(json.dumps(memory, indent=1))
+
+
+def references_in(archive: Path) -> list[str]:
+    """Names of the images in an archive of docker's format; none for other formats."""
+    with tarfile.open(archive) as content:
+        if "manifest.json" not in content.getnames():
+            return []
+        manifest = content.extractfile("manifest.json")
+        assert manifest is not None
+        return [tag for image in json.load(manifest) for tag in image.get("RepoTags") or ()]
+
+
+def _identity(archive: Path) -> str:
+    stat = archive.stat()
+    return f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def write_archive(archive: Path, reference: str, program: Path) -> None:
@@ -59,7 +91,11 @@ def write_archive(archive: Path, reference: str, program: Path) -> None:
         {
             "architecture": _architecture(),
             "os": "linux",
-            "config": {"Entrypoint": [f"/{_LAYOUT}/{program.name}"], "User": NOBODY, "WorkingDir": "/"},
+            "config": {
+                "Entrypoint": [f"/{_LAYOUT}/{program.name}"],
+                "User": NOBODY,
+                "WorkingDir": "/",
+            },
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
             "history": [{"created_by": "hack/cluster"}],
         }

@@ -23,7 +23,9 @@ KUBECONFIG = CONFIG / "admin.kubeconfig"
 AUDIT_LOG = LOGS / "audit.json"
 CONTAINERD_SOCKET = RUN / "containerd.sock"
 CNI_PLUGINS = Path("/usr/lib/cni")
+SHARING = STATE / "sharing.json"
 
+# Everything but etcd listens on the node's own address, so that no port of the machine is taken.
 NODE_NAME = "serinus"
 NODE_BRIDGE = "serinus0"
 NODE_IP = "10.211.0.1"
@@ -37,10 +39,12 @@ API_PORT = 6443
 API_URL = f"https://{NODE_IP}:{API_PORT}"
 ETCD_CLIENT_PORT = 23790
 ETCD_PEER_PORT = 23800
-DNS_HEALTH_PORT = 18080
-DNS_READY_PORT = 18181
+DNS_HEALTH_PORT = 8054
+DNS_READY_PORT = 8055
 CONTROLLER_PORT = 10257
 SCHEDULER_PORT = 10259
 PROXY_HEALTH_PORT = 10256
 KUBELET_HEALTH_PORT = 10248
-VOLUME_COUNT = 100
+PROXY_METRICS_PORT = 10249
+STORAGE_CLASS = "standard"
+PROVISIONER = "serinus.dev/local-volumes"

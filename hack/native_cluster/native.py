@@ -1,83 +1,68 @@
-"""The native cluster: up, down, status, env."""
+"""The native cluster: up, down, status, env.
+
+`up` brings everything to what this checkout describes and starts only what isn't so already; that
+is also how it mends. `down` takes everything away again.
+"""
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import os
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from native_cluster import (
     components,
     configuration,
     debian,
+    health,
     images,
     layout,
     network,
     objects,
     pki,
     processes,
+    sharing,
     tools,
+    traces,
 )
 from native_cluster.commands import run, succeeds
-from native_cluster.terminal import ClusterError, phase, say
+from native_cluster.processes import Daemon
+from native_cluster.terminal import ClusterError, log_tail, phase, say
 
-_OWNER = layout.STATE / "owner"
-_UNMOUNT_TIMEOUT_SECONDS = 20.0
+CHECKOUT = str(layout.CHECKOUT)
+STOP_ROUNDS = 20
 
 
 def up() -> None:
-    """Bring the cluster up; what runs already is left alone, what is missing is mended."""
+    """Bring the cluster up; what runs as described is left alone, what is missing is mended."""
     _require_root()
-    with _lock():
+    tools.ensure(tools.CLUSTER_MODULES)
+    with sharing.exclusive(layout.LOCK_FILE, CHECKOUT):
         debian.ensure()
-        tools.ensure(tools.CLUSTER_MODULES)
-        if _is_up():
-            objects.replenish_volumes()
-            say(f"the cluster is up (started by {_OWNER.read_text().strip()})")
-            return
-        _claim()
-        with phase("certificates and configuration"):
-            pki.make_all()
-            configuration.write_all()
-        with phase("network"):
-            network.set_up()
-        _mount_shared_run()
-        for daemon in components.control_plane():
-            with phase(daemon.name):
-                processes.start(daemon)
-        with phase("rights, storage"):
-            objects.apply_all()
-        _start(components.containerd())
-        with phase("images"):
-            images.load_own_images()
-        for daemon in components.node_and_controllers():
-            _start(daemon)
-        with phase("node ready"):
-            objects.wait_for_node()
+        shared = sharing.read()
+        match sharing.decide_up(shared, CHECKOUT, _fingerprint()):
+            case sharing.Up.JOIN:
+                assert shared is not None
+                _join(shared)
+            case sharing.Up.MAKE:
+                _make(shared)
 
 
-def down() -> None:
+def down(*, force: bool) -> None:
     """End the cluster and remove all that it left on the machine; built programs are kept."""
     _require_root()
-    with _lock():
+    with sharing.exclusive(layout.LOCK_FILE, CHECKOUT):
         if not layout.STATE.exists():
             say("there is no cluster")
             return
-        with phase("stopping pods"):
-            _stop_pods()
-        for daemon in reversed((*components.control_plane(), *components.node_and_controllers())):
-            processes.stop(daemon)
-        with phase("mounts, interfaces, routes and rules"):
-            _end_shims()
-            _unmount_all()
-            network.tear_down()
-            _remove_cgroups()
-        shutil.rmtree(layout.RUN, ignore_errors=True)
-        shutil.rmtree(layout.STATE)
+        shared = sharing.read()
+        if shared and sharing.decide_down(shared, CHECKOUT) is sharing.Down.LEAVE and not force:
+            sharing.write(shared.left_by(CHECKOUT))
+            others = ", ".join(shared.others(CHECKOUT))
+            say(f"left it running: {others} uses it. `hack/cluster down --force` ends it")
+            return
+        _stop()
 
 
 def status() -> bool:
@@ -85,20 +70,25 @@ def status() -> bool:
     if not layout.STATE.exists():
         say("there is no cluster; start one with `hack/cluster up`")
         return False
-    tell_network = "up" if network.is_set_up() else "incomplete; `hack/cluster up` mends it"
-    say(f"network                  {tell_network}")
     well = network.is_set_up()
-    for daemon in _daemons():
-        pid = processes.running_pid(daemon)
-        healthy = pid is not None and daemon.healthy()
-        well = well and healthy
-        word = f"healthy, pid {pid}" if healthy else "not healthy" if pid else "not running"
-        say(f"{daemon.name:24} {word}" + ("" if healthy else f"; log: {daemon.log}"))
+    say(f"{'network':24} {'well' if well else 'incomplete; `hack/cluster up` mends it'}")
+    for daemon in components.every():
+        wrong = processes.problem(daemon)
+        record = processes.running(daemon)
+        pid = f", pid {record.process.pid}" if record else ""
+        say(f"{daemon.name:24} {wrong or 'well'}{pid}")
+        if wrong:
+            well = False
+            say(log_tail(daemon.log))
+    for user in _users():
+        say(f"used by {user}")
     return well
 
 
 def env() -> dict[str, str]:
     """Environment for those who use the cluster."""
+    if not layout.KUBECONFIG.exists():
+        raise ClusterError("native cluster", "isn't up; start it with `hack/cluster up`")
     folders = [tools.folder_of(module) for module in (tools.KUBERNETES, tools.ETCD, tools.HELM)]
     return {
         "KUBECONFIG": str(layout.KUBECONFIG),
@@ -111,23 +101,86 @@ def env() -> dict[str, str]:
 
 def load(archives: list[Path]) -> None:
     """Give the node images from archives."""
-    images.load(archives)
+    _require_root()
+    with sharing.exclusive(layout.LOCK_FILE, CHECKOUT):
+        wrong = health.containerd_is_well()
+        if wrong:
+            raise ClusterError("containerd", f"{wrong}; `hack/cluster up` mends it")
+        images.load(archives)
 
 
-def _daemons() -> tuple[processes.Daemon, ...]:
-    return (*components.control_plane(), *components.node_and_controllers())
+def _join(shared: sharing.Sharing) -> None:
+    others = ", ".join(shared.others(CHECKOUT))
+    for daemon in components.every():
+        # Which programs it was started from is the others' business; that it is well is ours.
+        wrong = processes.problem(daemon)
+        if wrong:
+            raise ClusterError(
+                daemon.name,
+                f"{wrong}. {others} made the cluster from other programs or settings: mend it "
+                "there with `hack/cluster up`, or replace it: `hack/cluster down --force`, then up",
+                daemon.log,
+            )
+    sharing.write(shared.joined_by(CHECKOUT))
+    say(f"the cluster is up as {others} made it, from other programs or settings than here")
 
 
-def _is_up() -> bool:
-    if not _OWNER.exists() or not network.is_set_up():
-        return False
-    return all(processes.running_pid(item) is not None and item.healthy() for item in _daemons())
+def _make(shared: sharing.Sharing | None) -> None:
+    if _is_as_described(shared):
+        assert shared is not None
+        sharing.write(shared.joined_by(CHECKOUT))
+        say("the cluster is up")
+        return
+    for folder in (layout.STATE, layout.LOGS, layout.PIDS, layout.VOLUMES, layout.RUN):
+        folder.mkdir(parents=True, exist_ok=True)
+    traces.note()
+    with phase("certificates and configuration"):
+        pki.make_all()
+        configuration.write_all()
+    made = sharing.Sharing(shared.users if shared else (), _fingerprint())
+    sharing.write(made.joined_by(CHECKOUT))
+    with phase("network"):
+        _load_kernel_modules()
+        network.set_up()
+    _share_mounts()
+    _start_all()
 
 
-def _start(daemon: processes.Daemon) -> None:
-    if processes.running_pid(daemon) is None or not daemon.healthy():
+def _start_all() -> None:
+    _start(components.before_objects())
+    with phase("images"):
+        images.load_own_images()
+    with phase("rights, storage"):
+        objects.apply_all()
+    _start(components.after_objects())
+    with phase("node ready"):
+        objects.wait_for_node()
+
+
+def _start(daemons: tuple[Daemon, ...]) -> None:
+    """Start daemons at the same time; they wait for each other themselves."""
+    started = [daemon for daemon in daemons if processes.begin(daemon)]
+    for daemon in started:
         with phase(daemon.name):
-            processes.start(daemon)
+            processes.wait(daemon)
+
+
+def _is_as_described(shared: sharing.Sharing | None) -> bool:
+    if shared is None or not network.is_set_up():
+        return False
+    return all(processes.is_as_described(daemon) for daemon in components.every())
+
+
+def _fingerprint() -> str:
+    """Hash of what the daemons are started from, but for keys: those are the cluster's own."""
+    commands = ["\0".join(daemon.command) for daemon in components.every()]
+    texts = [*commands, *configuration.all_texts().values(), network.NFT_RULES]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _users() -> tuple[str, ...]:
+    shared = sharing.read()
+    return shared.users if shared else ()
 
 
 def _require_root() -> None:
@@ -139,90 +192,49 @@ def _require_root() -> None:
         )
 
 
-@contextmanager
-def _lock() -> Iterator[None]:
-    layout.LOCK_FILE.parent.mkdir(parents=True, exist_ok=True)
-    with layout.LOCK_FILE.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("  waiting for another hack/cluster on this machine …")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _load_kernel_modules() -> None:
+    """Where a kernel has them as modules; elsewhere they are compiled in."""
+    for module in ("overlay", "nf_conntrack", "bridge"):
+        succeeds(["modprobe", "--quiet", module])
 
 
-def _claim() -> None:
-    for folder in (layout.STATE, layout.LOGS, layout.PIDS, layout.VOLUMES, layout.RUN):
-        folder.mkdir(parents=True, exist_ok=True)
-    _OWNER.write_text(f"{layout.CHECKOUT}\n")
-
-
-def _mount_shared_run() -> None:
+def _share_mounts() -> None:
     """Mounts of pods are passed on between namespaces only where the mount is shared."""
     if not os.path.ismount(layout.STATE):
         run("mounts", ["mount", "--bind", layout.STATE, layout.STATE])
     run("mounts", ["mount", "--make-rshared", layout.STATE])
 
 
-def _stop_pods() -> None:
-    """Let the kubelet end first, so that it starts nothing again; then end the containers."""
-    processes.stop(components.kubelet())
-    if processes.running_pid(components.containerd()) is None:
-        return
+def _stop() -> None:
+    daemons = components.every()
+    with phase("stopping pods"):
+        for daemon in components.after_objects():  # first who would start pods again
+            processes.stop(daemon)
+        if processes.running(components.containerd()):
+            _end_containers()
+    with phase("stopping the rest"):
+        for daemon in reversed(daemons):
+            processes.stop(daemon)
+        processes.end(processes.with_argument(str(layout.CONTAINERD_SOCKET)))
+    with phase("removing mounts, interfaces, routes, rules, folders"):
+        traces.unmount_all()
+        network.tear_down()
+        traces.remove()
+        shutil.rmtree(layout.RUN, ignore_errors=True)
+        shutil.rmtree(layout.STATE)
+    left = [*network.left_over(), *traces.left_over()]
+    if left:
+        raise ClusterError("down", f"this is still there: {', '.join(left)}")
+
+
+def _end_containers() -> None:
+    """Kill all containers, sandboxes included; containerd then ends their shims."""
     ctr = ["ctr", "--address", str(layout.CONTAINERD_SOCKET), "--namespace", "k8s.io"]
-    for task in run("containerd", [*ctr, "tasks", "list", "--quiet"]).split():
-        succeeds([*ctr, "tasks", "kill", "--signal", "SIGKILL", "--all", task])
-    for task in run("containerd", [*ctr, "tasks", "list", "--quiet"]).split():
-        succeeds([*ctr, "tasks", "delete", "--force", task])
-
-
-def _end_shims() -> None:
-    """End shims of our containerd that are left; they are known by its socket."""
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        ours = str(layout.CONTAINERD_SOCKET) in words
-        if ours and words[0].endswith("containerd-shim-runc-v2"):
-            os.kill(int(folder.name), 9)
-
-
-def _mounts_below(*roots: Path) -> list[str]:
-    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    inside = [
-        point
-        for point in points
-        if any(point == str(root) or point.startswith(f"{root}/") for root in roots)
-    ]
-    inside += [point for point in points if point.startswith("/run/netns/cni-")]
-    return sorted(inside, key=len, reverse=True)
-
-
-def _unmount_all() -> None:
-    deadline = time.monotonic() + _UNMOUNT_TIMEOUT_SECONDS
-    while points := _mounts_below(layout.STATE, layout.RUN):
-        for point in points:
-            succeeds(["umount", "--lazy", point])
-        if time.monotonic() > deadline:
-            raise ClusterError("mounts", f"can't unmount {points[0]}")
-    for name in Path("/run/netns").glob("cni-*"):
-        name.unlink(missing_ok=True)
-
-
-def _remove_cgroups() -> None:
-    """Remove the empty groups that containerd made for our pods."""
-    for root in Path("/sys/fs/cgroup").glob("*/k8s.io"):
-        for folder in sorted(root.rglob("*"), key=lambda path: len(path.parts), reverse=True):
-            if folder.is_dir():
-                _remove_empty(folder)
-        _remove_empty(root)
-
-
-def _remove_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return
+    for _ in range(STOP_ROUNDS):
+        tasks = run("containerd", [*ctr, "tasks", "list", "--quiet"]).split()
+        if not tasks:
+            return
+        for task in tasks:
+            succeeds([*ctr, "tasks", "kill", "--signal", "SIGKILL", "--all", task])
+        for task in tasks:
+            succeeds([*ctr, "tasks", "delete", "--force", task])

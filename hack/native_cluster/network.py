@@ -7,81 +7,132 @@ where no pod answers, the Service range ends on the node's own bridge, and pods 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from native_cluster import layout
 from native_cluster.commands import run, succeeds
+from native_cluster.terminal import ClusterError
 
 UNREACHABLE_METRIC = "4278198272"
 NFT_TABLE = "serinus-cluster"
-KUBE_PROXY_TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"))
-_SYSCTLS = (
-    "net/ipv4/ip_forward",
-    "net/bridge/bridge-nf-call-iptables",
+TABLES = (("inet", NFT_TABLE), ("ip", "kube-proxy"), ("ip6", "kube-proxy"))
+BRIDGES = {
+    layout.NODE_BRIDGE: f"{layout.NODE_IP}/{layout.NODE_PREFIX}",
+    layout.POD_BRIDGE: f"{layout.POD_GATEWAY}/{IPv4Network(layout.POD_RANGE).prefixlen}",
+}
+RANGES = (
+    str(IPv4Network(f"{layout.NODE_IP}/{layout.NODE_PREFIX}", strict=False)),
+    layout.POD_RANGE,
+    layout.SERVICE_RANGE,
 )
-_SAVED_SYSCTLS = layout.STATE / "sysctls.json"
 
+# Pods reach pods, Services and the node; nothing else, not even the machine's other addresses.
 NFT_RULES = f"""
+table inet {NFT_TABLE}
+delete table inet {NFT_TABLE}
 table inet {NFT_TABLE} {{
   chain forward {{
     type filter hook forward priority filter - 10; policy accept;
     iifname "{layout.POD_BRIDGE}" oifname != "{layout.POD_BRIDGE}" drop
     oifname "{layout.POD_BRIDGE}" iifname != "{layout.POD_BRIDGE}" drop
   }}
+  chain input {{
+    type filter hook input priority filter - 10; policy accept;
+    ct state established,related accept
+    iifname "{layout.POD_BRIDGE}" ip daddr != {{ {", ".join(RANGES)} }} drop
+  }}
 }}
 """
 
 
 def set_up() -> None:
-    """Make what isn't there yet."""
-    if not Path(f"/sys/class/net/{layout.NODE_BRIDGE}").exists():
-        _ip("link", "add", layout.NODE_BRIDGE, "type", "bridge")
-    _ip("addr", "replace", f"{layout.NODE_IP}/{layout.NODE_PREFIX}", "dev", layout.NODE_BRIDGE)
-    _ip("link", "set", layout.NODE_BRIDGE, "up")
+    """Make what isn't there yet.
+
+    Raises
+    ------
+    ClusterError
+        If the machine uses one of the ranges for something else.
+    """
+    foreign = conflicts(_routes())
+    if foreign:
+        raise ClusterError(
+            "network", f"{', '.join(RANGES)} are needed, and in use here: {', '.join(foreign)}"
+        )
+    for bridge, address in BRIDGES.items():
+        if not _exists(bridge):
+            _ip("link", "add", bridge, "type", "bridge")
+            _write(f"net/ipv6/conf/{bridge}/disable_ipv6", "1")
+        _ip("addr", "replace", address, "dev", bridge)
+        _ip("link", "set", bridge, "up")
+    # Pods reach each other's Services by way of the node. Only here: the machine doesn't forward.
+    _write(f"net/ipv4/conf/{layout.POD_BRIDGE}/forwarding", "1")
     _ip("route", "replace", layout.SERVICE_RANGE, "dev", layout.NODE_BRIDGE, "src", layout.NODE_IP)
     _ip("route", "replace", "unreachable", layout.POD_RANGE, "metric", UNREACHABLE_METRIC)
-    _set_sysctls()
-    succeeds(["nft", "delete", "table", "inet", NFT_TABLE])
     run("nftables", ["nft", "-f", "-"], stdin=NFT_RULES)
 
 
 def is_set_up() -> bool:
-    """Whether bridge, routes and rules are there."""
+    """Whether bridges, routes and rules are there."""
+    targets = {(route.get("type"), route.get("dst")) for route in _routes()}
     return (
-        Path(f"/sys/class/net/{layout.NODE_BRIDGE}").exists()
-        and succeeds(["nft", "list", "table", "inet", NFT_TABLE])
-        and bool(run("network", ["ip", "route", "show", layout.SERVICE_RANGE]).strip())
-        and bool(run("network", ["ip", "route", "show", layout.POD_RANGE]).strip())
+        all(_exists(bridge) for bridge in BRIDGES)
+        and (None, layout.SERVICE_RANGE) in targets
+        and ("unreachable", layout.POD_RANGE) in targets
+        and succeeds(["nft", "list", "chain", "inet", NFT_TABLE, "input"])
     )
 
 
 def tear_down() -> None:
-    """Remove all of it, also what kube-proxy and the pods' bridge plugin left."""
-    for family, table in (("inet", NFT_TABLE), *KUBE_PROXY_TABLES):
+    """Remove all of it, also what kube-proxy made."""
+    for family, table in TABLES:
         succeeds(["nft", "delete", "table", family, table])
-    for bridge in (layout.POD_BRIDGE, layout.NODE_BRIDGE):
-        if Path(f"/sys/class/net/{bridge}").exists():
+    for bridge in BRIDGES:
+        if _exists(bridge):
             _ip("link", "delete", bridge)
-    if run("network", ["ip", "route", "show", layout.POD_RANGE]).strip():
-        _ip("route", "delete", "unreachable", layout.POD_RANGE, "metric", UNREACHABLE_METRIC)
-    _restore_sysctls()
+    for route in _routes():
+        if route.get("dst") == layout.POD_RANGE and route.get("type") == "unreachable":
+            _ip("route", "delete", "unreachable", layout.POD_RANGE, "metric", UNREACHABLE_METRIC)
 
 
-def _set_sysctls() -> None:
-    saved = json.loads(_SAVED_SYSCTLS.read_text()) if _SAVED_SYSCTLS.exists() else {}
-    for name in _SYSCTLS:
-        path = Path("/proc/sys") / name
-        if path.exists():
-            saved.setdefault(name, path.read_text().strip())
-            path.write_text("1")
-    _SAVED_SYSCTLS.write_text(json.dumps(saved))
+def left_over() -> list[str]:
+    """What is still there of it, in words."""
+    found = [f"interface {bridge}" for bridge in BRIDGES if _exists(bridge)]
+    found += [f"route to {route['dst']}" for route in _routes() if route.get("dst") in RANGES]
+    return found + [
+        f"nft table {family} {table}"
+        for family, table in TABLES
+        if succeeds(["nft", "list", "table", family, table])
+    ]
 
 
-def _restore_sysctls() -> None:
-    if not _SAVED_SYSCTLS.exists():
-        return
-    for name, value in json.loads(_SAVED_SYSCTLS.read_text()).items():
-        (Path("/proc/sys") / name).write_text(value)
+def conflicts(routes: Iterable[Mapping[str, str]]) -> list[str]:
+    """Routes of others, as `ip -j route` tells them, that overlap the cluster's ranges."""
+    ours = [IPv4Network(text) for text in RANGES]
+    found = []
+    for route in routes:
+        target = route.get("dst", "default")
+        if target == "default" or route.get("dev") in BRIDGES or route.get("type"):
+            continue
+        if any(IPv4Network(target, strict=False).overlaps(network) for network in ours):
+            found.append(f"{target} dev {route.get('dev', '?')}")
+    return found
+
+
+def _routes() -> list[dict[str, str]]:
+    routes: list[dict[str, str]] = json.loads(run("network", ["ip", "-j", "-4", "route"]) or "[]")
+    return routes
+
+
+def _exists(interface: str) -> bool:
+    return Path(f"/sys/class/net/{interface}").exists()
+
+
+def _write(setting: str, value: str) -> None:
+    path = Path("/proc/sys") / setting
+    if path.exists():
+        path.write_text(value)
 
 
 def _ip(*words: str) -> None:

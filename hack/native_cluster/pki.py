@@ -59,7 +59,8 @@ SCHEDULER = Identity("scheduler", "system:kube-scheduler")
 KUBELET = Identity("kubelet", f"system:node:{layout.NODE_NAME}", "system:nodes")
 PROXY = Identity("kube-proxy", "system:kube-proxy")
 DNS = Identity("coredns", "serinus:coredns")
-CLIENTS = (ADMIN, CONTROLLER_MANAGER, SCHEDULER, KUBELET, PROXY, DNS)
+VOLUME_PROVISIONER = Identity("volume-provisioner", "serinus:volume-provisioner")
+CLIENTS = (ADMIN, CONTROLLER_MANAGER, SCHEDULER, KUBELET, PROXY, DNS, VOLUME_PROVISIONER)
 IDENTITIES = (*CLIENTS, API_SERVER, KUBELET_SERVER, API_TO_KUBELET)
 
 
@@ -90,8 +91,8 @@ def make_all() -> None:
         if not identity.certificate.exists():
             _sign(identity)
     for identity in CLIENTS:
+        kubeconfig_of(identity).touch(mode=0o600)
         kubeconfig_of(identity).write_text(_kubeconfig(identity))
-        kubeconfig_of(identity).chmod(0o600)
 
 
 def kubeconfig_of(identity: Identity) -> Path:

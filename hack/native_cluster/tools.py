@@ -17,10 +17,11 @@ from pathlib import Path
 
 from native_cluster import layout
 from native_cluster.commands import run
+from native_cluster.sharing import exclusive
 from native_cluster.terminal import ClusterError, say
 
 KUBERNETES_VERSION = "v1.36.3"
-BUILD_TIMEOUT_SECONDS = 1800
+PROGRESS_EVERY_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class ToolModule:
     tags: str = ""
     binary: str | None = None
     """Name of the only program, where its package's name isn't it."""
+    module: str = ""
+    """Its folder in hack/tools, where its name isn't it."""
 
     @property
     def folder(self) -> Path:
         """Where the module is."""
-        return layout.TOOL_MODULES / self.name
+        return layout.TOOL_MODULES / (self.module or self.name)
 
     @property
     def binaries(self) -> tuple[str, ...]:
@@ -48,6 +51,12 @@ class ToolModule:
 
 
 _VERSION_VARIABLE = "k8s.io/component-base/version"
+_KUBERNETES_LDFLAGS = (
+    f"-s -w -X {_VERSION_VARIABLE}.gitVersion={KUBERNETES_VERSION}"
+    f" -X {_VERSION_VARIABLE}.gitMajor=1"
+    f" -X {_VERSION_VARIABLE}.gitMinor={KUBERNETES_VERSION.split('.')[1]}"
+    f" -X {_VERSION_VARIABLE}.gitTreeState=clean"
+)
 KUBERNETES = ToolModule(
     "kubernetes",
     tuple(
@@ -61,12 +70,11 @@ KUBERNETES = ToolModule(
             "kubectl",
         )
     ),
-    ldflags=(
-        f"-s -w -X {_VERSION_VARIABLE}.gitVersion={KUBERNETES_VERSION}"
-        f" -X {_VERSION_VARIABLE}.gitMajor=1"
-        f" -X {_VERSION_VARIABLE}.gitMinor={KUBERNETES_VERSION.split('.')[1]}"
-        f" -X {_VERSION_VARIABLE}.gitTreeState=clean"
-    ),
+    ldflags=_KUBERNETES_LDFLAGS,
+)
+# The client alone, for clusters that bring their own servers.
+KUBECTL = ToolModule(
+    "kubectl", ("k8s.io/kubernetes/cmd/kubectl",), ldflags=_KUBERNETES_LDFLAGS, module="kubernetes"
 )
 ETCD = ToolModule("etcd", ("go.etcd.io/etcd/server/v3",), binary="etcd")
 HELM = ToolModule("helm", ("helm.sh/helm/v4/cmd/helm",))
@@ -77,11 +85,14 @@ PROMETHEUS = ToolModule(
     ("github.com/prometheus/prometheus/cmd/prometheus",),
     tags="netgo,remove_all_sd,enable_kubernetes_sd",
 )
+KWOK = ToolModule("kwok", ("sigs.k8s.io/kwok/cmd/kwok",))
+KIND = ToolModule("kind", ("sigs.k8s.io/kind",))
 KUBECONFORM = ToolModule("kubeconform", ("github.com/yannh/kubeconform/cmd/kubeconform",))
 
 CLUSTER_MODULES = (KUBERNETES, ETCD, COREDNS, PAUSE, HELM, PROMETHEUS)
-CLIENT_MODULES = (HELM,)
-TEST_MODULES = (KUBERNETES, ETCD, HELM, KUBECONFORM)
+TEST_MODULES = (KUBERNETES, ETCD, HELM, KUBECONFORM, KWOK)
+KEPT_BUILDS = 3
+"""Of each module: going back and forth between branches builds nothing."""
 
 
 def cache_key(module: ToolModule, go_version: str) -> str:
@@ -116,59 +127,81 @@ def _go_version() -> str:
 
 
 def ensure(modules: tuple[ToolModule, ...]) -> None:
-    """Build what isn't in the cache yet, telling how long each took.
+    """Build what isn't in the cache yet, telling how far it is and how long each took.
 
     Raises
     ------
     ClusterError
-        If a build fails; the message names the module.
+        If there is no Go, or a build fails; the message names the module.
     """
     if shutil.which("go") is None:
-        raise ClusterError("go", "not installed; the cluster's programs are built with Go 1.26")
+        raise ClusterError(
+            "go",
+            "not installed; the cluster's programs are built with Go 1.26 or newer. Install it, or "
+            "start Docker (then kind is used), or name a cluster in SERINUS_KUBECONFIG",
+        )
     for module in modules:
         if not folder_of(module).is_dir():
-            _build(module)
+            with exclusive(layout.CACHE / "tools" / f"{module.name}.lock", str(layout.CHECKOUT)):
+                if not folder_of(module).is_dir():  # who held the lock may have built it
+                    _build(module)
 
 
 def _build(module: ToolModule) -> None:
     target = folder_of(module)
-    target.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     say(f"  building {', '.join(module.binaries)} …")
     log = layout.CACHE / "tools" / f"{module.name}.log"
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as scratch:
         output = Path(scratch) / "out"
         output.mkdir()
-        command = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", module.ldflags]
-        if module.tags:
-            command += ["-tags", module.tags]
-        destination = str(output / module.binary) if module.binary else f"{output}/"
-        _run_build([*command, "-o", destination, *module.packages], module, log)
+        _run_build(build_command(module, output), module, log)
         output.rename(target)
     say(f"  building {', '.join(module.binaries)}: {time.monotonic() - started:.0f} s")
+    _drop_old_builds(module)
+
+
+def build_command(module: ToolModule, output: Path) -> list[str]:
+    """Render the command that writes the module's programs into `output`."""
+    command = ["nice", "-n", "5", "go", "build", "-v", "-mod=readonly", "-trimpath"]
+    command += ["-buildvcs=false", "-ldflags", module.ldflags]
+    if module.tags:
+        command += ["-tags", module.tags]
+    destination = str(output / module.binary) if module.binary else f"{output}/"
+    return [*command, "-o", destination, *module.packages]
 
 
 def _run_build(command: list[str], module: ToolModule, log: Path) -> None:
-    env = {**os.environ, "CGO_ENABLED": "0"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
+    """Run a build; `go build -v` writes a line for each package that it compiles."""
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+    started = told = time.monotonic()
+    packages = 0
+    with (
+        log.open("w") as copy,
+        subprocess.Popen(
             command,
             cwd=module.folder,
             env=env,
-            stdout=output,
-            stderr=output,
             stdin=subprocess.DEVNULL,
-        )
-        started = time.monotonic()
-        while True:
-            try:
-                process.wait(timeout=30)
-                break
-            except subprocess.TimeoutExpired:
-                elapsed = time.monotonic() - started
-                say(f"    still building {module.name}, {elapsed:.0f} s")
-                if elapsed > BUILD_TIMEOUT_SECONDS:
-                    process.kill()
-                    process.wait()
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            copy.write(line)
+            packages += 1
+            now = time.monotonic()
+            if now - told > PROGRESS_EVERY_SECONDS:
+                told = now
+                say(f"    {module.name}: {packages} packages in {now - started:.0f} s")
     if process.returncode:
         raise ClusterError(f"build of {module.name}", "failed", log)
+
+
+def _drop_old_builds(module: ToolModule) -> None:
+    builds = layout.CACHE.glob(f"tools/{module.name}-{'[0-9a-f]' * 16}")
+    for old in sorted(builds, key=lambda path: path.stat().st_mtime)[:-KEPT_BUILDS]:
+        shutil.rmtree(old)
