@@ -1,0 +1,160 @@
+"""`why NAME`: the last decision, the figures it rests on, and the rule that made it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table
+
+from serinus.api.enums import Action, Kind, Reason
+from serinus.cli.errors import ExitCode
+from serinus.cli.figures import age
+from serinus.cli.health import health, status_word
+from serinus.cli.objects import DeploymentDetails, HistoryEntry, Resource, Run
+from serinus.cli.output import print_data
+from serinus.cli.session import Session
+from serinus.cli.targets import target
+from serinus.cli.tree_view import columns, metrics_table
+
+RULES = "operator/serinus/rollout"
+RUNBOOKS = "operator/docs/runbooks"
+_MODULES = {
+    Action.START: "start.py",
+    Action.STEP: "advance.py",
+    Action.HOLD: "hold.py",
+    Action.PROMOTE: "promotion.py",
+    Action.ROLLBACK: "rollback.py",
+    Action.ABORT: "rollback.py",
+    Action.SUPERSEDE: "ending.py",
+}
+_MODULES_OF_REASONS = {
+    Reason.FIRST_REVISION: "launch.py",
+    Reason.BACK_TO_STABLE: "ending.py",
+}
+
+_REASONS = frozenset(reason.value for reason in Reason)
+
+
+def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
+    """Tell it."""
+    kind, name = target(arguments.target, default=Kind.DEPLOYMENT)
+    resource = session.find(kind, name)
+    if arguments.output:
+        print_data(session.console, as_data(resource), arguments.output)
+        return ExitCode.OK
+    session.console.print(_facts(list(_rows(resource, session))))
+    for table in _tables(resource):
+        session.console.print("")
+        session.console.print(table)
+    return ExitCode.OK
+
+
+def as_data(resource: Resource) -> dict[str, Any]:
+    """The same for another program."""
+    data: dict[str, Any] = {
+        "kind": resource.kind.value,
+        "name": resource.name,
+        "status": status_word(resource),
+        "health": health(resource).value,
+        "message": resource.message,
+    }
+    if isinstance(resource.details, DeploymentDetails):
+        data["decision"] = _decision_data(resource.details)
+        data["analysis"] = [
+            {"metric": one.name, "verdict": one.verdict, "message": one.message}
+            for one in resource.details.metrics
+        ]
+    return data
+
+
+def rule_of(entry: HistoryEntry) -> str:
+    """Function and file of the rule that decided."""
+    action, reason = Action(entry.action), Reason(entry.reason)
+    module = _MODULES_OF_REASONS.get(reason, _MODULES[action])
+    plain = action in (Action.START, Action.STEP)
+    function = "why_not_started" if action is Action.START else "advance"
+    return f"{function if plain else reason.name.lower()} in {RULES}/{module}"
+
+
+def _decision_data(details: DeploymentDetails) -> dict[str, str] | None:
+    if not details.history:
+        return None
+    last = details.history[-1]
+    return {
+        "at": last.at.isoformat() if last.at else "",
+        "action": last.action,
+        "revision": last.revision,
+        "modelVersion": last.model_version,
+        "reason": last.reason,
+        "because": last.because,
+        "actor": last.actor,
+    }
+
+
+def _facts(rows: list[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, text in rows:
+        table.add_row(title, text)
+    return table
+
+
+def _rows(resource: Resource, session: Session) -> Iterator[tuple[str, str]]:
+    yield f"{resource.kind}:", f"{resource.name}, namespace {resource.namespace}"
+    yield "Now:", f"{status_word(resource)}  {resource.message}".rstrip()
+    match resource.details:
+        case DeploymentDetails(history=()):
+            yield "Decided:", "nothing yet"
+        case DeploymentDetails(history=history):
+            yield from _decision_rows(history[-1], session)
+        case details:
+            if details.run:
+                yield from _run_rows(details.run, session)
+            yield from _condition_rows(resource)
+
+
+def _decision_rows(entry: HistoryEntry, session: Session) -> Iterator[tuple[str, str]]:
+    ago = age(entry.at, session.clock.now())
+    revision = (
+        f"{entry.revision} ({entry.model_version})" if entry.model_version else entry.revision
+    )
+    yield (
+        "Decided:",
+        f"{entry.action} of revision {revision}, {ago} ago, by {entry.actor or 'Serinus'}",
+    )
+    yield "Reason:", entry.reason
+    yield "Because:", entry.because
+    if entry.reason in _REASONS:
+        yield "Rule:", rule_of(entry)
+        yield "Read:", f"{RUNBOOKS}/{entry.reason}.md"
+
+
+def _run_rows(run: Run, session: Session) -> Iterator[tuple[str, str]]:
+    ended = f", {age(run.finished_at, session.clock.now())} ago" if run.finished_at else ""
+    name = f"{run.name}: " if run.name else ""
+    yield "Last run:", f"{name}{run.outcome or 'on its way'}{ended}"
+    if run.reason:
+        yield "Reason:", run.reason
+    if run.message:
+        yield "Because:", run.message
+
+
+def _condition_rows(resource: Resource) -> Iterator[tuple[str, str]]:
+    for one in resource.conditions:
+        if one.status != "True" or one.type in ("Stalled", "Reconciling"):
+            yield f"{one.type}={one.status}:", f"{one.reason}  {one.message}".rstrip()
+
+
+def _tables(resource: Resource) -> Iterator[Table]:
+    details = resource.details
+    if isinstance(details, DeploymentDetails):
+        if details.metrics:
+            yield metrics_table(details.metrics)
+    elif details.run and details.run.gates:
+        table = columns("GATE", "VALUE", "LIMIT", "PASSED")
+        for gate in details.run.gates:
+            table.add_row(gate.metric, gate.value, gate.limits, "yes" if gate.passed else "no")
+        yield table
