@@ -1,7 +1,4 @@
-"""The process of a pod of callers: fetch the flights, ask, and be told and tell over HTTP.
-
-    GET  /report   all counts since the start
-    POST /scene    {"scene": "b", "from": 1380585600}: go on at that moment, under that name
+"""The process of a pod of callers: fetch the flights, then ask until told to end.
 
 Arguments: URL of the flights, URL of the Service, this pod's number, number of pods, requests per
 second of this pod, connections of this pod.
@@ -17,12 +14,11 @@ from urllib.parse import urlsplit
 import uvloop
 from aiohttp import web
 
+from flights_demo.replay import control
 from flights_demo.replay.connection import connect
 from flights_demo.replay.flights import flights_of, share_of
 from flights_demo.replay.measurements import Measurements
 from flights_demo.replay.traffic import Traffic
-
-CONTROL_PORT = 9000
 
 
 async def main() -> None:
@@ -35,27 +31,10 @@ async def main() -> None:
     traffic = Traffic(
         flights, host, float(rate), int(callers), Measurements(), partial(connect, host, port)
     )
-    runner = web.AppRunner(control(traffic), access_log=None)
+    runner = web.AppRunner(control.application(traffic), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, port=CONTROL_PORT).start()
+    await web.TCPSite(runner, port=control.PORT).start()
     await traffic.run()
-
-
-def control(traffic: Traffic) -> web.Application:
-    """The application that tells and is told."""
-
-    async def report(_request: web.Request) -> web.Response:
-        state = {"scene": traffic.scene, "clock": traffic.clock, "position": traffic.position}
-        return web.json_response(state | traffic.measurements.report())
-
-    async def scene(request: web.Request) -> web.Response:
-        wanted = await request.json()
-        traffic.begin(str(wanted["scene"]), float(wanted["from"]))
-        return web.json_response({"position": traffic.position})
-
-    application = web.Application()
-    application.add_routes([web.get("/report", report), web.post("/scene", scene)])
-    return application
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""The scenes: what happens in each, from which date traffic is replayed, and how it has to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class End(StrEnum):
+    """How a scene ends."""
+
+    SERVES = "serves"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled back"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One scene.
+
+    `version` is the ModelVersion that the Deployment is told to serve, `because` the metric that
+    has to tell a bad one ("" for a good one).
+    """
+
+    key: str
+    title: str
+    version: str
+    start: datetime
+    end: End
+    because: tuple[str, ...] = ()
+
+
+def _day(month: int, day: int) -> datetime:
+    return datetime(2013, month, day, tzinfo=UTC)
+
+
+FIRST = Scene("a", "The first version serves", "delay-schedule-1", _day(10, 1), End.SERVES)
+RELEASES = (
+    Scene("b", "A better version", "delay-boosted-1", _day(10, 1), End.PROMOTED),
+    Scene(
+        "c",
+        "A version that answers with errors",
+        "delay-short-haul-1",
+        _day(10, 20),
+        End.ROLLED_BACK,
+        ("errors",),
+    ),
+    Scene(
+        "d",
+        "A version that is too slow",
+        "delay-neighbours-1",
+        _day(11, 5),
+        End.ROLLED_BACK,
+        ("slow",),
+    ),
+    Scene(
+        "e",
+        "A version that predicts wrongly though it is fast and healthy",
+        "delay-hours-1",
+        _day(12, 1),
+        End.ROLLED_BACK,
+        ("wrong", "brier"),
+    ),
+)
+ENCORE = Scene(
+    "f",
+    "A version that saw the future in training",
+    "delay-peeking-1",
+    _day(12, 1),
+    End.ROLLED_BACK,
+    ("wrong", "brier"),
+)
+DECISION_SECONDS_MAX = 120
