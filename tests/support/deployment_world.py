@@ -122,6 +122,8 @@ class World:
     events: list[tuple[int, str, str]] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
     resource_version: int = 100
+    dies_after: int | None = None
+    deaths: int = 0
     due: float | None = 0.0
     dirty: bool = True
 
@@ -140,7 +142,8 @@ class World:
 
     def says(self, verb: str, *, revision: str | None = None, nonce: str = "", **more: Any) -> None:
         """A person uses a verb of `kubectl serinus`."""
-        named = revision or self.canary_revision or self.status.get("updateRevision", "")
+        named = self.canary_revision or self.status.get("updateRevision", "")
+        named = named if revision is None else revision
         request = {
             "verb": verb,
             "uid": UID,
@@ -264,14 +267,13 @@ class World:
 
     # the operator
 
-    def operator_works(self, *, dies_after_writes: int | None = None) -> None:
-        """Passes until nothing is due; a pass that led to no write and no change ends it."""
+    def operator_works(self) -> None:
+        """Passes until nothing is due."""
         for _ in range(40):
             if not self.dirty and (self.due is None or self.due > self.second):
                 return
             self.dirty = False
-            budget = None if dies_after_writes is None else dies_after_writes
-            self.one_pass(budget)
+            self.one_pass()
         raise AssertionError(f"forty passes in a second: {self.told()} {self.writes[-10:]}")
 
     def decision(self) -> Decision:
@@ -280,28 +282,30 @@ class World:
         samples = {query: self.answer(query) for query in queries(snapshot, self.now)}
         return reconcile(self.snapshot(samples), self.now)
 
-    def one_pass(self, dies_after_writes: int | None = None) -> None:
+    def one_pass(self) -> None:
+        """Gather, decide, write; `dies_after` says how many writes the operator lives yet."""
         decision = self.decision()
-        budget = [dies_after_writes]
         after = decision.requeue_after_seconds
         self.due = None if after is None else self.second + after
         before = len(self.writes)
         try:
-            self._write_status(decision, budget)
-            for event in decision.events:
-                self.events.append((self.second, event.reason, event.message))
-            for wanted in decision.desired:
-                self._write(wanted, budget)
-            for gone in decision.prune:
-                body = self.objects.get(gone.ref)
-                if body is not None and body["metadata"]["uid"] == gone.uid:
-                    self._spend(budget, f"delete {gone.ref.kind} {gone.ref.name}")
-                    del self.objects[gone.ref]
+            self._carried_out(decision)
         except (ConflictError, OperatorKilledError):
-            self.due = self.second
             self.dirty = True
         if len(self.writes) > before:
             self.dirty = True
+
+    def _carried_out(self, decision: Decision) -> None:
+        self._write_status(decision)
+        for event in decision.events:
+            self.events.append((self.second, event.reason, event.message))
+        for wanted in decision.desired:
+            self._write(wanted)
+        for gone in decision.prune:
+            body = self.objects.get(gone.ref)
+            if body is not None and body["metadata"]["uid"] == gone.uid:
+                self._write_is_sent(f"delete {gone.ref.kind} {gone.ref.name}")
+                del self.objects[gone.ref]
 
     def snapshot(self, samples: Mapping[Query, QueryResult]) -> DeploymentSnapshot:
         resource = {
@@ -335,35 +339,36 @@ class World:
             return (RangeVector({}, ((self.now.timestamp(), 1.0),)),)
         return self.provider.answer(query)
 
-    def _spend(self, budget: list[int | None], what: str) -> None:
-        if budget[0] is not None:
-            if budget[0] == 0:
-                raise OperatorKilledError
-            budget[0] -= 1
+    def _write_is_sent(self, what: str) -> None:
+        if self.dies_after == 0:
+            self.dies_after, self.deaths = None, self.deaths + 1
+            raise OperatorKilledError
+        if self.dies_after is not None:
+            self.dies_after -= 1
         self.writes.append(what)
 
-    def _write_status(self, decision: Decision, budget: list[int | None]) -> None:
+    def _write_status(self, decision: Decision) -> None:
         if decision.status is not None and decision.status != self.status:
-            self._spend(budget, "status")
+            self._write_is_sent("status")
             self.status = json.loads(json.dumps(decision.status))
 
-    def _write(self, wanted: DesiredObject, budget: list[int | None]) -> None:
+    def _write(self, wanted: DesiredObject) -> None:
         ref = wanted.ref
         if wanted.policy is ApplyPolicy.CREATE_SECRET:
             if ref not in self.secrets:
-                self._spend(budget, f"create Secret {ref.name}")
+                self._write_is_sent(f"create Secret {ref.name}")
                 self.secrets.add(ref)
             return
         stored = self.objects.get(ref)
         if stored is None:
-            self._spend(budget, f"create {ref.kind} {ref.name}")
+            self._write_is_sent(f"create {ref.kind} {ref.name}")
             self.objects[ref] = self._created(wanted)
             return
         if wanted.policy is ApplyPolicy.CREATE_ONLY or not _differs(wanted.body, stored):
             return
         if wanted.resource_version not in (None, stored["metadata"]["resourceVersion"]):
             raise ConflictError
-        self._spend(budget, f"apply {ref.kind} {ref.name}")
+        self._write_is_sent(f"apply {ref.kind} {ref.name}")
         self.objects[ref] = self._applied(wanted, stored)
 
     def _created(self, wanted: DesiredObject) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from serinus.api.conditions import Condition, condition
 from serinus.api.deployment import CanaryStatus, DeploymentStatus
-from serinus.api.enums import Action, ConditionType, Phase, Reason
+from serinus.api.enums import ConditionType, Phase, Reason
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
 from serinus.reconcile.model_reference import Unresolved
+from serinus.rollout.advance import RollBack, Transition
 from serinus.rollout.facts import Finding
 from serinus.rollout.weights import (
     actual_weight_percent,
@@ -29,7 +30,6 @@ _STALLING = frozenset(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
     }
 )
-_REJECTING = (Action.ROLLBACK, Action.ABORT)
 _SERVES_ALL_THE_SAME = frozenset({Reason.MODEL_VERSION_NOT_FOUND, Reason.CHANNEL_EMPTY})
 
 
@@ -66,7 +66,7 @@ def standing(picture: Picture, found: Course) -> Standing:
     """How the Deployment stands after this pass."""
     status = found.status
     hold = found.hold.because if found.hold else None
-    stalled = _stalled(picture, status, hold)
+    stalled = _stalled(picture, found, hold)
     reconciling = None if stalled else _reconciling(picture, status, hold)
     message = _message(picture, status, stalled or reconciling)
     paused = found.hold is not None and found.hold.waits_without_end and stalled is None
@@ -103,7 +103,7 @@ def _conditions(picture: Picture, status: DeploymentStatus, how: Standing) -> It
         )
 
 
-def _stalled(picture: Picture, status: DeploymentStatus, hold: Finding | None) -> Finding | None:
+def _stalled(picture: Picture, found: Course, hold: Finding | None) -> Finding | None:
     if picture.spec_problem:
         return Finding(Reason.INVALID_SPEC, picture.spec_problem)
     if taken := picture.name_conflict(None):
@@ -111,19 +111,23 @@ def _stalled(picture: Picture, status: DeploymentStatus, hold: Finding | None) -
     resolution = picture.resolution
     if isinstance(resolution, Unresolved) and resolution.needs_a_person:
         return Finding(resolution.reason, resolution.message)
-    if rejected := _just_rejected(picture, status):
+    if rejected := _just_rejected(picture, found.transition):
         return rejected
     return hold if hold and hold.reason in _STALLING else None
 
 
-def _just_rejected(picture: Picture, status: DeploymentStatus) -> Finding | None:
-    """The rejection that came last, as long as the spec asks for nothing else."""
-    last = status.history[-1] if status.history else None
+def _just_rejected(picture: Picture, transition: Transition | None) -> Finding | None:
+    """Why the revision was rejected: told until the spec asks for something else."""
     wanted = picture.wanted.revision if picture.wanted else None
-    if last is None or last.revision != wanted or last.action not in _REJECTING:
+    canary = picture.status.canary
+    if isinstance(transition, RollBack) and canary and canary.revision == wanted:
+        because = transition.because
+        return Finding(because.reason, _rejected_message(canary.revision, because.message))
+    if picture.status.update_revision != wanted:
         return None
-    for record in status.rejected_revisions:
-        if record.revision == wanted:
+    reasons = [one.reason for one in picture.status.conditions if one.type == ConditionType.STALLED]
+    for record in picture.status.rejected_revisions:
+        if record.revision == wanted and record.reason in reasons:
             message = _rejected_message(record.revision, record.message)
             return Finding(Reason(record.reason), message)
     return None

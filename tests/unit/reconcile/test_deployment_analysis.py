@@ -1,0 +1,183 @@
+"""The metrics provider: asked for what is needed, never taken for evidence when it is away."""
+
+from typing import Any
+
+from serinus.reconcile.deployment import queries
+from tests.support.deployment_world import QUICK_ANALYSIS, Behaviour, World, serving_v1
+
+
+def judged_by(**analysis: Any) -> World:
+    return serving_v1(analysis={**QUICK_ANALYSIS, **analysis})
+
+
+def asked(world: World) -> list[str]:
+    return [query.metric for query in queries(world.snapshot({}), world.now)]
+
+
+def test_nothing_is_asked_without_a_rollout() -> None:
+    assert asked(serving_v1()) == []
+
+
+def test_before_a_canary_only_whether_the_provider_answers_is_asked() -> None:
+    world = serving_v1()
+
+    world.serves_version("v2")
+
+    assert asked(world) == ["$provider"]
+
+
+def test_with_traffic_the_metrics_are_asked_for() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.second += 1
+
+    assert asked(world) == ["errors"]
+
+
+def test_a_provider_that_is_away_at_the_start_is_waited_for_before_the_first_pod() -> None:
+    world = serving_v1()
+    world.provider_away = True
+
+    world.serves_version("v2")
+    world.runs(300)
+    waiting = (world.canary, len(world.pods), world.condition("Reconciling"), world.phase)
+    world.provider_away = False
+    world.runs(900, until="settled")
+
+    assert waiting == (None, 4, ("True", "MetricsUnavailable"), "Paused")
+    assert world.stable == "v2"
+
+
+def test_a_provider_that_goes_away_freezes_a_healthy_canary_which_then_goes_on() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(7)
+    step = world.canary["step"]
+
+    world.provider_away = True
+    world.runs(3600)
+    frozen = (world.canary["step"], world.phase, world.condition("Reconciling"))
+    world.provider_away = False
+    world.runs(900, until="settled")
+
+    assert frozen == (step, "Paused", ("True", "MetricsUnavailable"))
+    assert world.stable == "v2"
+    assert "rollback" not in world.actions()
+
+
+def test_the_clock_of_a_step_stands_still_while_the_provider_is_away() -> None:
+    steps = [{"setWeight": 50}, {"analyze": {"minSamples": 1000000, "maxDuration": "10m"}}]
+    world = serving_v1(
+        analysis={**QUICK_ANALYSIS, "onDeadline": "rollback"}, strategy={"canary": {"steps": steps}}
+    )
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(60)
+
+    world.provider_away = True
+    world.runs(1200)
+    while_away = world.canary
+    world.provider_away = False
+    world.runs(480)
+    shortly_before = world.canary
+    world.runs(120)
+
+    assert while_away is not None
+    assert shortly_before is not None
+    assert world.reasons()[-1] == "AnalysisDeadlineExceeded"
+
+
+def test_an_outage_that_hits_the_provider_in_a_bad_canary_only_delays_the_rollback() -> None:
+    world = serving_v1()
+    world.behaviours["v2"] = Behaviour(error_percent=40)
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+
+    world.provider_away = True
+    world.runs(60)
+    during = world.canary
+    world.provider_away = False
+    world.runs(60, until="rolled back")
+
+    assert during is not None
+    assert world.stable == "v1"
+
+
+def test_a_hold_without_end_is_told_once_a_day() -> None:
+    world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+    world.requests_per_second = 0
+
+    for _ in range(3):
+        world.second += 86_400
+        world.dirty = True
+        world.operator_works()
+
+    told = [reason for _, reason, _ in world.events if reason == "PausedByStep"]
+    assert len(told) == 4
+    assert world.actions().count("hold") == 1
+
+
+def test_at_the_deadline_a_rollout_holds_and_says_how_many_requests_it_needs() -> None:
+    world = judged_by(onDeadline="hold")
+    world.applies(
+        strategy={
+            "canary": {"steps": [{"setWeight": 20}, {"analyze": {"maxDuration": "30s"}}]},
+        }
+    )
+    world.requests_per_second = 2
+
+    world.serves_version("v2")
+    world.runs(120)
+
+    assert world.phase == "Paused"
+    assert world.condition("Reconciling") == ("True", "InsufficientEvidence")
+    assert "more canary requests" in world.status["message"]
+
+
+def test_at_the_deadline_a_rollout_can_promote_and_says_why() -> None:
+    world = judged_by(onDeadline="promote")
+    world.applies(
+        strategy={
+            "canary": {"steps": [{"setWeight": 20}, {"analyze": {"maxDuration": "30s"}}]},
+        }
+    )
+    world.requests_per_second = 2
+
+    world.serves_version("v2")
+    world.runs(120, until="settled")
+
+    assert world.stable == "v2"
+    assert "AnalysisDeadlineExceeded" in world.reasons()
+
+
+def test_status_shows_counts_evidence_and_what_they_mean() -> None:
+    world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(20)
+
+    (errors,) = world.status["analysis"]
+    assert errors["metric"] == "errors"
+    assert errors["verdict"] in ("Inconclusive", "Successful")
+    assert errors["canary"]["total"] > 0
+    assert errors["stable"]["total"] > errors["canary"]["total"]
+    assert errors["state"]
+
+
+def test_between_two_scrapes_of_all_pods_nothing_is_asked_in_vain() -> None:
+    world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+    world.runs(20)
+
+    passes = 0
+    for _ in range(60):
+        world.dirty = False
+        passes += world.due is not None and world.due <= world.second
+        world.ticks()
+
+    assert passes <= 60 / world.scrape_interval + 2

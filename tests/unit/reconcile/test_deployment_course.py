@@ -1,0 +1,242 @@
+"""Changes of mind in the middle of things: each leads to one thing, and stable never suffers."""
+
+import pytest
+
+from tests.support.deployment_world import Behaviour, World, serving_v1
+
+PAUSED_AT_20 = {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}]}}
+
+
+def in_a_canary(version: str = "v2") -> World:
+    """`v1` is stable and `version` has a fifth of the requests, until a person says more."""
+    world = serving_v1(strategy=PAUSED_AT_20)
+    world.serves_version(version)
+    world.runs(60, until="paused")
+    return world
+
+
+def test_another_version_in_the_middle_starts_over_against_what_was_promoted_last() -> None:
+    world = in_a_canary()
+    first = world.canary_revision
+
+    world.serves_version("v3")
+    world.runs(60, until="paused")
+
+    assert world.canary["modelVersion"] == "v3"
+    assert world.stable == "v1"
+    assert world.status.get("rejectedRevisions", []) == []
+    assert "supersede" in world.actions()
+    assert {pod.revision for pod in world.selected_pods()} == {
+        world.stable_revision,
+        world.canary_revision,
+    }
+    assert world.ready_pods(first) == 0
+
+
+def test_no_request_meets_a_third_revision_while_pods_of_the_second_are_leaving() -> None:
+    world = in_a_canary()
+    second = world.canary_revision
+
+    world.serves_version("v3")
+    split_while_leaving = False
+    for _ in range(60):
+        world.ticks()
+        leaving = any(pod.revision == second for pod in world.pods)
+        split_while_leaving |= leaving and len({p.revision for p in world.selected_pods()}) > 1
+        if world.phase == "Paused":
+            break
+
+    assert not split_while_leaving
+    assert world.canary["modelVersion"] == "v3"
+
+
+def test_back_at_stable_s_spec_the_canary_goes_and_nothing_is_rejected() -> None:
+    world = in_a_canary()
+
+    world.serves_version("v1")
+    world.runs(20, until="settled")
+    world.runs(5)
+
+    assert world.stable == "v1"
+    assert world.reasons()[-1] == "BackToStable"
+    assert world.status["rejectedRevisions"] == []
+    assert {pod.revision for pod in world.pods} == {world.stable_revision}
+
+
+def test_the_same_bytes_under_another_name_are_the_same_revision() -> None:
+    world = serving_v1()
+    before = len(world.pods)
+    twin = {**world.versions["v1"], "metadata": {**world.versions["v1"]["metadata"]}}
+    twin["metadata"]["name"] = "v1-again"
+    world.versions["v1-again"] = twin
+
+    world.serves_version("v1-again")
+    world.runs(20)
+
+    assert world.actions() == ["start", "promote"]
+    assert len(world.pods) == before
+
+
+def test_a_rejected_revision_isn_t_tried_again_but_another_one_is() -> None:
+    world = serving_v1()
+    world.behaviours["v2"] = Behaviour(error_percent=50)
+    world.serves_version("v2")
+    world.runs(120, until="rolled back")
+    rejected = world.status["rejectedRevisions"][0]["revision"]
+    world.serves_version("v1")
+    world.runs(20, until="settled")
+    met = world.answered[rejected]
+
+    world.serves_version("v2")
+    world.runs(60)
+    blocked = world.condition("Stalled")
+    world.serves_version("v3")
+    world.runs(900, until="settled")
+
+    assert blocked == ("True", "RevisionRejectedBefore")
+    assert world.answered[rejected] == met
+    assert world.stable == "v3"
+
+
+def test_scaled_to_zero_everything_goes_and_the_same_revision_comes_back_in_silence() -> None:
+    world = serving_v1()
+    told = list(world.actions())
+
+    world.applies(replicas=0)
+    world.runs(10)
+    at_zero = (len(world.pods), world.phase, world.condition("Ready"))
+    world.applies(replicas=2)
+    world.runs(20, until="settled")
+    world.runs(5)
+
+    assert at_zero == (0, "Healthy", ("True", "ScaledToZero"))
+    assert world.ready_pods(world.stable_revision) == 2
+    assert world.actions() == told
+
+
+def test_scaled_to_zero_in_a_canary_ends_the_rollout_and_the_next_revision_is_like_the_first() -> (
+    None
+):
+    world = in_a_canary()
+
+    world.applies(replicas=0)
+    world.runs(10)
+    ended = (world.canary, len(world.pods), world.reasons()[-1])
+    world.applies(replicas=3)
+    world.runs(30, until="settled")
+
+    assert ended == (None, 0, "ScaledToZero")
+    assert world.stable == "v2"
+    assert world.reasons()[-1] == "FirstRevision"
+
+
+def test_a_suspended_deployment_starts_no_rollout_and_serves_on() -> None:
+    world = serving_v1()
+    world.applies(suspend=True)
+
+    world.serves_version("v2")
+    world.runs(60)
+    waiting = (world.canary, world.phase, world.condition("Reconciling"))
+    world.applies(suspend=False)
+    world.runs(900, until="settled")
+
+    assert waiting == (None, "Paused", ("True", "Suspended"))
+    assert world.stable == "v2"
+
+
+def test_a_running_canary_stays_at_its_step_while_suspended() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    step = world.canary["step"]
+
+    world.applies(suspend=True)
+    world.runs(600)
+    held = world.canary["step"]
+    world.applies(suspend=False)
+    world.runs(900, until="settled")
+
+    assert held == step
+    assert world.stable == "v2"
+
+
+def test_a_suspended_canary_that_harms_is_rolled_back_all_the_same() -> None:
+    world = serving_v1()
+    world.behaviours["v2"] = Behaviour(error_percent=40)
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+
+    world.applies(suspend=True)
+    world.runs(120, until="rolled back")
+
+    assert world.stable == "v1"
+
+
+def test_strategy_and_analysis_are_those_of_the_rollout_s_start() -> None:
+    world = in_a_canary()
+
+    world.applies(strategy={"canary": {"stepWeights": [10]}})
+    world.runs(5)
+
+    assert world.canary["stepsTotal"] == 3
+    assert "that counts for the next" in world.status["message"]
+
+
+def test_a_canary_whose_pods_never_start_is_rolled_back_at_its_deadline() -> None:
+    world = serving_v1(progressDeadlineSeconds=60)
+    world.behaviours["v2"] = Behaviour(starts=False)
+
+    world.serves_version("v2")
+    world.runs(120, until="rolled back")
+
+    assert world.reasons()[-1] == "ProgressDeadlineExceeded"
+    assert world.stable == "v1"
+    assert world.unanswered == 0
+
+
+def test_without_metrics_readiness_and_time_promote_and_status_says_so() -> None:
+    world = serving_v1(analysis={"metrics": []})
+
+    world.serves_version("v2")
+    world.runs(60, until="settled")
+
+    assert world.stable == "v2"
+    assert "PromotedWithoutEvidence" in world.reasons()
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 5])
+def test_every_size_can_release(replicas: int) -> None:
+    world = serving_v1(replicas=replicas)
+
+    world.serves_version("v2")
+    world.runs(900, until="settled")
+    world.runs(10)
+
+    assert world.stable == "v2"
+    assert len(world.pods) == replicas
+    assert world.unanswered == 0
+
+
+def test_more_replicas_in_a_canary_give_both_revisions_more_pods() -> None:
+    world = in_a_canary()
+
+    world.applies(replicas=8)
+    world.runs(10)
+
+    assert world.ready_pods(world.stable_revision) == 8
+    assert world.ready_pods(world.canary_revision) == 2
+    assert world.canary is not None
+
+
+def test_going_back_to_an_older_version_is_a_rollout_too_and_its_objects_are_used_again() -> None:
+    world = serving_v1()
+    first = world.stable_revision
+    world.serves_version("v2")
+    world.runs(900, until="settled")
+    records = len([ref for ref in world.objects if ref.kind == "ControllerRevision"])
+
+    world.serves_version("v1")
+    world.runs(900, until="settled")
+
+    assert world.stable_revision == first
+    assert len([ref for ref in world.objects if ref.kind == "ControllerRevision"]) == records
