@@ -101,7 +101,7 @@ def _cast(series: pl.Series, column: Column) -> pl.Series:
     cast = series.cast(wanted, strict=False)
     lost = int((cast.is_null() & series.is_not_null()).sum())
     if wanted.is_integer() and series.dtype.is_float():
-        lost = int((cast.cast(pl.Float64) != series.cast(pl.Float64)).fill_null(False).sum())  # noqa: FBT003
+        lost = int((cast.cast(pl.Float64) != series.cast(pl.Float64)).fill_null(False).sum())
     if lost:
         raise ColumnError(
             f"{column.role} `{column.name}`: {lost} of {series.len()} values don't fit "

@@ -40,7 +40,7 @@ class Downloader(Protocol):
 class _HttpOnly(urllib.request.HTTPRedirectHandler):
     """Follows redirections to `http(s)://` only."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
         if not newurl.lower().startswith(("http://", "https://")):
             raise SourceError(f"{req.full_url} redirects to an address that isn't http(s)")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

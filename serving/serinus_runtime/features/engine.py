@@ -72,7 +72,7 @@ class Engine:
         for table, rules in sources.items():
             self._database.execute(
                 f"CREATE VIEW {quoted(schema)}.{quoted(table)} AS "
-                f"SELECT * {_replacements(rules, cutoff)} FROM {_SOURCES}.{quoted(table)}"  # noqa: S608
+                f"SELECT * {_replacements(rules, cutoff)} FROM {_SOURCES}.{quoted(table)}"
             )
 
     def session(self, schema: str = "main") -> duckdb.DuckDBPyConnection:

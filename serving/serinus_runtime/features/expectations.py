@@ -64,7 +64,7 @@ def _of_feature(series: pl.Series, feature: Feature, expect: Expectation) -> lis
     action = feature.on_violation.action.value if feature.on_violation else None
     found = []
     for rule, violated in _violations(series, feature, expect):
-        rows = int(violated.fill_null(False).sum())  # noqa: FBT003
+        rows = int(violated.fill_null(False).sum())
         if rows:
             found.append(Broken(feature.name, rule, rows, series.len(), action))
     if expect.max_null_fraction is not None:
@@ -90,7 +90,7 @@ def _violations(
     if expect.max is not None:
         violations.append((f"max {expect.max}", series > parse_decimal(expect.max)))
     if expect.in_ is not None:
-        rule = f"in [{', '.join(expect.in_[:5])}{', …' if len(expect.in_) > 5 else ''}]"  # noqa: PLR2004
+        rule = f"in [{', '.join(expect.in_[:5])}{', …' if len(expect.in_) > 5 else ''}]"
         violations.append((rule, ~_among(series, feature, expect.in_)))
     return violations
 

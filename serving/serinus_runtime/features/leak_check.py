@@ -114,7 +114,7 @@ def _same(one: pl.Series, other: pl.Series) -> pl.Series:
     if not one.dtype.is_float():
         return equal
     bound = RELATIVE_ROUNDING * pl.max_horizontal(pl.lit(one).abs(), pl.lit(1.0))
-    close = pl.select(((pl.lit(one) - pl.lit(other)).abs() <= bound).fill_null(False)).to_series()  # noqa: FBT003
+    close = pl.select(((pl.lit(one) - pl.lit(other)).abs() <= bound).fill_null(False)).to_series()
     return equal | close
 
 
