@@ -80,7 +80,7 @@ def _of_categories(values: pl.Series) -> dict[str, Any]:
     return {
         "distinct": counted.height,
         "categories": dict(zip(top["value"].to_list(), top["count"].to_list(), strict=True)),
-        "others": int(counted["count"].sum() - top["count"].sum()),
+        "others": values.len() - sum(top["count"].to_list()),
     }
 
 

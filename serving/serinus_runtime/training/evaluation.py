@@ -38,7 +38,7 @@ class Answers:
     @property
     def classes(self) -> int:
         """Number of classes."""
-        return self.scores.shape[1]
+        return int(self.scores.shape[1])
 
     @property
     def positive(self) -> FloatArray:
@@ -53,7 +53,8 @@ class Answers:
     @property
     def hot(self) -> FloatArray:
         """Truth as a 1 in the column of its class."""
-        return np.eye(self.classes)[self.truth]
+        hot: FloatArray = np.eye(self.classes)[self.truth]
+        return hot
 
 
 def _roc_auc(answers: Answers) -> float:

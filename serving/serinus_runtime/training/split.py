@@ -8,7 +8,6 @@ have learnt from.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -127,9 +126,7 @@ def _share(value: str, seed: int) -> float:
 
 
 def _by_chance(rows: int, fraction: float, seed: int) -> SplitRows:
-    evaluates: Sequence[int] = np.random.default_rng(seed).permutation(rows)[
-        : round(rows * fraction)
-    ]
+    order = np.random.default_rng(seed).permutation(rows)
     mask = np.zeros(rows, dtype=bool)
-    mask[evaluates] = True
+    mask[order[: round(rows * fraction)]] = True
     return SplitRows(pl.Series(~mask), pl.Series(mask))
