@@ -1,4 +1,4 @@
-"""The ConfigMap that tells a run's pod what to do; it has the Job's name and never changes."""
+"""The ConfigMap that tells a run's pod what to do; it has the Job's name."""
 
 from __future__ import annotations
 
@@ -24,6 +24,5 @@ def make_run_input(kind: Kind, owner: str, run_input: RunInput) -> JsonObject:
             "namespace": run_input.namespace,
             "labels": {**owner_labels(kind, owner), RUN_LABEL: run_input.run},
         },
-        "immutable": True,
         "data": {RUN_INPUT_KEY: run_input.model_dump_json(by_alias=True, exclude_none=True)},
     }

@@ -46,7 +46,6 @@ from serinus.reconcile.snapshot import Children
 
 SOON_SECONDS = 5.0
 """When to look again for something that goes without an event that we are sure to see."""
-NAME_RETRY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,7 @@ def execution(
         case Leaving(message):
             return Continues(Note(Reason.PROGRESSING, message), requeue_after_seconds=SOON_SECONDS)
         case NameTaken(message):
-            return Continues(
-                Note(Reason.NAME_CONFLICT, message),
-                requeue_after_seconds=NAME_RETRY_SECONDS,
-                needs_a_person=True,
-            )
+            return Continues(Note(Reason.NAME_CONFLICT, message), needs_a_person=True)
         case state:
             assert_never(state)
 
@@ -141,8 +136,9 @@ def _start(run: Run, run_input: RunInput, children: Children, settings: Settings
     if problem := _claim_problem(children.get(claim)):
         return Continues(problem)
     desired = [
-        _controlled(make_run_input(run.kind, run.owner, run_input)),
-        _controlled(make_job(run, settings)),
+        # Applied, not just made: what an earlier run of this name was told may still be there.
+        DesiredObject(make_run_input(run.kind, run.owner, run_input)),
+        DesiredObject(make_job(run, settings), ApplyPolicy.CREATE_ONLY),
     ]
     if children.get(claim) is None and claim not in children.taken:
         body = make_store_claim(run.namespace, settings.store)
@@ -165,10 +161,6 @@ def _claim_problem(claim: JsonObject | None) -> Note | None:
         )
         return Note(Reason.STORE_NOT_READY, message)
     return None
-
-
-def _controlled(body: JsonObject) -> DesiredObject:
-    return DesiredObject(body, ApplyPolicy.CREATE_ONLY)
 
 
 def _ref(api_version: str, kind: str, body: JsonObject) -> ObjectRef:

@@ -180,12 +180,12 @@ def _termination_messages(pod: JsonObject) -> Iterator[str]:
 
 
 def _when_absent(run: RunKey, children: Children) -> RunState:
-    for ref in (run.job, run.run_input):
-        if ref in children.taken:
-            return NameTaken(name_taken_message(ref))
     run_input = children.get(run.run_input)
     if run_input is not None and controller_uid(run_input) != run.owner_uid:
         return _when_not_ours(run.run_input, run_input)
+    for ref in (run.job, run.run_input):
+        if ref in children.taken:
+            return NameTaken(name_taken_message(ref))
     return Missing()
 
 

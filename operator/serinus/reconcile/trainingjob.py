@@ -50,7 +50,6 @@ from serinus.reconcile.readiness import (
 )
 from serinus.reconcile.retry_request import retry_request
 from serinus.reconcile.run_execution import (
-    NAME_RETRY_SECONDS,
     SOON_SECONDS,
     Continues,
     Ended,
@@ -238,11 +237,7 @@ class _Pass:
             self.training_job.metadata.namespace,
             name,
         )
-        return Continues(
-            Note(Reason.NAME_CONFLICT, name_taken_message(ref)),
-            requeue_after_seconds=NAME_RETRY_SECONDS,
-            needs_a_person=True,
-        )
+        return Continues(Note(Reason.NAME_CONFLICT, name_taken_message(ref)), needs_a_person=True)
 
     def _ended(self, chosen: TrainingRunStatus, end: Ended) -> _Progress:
         result = end.result
