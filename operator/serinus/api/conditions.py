@@ -39,7 +39,10 @@ class Condition(ApiModel):
 
 
 def condition(
-    type_: ConditionType, status: bool | None, reason: Reason | str, message: str = ""
+    type_: ConditionType,
+    status: bool | None,  # noqa: FBT001  it is the value of the condition, not a switch
+    reason: Reason | str,
+    message: str = "",
 ) -> Condition:
     """Condition without time and generation; `merge_conditions` fills them in."""
     word: ConditionStatus = "Unknown" if status is None else "True" if status else "False"

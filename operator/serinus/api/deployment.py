@@ -271,8 +271,8 @@ class AnalysisMetric(ApiModel):
                     "has(self.failureLimit) || has(self.consecutiveErrorLimit) || has(self.dryRun))"
                 ),
                 (
-                    "`min`, `interval`, `failureLimit`, `consecutiveErrorLimit` and `dryRun` go with "
-                    "`prometheus` only"
+                    "`min`, `interval`, `failureLimit`, `consecutiveErrorLimit` and `dryRun` "
+                    "go with `prometheus` only"
                 ),
             ),
             (
@@ -281,8 +281,8 @@ class AnalysisMetric(ApiModel):
                     "has(self.nonInferiorityMargin) || has(self.weight) || has(self.primary))"
                 ),
                 (
-                    "`compareTo`, `tolerance`, `nonInferiorityMargin`, `weight` and `primary` go with "
-                    "`template` only"
+                    "`compareTo`, `tolerance`, `nonInferiorityMargin`, `weight` and `primary` "
+                    "go with `template` only"
                 ),
             ),
             (
