@@ -1,0 +1,192 @@
+"""The operator's process: watch on every replica, act on the one that holds the Lease.
+
+It is made to be killed at any time: whatever it must not lose is in the cluster. Every end but
+an orderly one is an exit with code 1 and a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import kopf
+
+from serinus.app.handlers import event_registry, event_settings
+from serinus.app.log_format import log_to_stderr
+from serinus.app.probes import Health, serve_probes
+from serinus.app.reconcilers import reconcilers
+from serinus.app.settings import OperatorSettings, SettingsError, read_settings
+from serinus.cluster.apply import Applier
+from serinus.cluster.audit import Audit
+from serinus.cluster.clock import SystemClock
+from serinus.cluster.credentials import ApiServer, find_api_server
+from serinus.cluster.events import EventRecorder
+from serinus.cluster.feed import Feed
+from serinus.cluster.fence import FencedKube
+from serinus.cluster.gather import Gatherer
+from serinus.cluster.kube import KubeOverHttp
+from serinus.cluster.lease import Lease
+from serinus.cluster.ports import MetricSource
+from serinus.cluster.queue import Priority, WorkQueue
+from serinus.cluster.store import Store
+from serinus.cluster.taken_names import TakenNames
+from serinus.cluster.worker import Worker, run_workers
+from serinus.metrics.exposition import OperatorMetrics
+from serinus.metrics.prometheus_reader import NoMetricSource, PrometheusReader, PrometheusServer
+from serinus.reconcile.decision import ObjectRef
+
+_log = logging.getLogger("serinus.app.main")  # also where it runs as `__main__`
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The parts of one process, wired."""
+
+    settings: OperatorSettings
+    server: ApiServer
+    lease: Lease
+    feed: Feed
+    audit: Audit
+    worker: Worker
+    health: Health
+    metrics: OperatorMetrics
+
+    async def lead(self) -> None:
+        """Wait for the whole picture and for the Lease, then work until the Lease is lost."""
+        await self.audit.wait_until_synced()
+        self.health.synced = True
+        _log.info("store synced", extra={"objects": len(self.worker.store)})
+        await self.lease.acquire()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.lease.keep(), name="lease")
+            group.create_task(run_workers(self.worker), name="workers")
+            group.create_task(
+                self.audit.run_every(self.settings.audit_interval_seconds), name="audit"
+            )
+
+    async def start_watching(self) -> set[asyncio.Task[object]]:
+        """Start kopf; its tasks, each of which runs for ever."""
+        namespaces = self.settings.watch_namespaces
+        tasks = await kopf.spawn_tasks(
+            registry=event_registry(
+                self.server,
+                self.feed,
+                lambda resource, at: self.metrics.last_event.labels(resource).set(at),
+            ),
+            settings=event_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+        )
+        return set(tasks)
+
+
+async def operate(settings: OperatorSettings) -> int:
+    """Run until told to stop; the process's exit code."""
+    stopped = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        operator = await _wired(settings, stack)
+        runner = await serve_probes(operator.health, operator.metrics, settings.port)
+        stack.push_async_callback(runner.cleanup)
+        await operator.audit.wait_for_kinds()
+        running = await operator.start_watching()
+        # After kopf, which takes these signals for its own: it would wait for our tasks.
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, stopped.set)
+        leading = asyncio.create_task(operator.lead(), name="lead")
+        stopping = asyncio.create_task(stopped.wait(), name="stop")
+        watching_loop = asyncio.create_task(operator.health.watch_the_loop(), name="loop lag")
+        running |= {leading, stopping, watching_loop}
+        ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        leading.cancel()
+        await asyncio.wait({leading})
+        await operator.lease.release()
+        return _exit_code(ended, stopping)
+
+
+def _exit_code(ended: set[asyncio.Task[object]], stopping: asyncio.Task[object]) -> int:
+    for task in ended - {stopping}:
+        error = None if task.cancelled() else task.exception()
+        _log.error("task ended", extra={"task": task.get_name()}, exc_info=error)
+    return 0 if ended == {stopping} else 1
+
+
+async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
+    clock, metrics, server = SystemClock(), OperatorMetrics(), await find_api_server()
+    kube = await stack.enter_async_context(KubeOverHttp(server, observe=metrics.requested))
+    source: MetricSource = NoMetricSource()
+    if settings.prometheus_url:
+        prometheus = PrometheusServer(settings.prometheus_url, settings.prometheus_token_file)
+        source = await stack.enter_async_context(PrometheusReader(prometheus))
+    lease = Lease(
+        kube,
+        clock,
+        namespace=settings.lease_namespace,
+        name=settings.lease_name,
+        identity=settings.pod_uid,
+    )
+    store, queue = Store(), WorkQueue[ObjectRef]()
+    feed, fenced, taken = Feed(store, queue), FencedKube(kube, lease), TakenNames(clock)
+    events = EventRecorder(fenced, clock, instance=settings.pod_name)
+    worker = Worker(
+        queue=queue,
+        store=store,
+        kube=fenced,
+        applier=Applier(fenced, store, taken, events, clock),
+        taken=taken,
+        clock=clock,
+        reconcilers=reconcilers(Gatherer(store, settings.for_builders(), source)),
+        observer=metrics,
+    )
+    health = Health(queue, lease.seconds_left)
+    _export(metrics, queue, lease)
+    audit = Audit(kube, store, feed, queue, settings.watch_namespaces)
+    return Operator(settings, server, lease, feed, audit, worker, health, metrics)
+
+
+def _export(metrics: OperatorMetrics, queue: WorkQueue[ObjectRef], lease: Lease) -> None:
+    """Gauges that are read when scraped."""
+    metrics.read_when_scraped(
+        "serinus_workqueue_depth",
+        "Objects that wait for their pass.",
+        lambda: {priority.name.lower(): queue.depth(priority) for priority in Priority},
+        "priority",
+    )
+    metrics.read_when_scraped(
+        "serinus_workqueue_oldest_age_seconds",
+        "How long the object that waits longest has been waiting for its pass.",
+        lambda: {p.name.lower(): queue.oldest_age_seconds(p) for p in Priority},
+        "priority",
+    )
+    metrics.read_when_scraped(
+        "serinus_lease_held",
+        "1 in the process that may write, 0 in those that stand by.",
+        lambda: {"": float(lease.seconds_left() > 0)},
+        "",
+    )
+
+
+def main() -> None:
+    """Entry point of `serinus-operator`."""
+    try:
+        settings = read_settings(os.environ)
+    except SettingsError as error:
+        sys.exit(f"serinus-operator: {error}")
+    log_to_stderr(settings.log_level)
+    try:
+        code = asyncio.run(operate(settings))
+    except Exception:  # noqa: BLE001 - the last place that can say why
+        _log.exception("operator ended")
+        code = 1
+    # Not sys.exit: nothing that still runs may hold up the end of a process that lost its Lease.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Carry out a Decision: status first, then what should exist, then what should not.
+
+Nothing is written that is so already. An object of ours is told from a foreign one by its owner's
+uid; a foreign one in the way is left alone, remembered, and ends the pass. A conflict ends the
+pass, too: what was decided on is no longer so.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from serinus.cluster.coverage import uncovered_path
+from serinus.cluster.errors import AlreadyExists, Conflict, NotFound
+from serinus.cluster.events import EventRecorder
+from serinus.cluster.ports import Clock, Kube
+from serinus.cluster.secret_key import with_random_key
+from serinus.cluster.store import Store, ref_of, uid_of
+from serinus.cluster.taken_names import RETRY_AFTER_SECONDS, TakenNames
+from serinus.cluster.token_bucket import TokenBucket
+from serinus.reconcile.decision import (
+    ApplyPolicy,
+    Decision,
+    DesiredObject,
+    JsonObject,
+    ObjectRef,
+    Ownership,
+    PrunedObject,
+)
+from serinus.reconcile.snapshot import controller_uid
+
+EVIDENCE_WRITES_PER_SECOND = 20.0
+EVIDENCE_BURST = 20.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a pass came to; the key is due again after `again_after_seconds`, None: on a change."""
+
+    again_after_seconds: float | None
+
+
+@dataclass(slots=True)
+class _Settled:
+    """What the server made of something that we wrote, where that is not what we wrote."""
+
+    wanted: Any
+    stored: Any
+
+
+@dataclass
+class Applier:
+    """Writes to the cluster; the only module that does, but for Lease and events."""
+
+    kube: Kube
+    store: Store
+    taken: TakenNames
+    events: EventRecorder
+    clock: Clock
+    _evidence: TokenBucket = field(init=False)
+    _settled: dict[tuple[str, ObjectRef], _Settled] = field(init=False, default_factory=dict)
+    _secrets: set[tuple[str, ObjectRef]] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._evidence = TokenBucket(
+            self.clock, rate_per_second=EVIDENCE_WRITES_PER_SECOND, burst=EVIDENCE_BURST
+        )
+
+    async def carry_out(self, resource: JsonObject, decision: Decision) -> Outcome:
+        """Make the cluster as decided; raises a `KubeError` where that fails.
+
+        `resource` is the object as the decision saw it.
+        """
+        postponed = await self._write_status(resource, decision)
+        if postponed is None:
+            for event in decision.events:
+                await self.events.record(resource, event)
+        for wanted in decision.desired:
+            if not await self._ensure(resource, wanted):
+                return Outcome(0.0)  # the reconciler has to say that a name is taken
+        for pruned in decision.prune:
+            await self._delete(pruned)
+        waits = [postponed, decision.requeue_after_seconds]
+        if self.taken.of(ref_of(resource)):
+            waits.append(RETRY_AFTER_SECONDS)
+        return Outcome(min((wait for wait in waits if wait is not None), default=None))
+
+    def forget(self, owner: ObjectRef, uid: str) -> None:
+        """The owner is gone, and what was remembered for it."""
+        self.taken.forget(owner)
+        self._settled = {key: one for key, one in self._settled.items() if key[0] != uid}
+        self._secrets = {key for key in self._secrets if key[0] != uid}
+
+    # Status
+
+    async def _write_status(self, resource: JsonObject, decision: Decision) -> float | None:
+        """Store the status if it differs; the seconds by which evidence has to wait, else None."""
+        status, key = decision.status, (uid_of(resource), ref_of(resource))
+        if status is None or self._is_stored(key, status, resource.get("status")):
+            return None
+        if not decision.status_precedes_action:
+            wait = self._evidence.take()
+            if wait > 0:
+                return wait
+        metadata = resource["metadata"]
+        body = {
+            "apiVersion": resource["apiVersion"],
+            "kind": resource["kind"],
+            "metadata": {
+                name: metadata[name] for name in ("name", "namespace", "uid", "resourceVersion")
+            },
+            "status": status,
+        }
+        answer = await self.kube.replace(body, subresource="status")
+        self.store.put_answer(answer, before=resource)
+        self._note_settled(key, status, answer.get("status"))
+        return None
+
+    # What should exist
+
+    async def _ensure(self, owner: JsonObject, wanted: DesiredObject) -> bool:
+        """Make `wanted` so; False if somebody else's object bears the name."""
+        if wanted.ref in self.taken.of(ref_of(owner)):
+            return True
+        if wanted.policy is ApplyPolicy.CREATE_SECRET:
+            return await self._ensure_secret(owner, wanted)
+        observed = self.store.get(wanted.ref)
+        if observed is None:
+            observed = await self._create(owner, wanted)
+        if not _is_ours(observed, owner, wanted):
+            self.taken.add(ref_of(owner), wanted.ref)
+            return False
+        if wanted.policy is ApplyPolicy.APPLY and wanted.ownership is Ownership.CONTROLLED:
+            await self._update(owner, wanted, observed)
+        return True
+
+    async def _create(self, owner: JsonObject, wanted: DesiredObject) -> JsonObject:
+        """The object, made now or found to be there."""
+        try:
+            answer = await self.kube.create(_owned(wanted.body, owner, wanted))
+        except AlreadyExists:
+            found = await self.kube.get(wanted.ref)
+            self.store.put_read(found, before=None)
+            return found
+        _log.info("object created", extra=_about(wanted.ref))
+        self.store.put_answer(answer, before=None)
+        return answer
+
+    async def _ensure_secret(self, owner: JsonObject, wanted: DesiredObject) -> bool:
+        """Make the Secret; that it exists is all that the operator may learn of it."""
+        key = (uid_of(owner), wanted.ref)
+        if key in self._secrets:
+            return True
+        try:
+            await self.kube.create(with_random_key(_owned(wanted.body, owner, wanted)))
+        except AlreadyExists:
+            return True
+        self._secrets.add(key)
+        _log.info("object created", extra=_about(wanted.ref))
+        return True
+
+    async def _update(self, owner: JsonObject, wanted: DesiredObject, observed: JsonObject) -> None:
+        key, body = (uid_of(owner), wanted.ref), _owned(wanted.body, owner, wanted)
+        differs = uncovered_path(observed, body)
+        settled = self._settled.get(key)
+        version = observed["metadata"].get("resourceVersion")
+        if differs is None or (settled == _Settled(body, version)):
+            return
+        preconditions = {"uid": uid_of(observed)}
+        if wanted.resource_version is not None:
+            preconditions["resourceVersion"] = wanted.resource_version
+        answer = await self.kube.apply({**body, "metadata": {**body["metadata"], **preconditions}})
+        self.store.put_answer(answer, before=observed)
+        _log.info("object applied", extra=_about(wanted.ref) | {"field": differs})
+        left = uncovered_path(answer, body)
+        if left is None:
+            self._settled.pop(key, None)
+            return
+        # Somebody (a webhook, a default) keeps a field at another value: say so, don't fight.
+        self._settled[key] = _Settled(body, answer["metadata"].get("resourceVersion"))
+        _log.warning("object stays different", extra=_about(wanted.ref) | {"field": left})
+
+    # What should not exist
+
+    async def _delete(self, pruned: PrunedObject) -> None:
+        stored = self.store.get(pruned.ref)
+        if stored is not None and stored["metadata"].get("deletionTimestamp"):
+            return
+        try:
+            await self.kube.delete(
+                pruned.ref, uid=pruned.uid, resource_version=pruned.resource_version
+            )
+        except NotFound:
+            pass
+        except Conflict:
+            await self._refresh(pruned.ref)
+            raise
+        else:
+            _log.info("object deleted", extra=_about(pruned.ref))
+        await self._refresh(pruned.ref)
+
+    async def _refresh(self, ref: ObjectRef) -> None:
+        """Look what became of the object: gone, going, or another one of that name."""
+        stored = self.store.get(ref)
+        try:
+            answer = await self.kube.get(ref)
+        except NotFound:
+            if stored is not None:
+                self.store.forget(ref, uid_of(stored))
+        else:
+            self.store.put_read(answer, before=stored)
+
+    # What the server made of it
+
+    def _is_stored(self, key: tuple[str, ObjectRef], wanted: Any, stored: Any) -> bool:
+        return stored == wanted or self._settled.get(key) == _Settled(wanted, stored)
+
+    def _note_settled(self, key: tuple[str, ObjectRef], wanted: Any, stored: Any) -> None:
+        if stored == wanted:
+            self._settled.pop(key, None)
+        else:
+            self._settled[key] = _Settled(wanted, stored)
+            _log.warning("status stored with other values", extra=_about(key[1]))
+
+
+def _is_ours(observed: JsonObject, owner: JsonObject, wanted: DesiredObject) -> bool:
+    return wanted.ownership is Ownership.KEPT or controller_uid(observed) == uid_of(owner)
+
+
+def _owned(body: JsonObject, owner: JsonObject, wanted: DesiredObject) -> JsonObject:
+    """The body with the owner's reference, where it is to go with its owner."""
+    if wanted.ownership is Ownership.KEPT:
+        return body
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": uid_of(owner),
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return {**body, "metadata": {**body["metadata"], "ownerReferences": [reference]}}
+
+
+def _about(ref: ObjectRef) -> dict[str, str]:
+    group = ref.api_version.rpartition("/")[0]
+    return {"group": group, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}

@@ -1,0 +1,149 @@
+"""What the watch missed: the metadata of all observed objects, compared with the store.
+
+A watch that was blind for too long lists anew and doesn't say what was deleted meanwhile. What the
+store has and the list hasn't is therefore asked for by name before it is forgotten; nothing is
+ever deleted in the cluster because it is missing here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from serinus.api.enums import Kind
+from serinus.api.schema_model import API_VERSION
+from serinus.cluster.errors import KubeError, NotFound
+from serinus.cluster.feed import Feed
+from serinus.cluster.ports import Kube
+from serinus.cluster.queue import Priority, WorkQueue
+from serinus.cluster.resources import OBSERVED, OWNERS, Resource
+from serinus.cluster.store import Store, uid_of
+from serinus.reconcile.decision import ObjectRef
+
+KIND_RETRY_SECONDS = 1.0
+SYNC_POLL_SECONDS = 0.05
+SYNC_TIMEOUT_SECONDS = 15.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an audit set right."""
+
+    ghosts: int = 0
+    unseen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Compares the store with the API server. No `namespaces`: all of them."""
+
+    kube: Kube
+    store: Store
+    feed: Feed
+    queue: WorkQueue[ObjectRef]
+    namespaces: Sequence[str] = ()
+
+    async def run(self) -> Found:
+        """Set the store right, kind by kind.
+
+        Raises
+        ------
+        KubeError
+            If the server doesn't answer; what was set right until then stays so.
+        """
+        ghosts = unseen = 0
+        for resource in OBSERVED:
+            before = {ref: self._uid(ref) for ref in self._refs(resource)}
+            listed = await self._listed(resource)
+            for ref, uid in before.items():
+                if listed.get(ref) != uid:
+                    ghosts += await self._look_at(ref)
+            for ref, uid in listed.items():
+                if ref not in before and self._uid(ref) != uid:
+                    unseen += await self._look_at(ref)
+        found = Found(ghosts, unseen)
+        if ghosts or unseen:
+            _log.warning("watch missed changes", extra={"ghosts": ghosts, "unseen": unseen})
+        return found
+
+    async def wait_for_kinds(self) -> None:
+        """Wait until the server knows the four kinds, and may be listed by us."""
+        for resource in OWNERS.values():
+            while True:
+                try:
+                    await self._listed(resource)
+                    break
+                except KubeError as error:
+                    details = {"resource": resource.label, "error": str(error)}
+                    _log.warning("waiting for resource", extra=details)
+                    await asyncio.sleep(KIND_RETRY_SECONDS)
+
+    async def wait_until_synced(self) -> None:
+        """Wait until the store has every object that the server lists now.
+
+        Decisions before that would be made on half of the picture. What the watch doesn't bring
+        within the time is asked for by name.
+        """
+        missing: set[ObjectRef] = set()
+        for resource in OBSERVED:
+            missing.update(await self._listed(resource))
+        deadline = asyncio.get_running_loop().time() + SYNC_TIMEOUT_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            missing = {ref for ref in missing if self.store.get(ref) is None}
+            if not missing:
+                return
+            await asyncio.sleep(SYNC_POLL_SECONDS)
+        await self.run()
+
+    def enqueue_all(self) -> None:
+        """Have every object of the four kinds looked at again, behind all that changes."""
+        for kind in Kind:
+            for ref in self.store.refs(API_VERSION, kind.value):
+                self.queue.add(ref, Priority.LOW)
+
+    async def run_every(self, seconds: float) -> None:
+        """Audit and pass over everything, time and again."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self.run()
+            except KubeError as error:
+                _log.warning("audit failed", extra={"error": str(error)})
+            self.enqueue_all()
+
+    def _refs(self, resource: Resource) -> tuple[ObjectRef, ...]:
+        return tuple(self.store.refs(resource.api_version, resource.kind))
+
+    def _uid(self, ref: ObjectRef) -> str | None:
+        body = self.store.get(ref)
+        return uid_of(body) if body is not None else None
+
+    async def _listed(self, resource: Resource) -> dict[ObjectRef, str]:
+        found: dict[ObjectRef, str] = {}
+        for namespace in self.namespaces or (None,):
+            for body in await self.kube.list_metadata(resource, namespace):
+                metadata = body["metadata"]
+                ref = ObjectRef(
+                    resource.api_version, resource.kind, metadata["namespace"], metadata["name"]
+                )
+                found[ref] = str(metadata["uid"])
+        return found
+
+    async def _look_at(self, ref: ObjectRef) -> bool:
+        """Ask for the object by name; whether the store was wrong about it."""
+        stored = self.store.get(ref)
+        try:
+            body = await self.kube.get(ref)
+        except NotFound:
+            if stored is not None and self.store.get(ref) is stored:
+                self.feed.forget(ref, uid_of(stored))
+                return True
+            return False
+        if stored is not None and uid_of(stored) == uid_of(body):
+            return False
+        self.feed.put_read(body, before=stored)
+        return True

@@ -1,0 +1,35 @@
+"""Where observations enter: into the store, and the keys that they concern into the queue."""
+
+from __future__ import annotations
+
+from serinus.cluster.dependants import dependants
+from serinus.cluster.queue import Priority, WorkQueue
+from serinus.cluster.store import Change, Store, WatchEvent
+from serinus.reconcile.decision import JsonObject, ObjectRef
+
+
+class Feed:
+    """Put and enqueue; it decides nothing and can't fail."""
+
+    def __init__(self, store: Store, queue: WorkQueue[ObjectRef]) -> None:
+        self._store = store
+        self._queue = queue
+
+    def observe(self, event: WatchEvent, body: JsonObject) -> None:
+        """Take in what the watch says. What is listed at the start waits behind what changes."""
+        priority = Priority.LOW if event is WatchEvent.LISTED else Priority.NORMAL
+        self._enqueue(self._store.observe(event, body), priority)
+
+    def put_read(self, body: JsonObject, *, before: JsonObject | None) -> None:
+        """Take in what the server answered when asked for an object."""
+        self._enqueue(self._store.put_read(body, before=before), Priority.NORMAL)
+
+    def forget(self, ref: ObjectRef, uid: str) -> None:
+        """Take in that an object is gone."""
+        self._enqueue(self._store.forget(ref, uid), Priority.NORMAL)
+
+    def _enqueue(self, change: Change | None, priority: Priority) -> None:
+        if change is None:
+            return
+        for key in dependants(change, self._store):
+            self._queue.add(key, priority)

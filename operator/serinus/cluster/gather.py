@@ -1,0 +1,118 @@
+"""From the store to a reconciler's Snapshot: what one object's pass may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from serinus.analysis.samples import Query
+from serinus.api.enums import Kind
+from serinus.api.schema_model import API_VERSION
+from serinus.cluster.dependants import owner_ref
+from serinus.cluster.ports import MetricSource
+from serinus.cluster.resources import CHILDREN
+from serinus.cluster.store import Store, ref_of
+from serinus.manifests.naming import OWNER_LABELS
+from serinus.manifests.settings import Settings
+from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.snapshot import (
+    Children,
+    DeploymentSnapshot,
+    FeatureSetSnapshot,
+    ModelVersionSnapshot,
+    TrainingJobSnapshot,
+)
+
+CLAIM_API_VERSION, CLAIM_KIND = "v1", "PersistentVolumeClaim"
+_CHILD_KINDS = frozenset((resource.api_version, resource.kind) for resource in CHILDREN)
+
+Snapshot = FeatureSetSnapshot | TrainingJobSnapshot | ModelVersionSnapshot | DeploymentSnapshot
+Queries = Callable[[DeploymentSnapshot, datetime], tuple[Query, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """Reads the store and, for a Deployment, asks the provider of metrics."""
+
+    store: Store
+    settings: Settings
+    metrics: MetricSource
+
+    def feature_set(self, resource: JsonObject, taken: frozenset[ObjectRef]) -> FeatureSetSnapshot:
+        """All that concerns a FeatureSet."""
+        return FeatureSetSnapshot(
+            resource,
+            self.settings,
+            self._children(Kind.FEATURE_SET, resource, taken),
+            self._all(Kind.MODEL_VERSION, resource),
+        )
+
+    def training_job(
+        self, resource: JsonObject, taken: frozenset[ObjectRef]
+    ) -> TrainingJobSnapshot:
+        """All that concerns a TrainingJob."""
+        return TrainingJobSnapshot(
+            resource,
+            self.settings,
+            self._children(Kind.TRAINING_JOB, resource, taken),
+            self._feature_sets(resource),
+            self._all(Kind.MODEL_VERSION, resource),
+        )
+
+    def model_version(
+        self, resource: JsonObject, taken: frozenset[ObjectRef]
+    ) -> ModelVersionSnapshot:
+        """All that concerns a ModelVersion."""
+        return ModelVersionSnapshot(
+            resource,
+            self.settings,
+            self._children(Kind.MODEL_VERSION, resource, taken),
+            self._all(Kind.DEPLOYMENT, resource),
+        )
+
+    def deployment(self, resource: JsonObject, taken: frozenset[ObjectRef]) -> DeploymentSnapshot:
+        """All that concerns a Deployment but the samples of its metrics."""
+        return DeploymentSnapshot(
+            resource,
+            self.settings,
+            self._children(Kind.DEPLOYMENT, resource, taken),
+            self._all(Kind.MODEL_VERSION, resource),
+        )
+
+    async def with_samples(
+        self, snapshot: DeploymentSnapshot, queries: Queries, now: datetime
+    ) -> DeploymentSnapshot:
+        """The snapshot with an answer to each query that its analysis asks."""
+        asked = queries(snapshot, now)
+        if not asked:
+            return snapshot
+        return replace(snapshot, samples=await self.metrics.fetch(asked))
+
+    def _all(self, kind: Kind, resource: JsonObject) -> tuple[JsonObject, ...]:
+        return self.store.of_kind(API_VERSION, kind.value, resource["metadata"]["namespace"])
+
+    def _feature_sets(self, resource: JsonObject) -> Mapping[str, JsonObject]:
+        namespace = resource["metadata"]["namespace"]
+        names = [one["name"] for one in resource.get("spec", {}).get("featureSetRefs", ())]
+        found = {
+            name: self.store.get(owner_ref(Kind.FEATURE_SET, namespace, name)) for name in names
+        }
+        return {name: body for name, body in found.items() if body is not None}
+
+    def _children(self, kind: Kind, resource: JsonObject, taken: frozenset[ObjectRef]) -> Children:
+        """Observed objects that bear the owner's label, and the store's claim."""
+        ref = ref_of(resource)
+        labelled = self.store.labelled(ref.namespace, OWNER_LABELS[kind], ref.name)
+        objects = {
+            child: body
+            for child, body in labelled.items()
+            if (child.api_version, child.kind) in _CHILD_KINDS
+        }
+        claim = ObjectRef(
+            CLAIM_API_VERSION, CLAIM_KIND, ref.namespace, self.settings.store.claim_name
+        )
+        body = self.store.get(claim)
+        if body is not None:
+            objects[claim] = body
+        return Children(objects, taken)

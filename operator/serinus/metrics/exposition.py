@@ -1,0 +1,96 @@
+"""The operator's own metrics: one table with name, help and labels.
+
+Labels are closed and few. Objects are named only by gauges that say how an object is, and those
+are taken away with the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from serinus import __version__
+
+PASS_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class OperatorMetrics:
+    """All metrics of one operator process."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self.passes = Histogram(
+            "serinus_reconcile_duration_seconds",
+            "Duration of a pass over one object, with all its reads and writes.",
+            ["kind", "result"],
+            buckets=PASS_BUCKETS_SECONDS,
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            "serinus_apply_requests_total",
+            "Requests to the API server; code 0: no answer.",
+            ["kind", "operation", "code"],
+            registry=self.registry,
+        )
+        self.last_event = Gauge(
+            "serinus_watch_last_event_timestamp_seconds",
+            "When the watch of a resource last told of a change.",
+            ["resource"],
+            registry=self.registry,
+        )
+        self.missed = Counter(
+            "serinus_watch_missed_objects_total",
+            "Objects about which the watch was wrong, found by comparing with a list.",
+            ["mistake"],
+            registry=self.registry,
+        )
+        build = Gauge(
+            "serinus_build_info",
+            "1, labelled with the version that runs.",
+            ["version"],
+            registry=self.registry,
+        )
+        build.labels(__version__).set(1)
+
+    def passed(self, kind: str, result: str, seconds: float) -> None:
+        """A pass over an object of `kind` ended."""
+        self.passes.labels(kind, str(result)).observe(seconds)
+
+    def requested(self, operation: str, kind: str, code: int) -> None:
+        """A request to the API server ended."""
+        self.requests.labels(kind, operation, str(code)).inc()
+
+    def read_when_scraped(
+        self, name: str, help_text: str, read: Callable[[], dict[str, float]], label: str
+    ) -> None:
+        """A gauge whose values, by `label`, are looked up at each scrape."""
+        self.registry.register(_Gauges(name, help_text, read, label))
+
+    def text(self) -> bytes:
+        """The exposition in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _Gauges(Collector):
+    def __init__(
+        self, name: str, help_text: str, read: Callable[[], dict[str, float]], label: str
+    ) -> None:
+        self._name, self._help, self._read, self._label = name, help_text, read, label
+
+    def collect(self) -> list[Metric]:
+        labels = [self._label] if self._label else []
+        family = GaugeMetricFamily(self._name, self._help, labels=labels)
+        for value, number in self._read().items():
+            family.add_metric([value] if self._label else [], number)
+        return [family]
