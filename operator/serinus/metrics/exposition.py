@@ -28,7 +28,7 @@ class OperatorMetrics:
     """All metrics of one operator process."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.passes = Histogram(
             "serinus_reconcile_duration_seconds",
