@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from rich.console import Group
 from rich.live import Live
 
 from serinus.api.enums import Kind
@@ -14,6 +15,7 @@ from serinus.cli.objects import Resource
 from serinus.cli.output import print_data
 from serinus.cli.session import Session
 from serinus.cli.targets import target
+from serinus.cli.terminal import show
 from serinus.cli.tree_view import object_view
 
 TICK_SECONDS = 1.0
@@ -28,7 +30,7 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     if arguments.output:
         print_data(session.console, {"tree": [as_data(node) for node in roots]}, arguments.output)
     else:
-        session.console.print(object_view(resource, roots, session.clock.now()))
+        show(session.console, object_view(resource, roots, session.clock.now()))
     return ExitCode.OK
 
 
@@ -70,6 +72,6 @@ def _print_changes(session: Session, kind: Kind, name: str) -> ExitCode:
     while True:
         seen = _looked_up(session, kind, name)
         if seen != shown:
-            session.console.print(object_view(*seen, session.clock.now()), "")
+            show(session.console, Group(object_view(*seen, session.clock.now()), ""))
             shown = seen
         session.clock.wait(TICK_SECONDS)

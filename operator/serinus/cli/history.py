@@ -11,6 +11,7 @@ from serinus.cli.objects import DeploymentDetails
 from serinus.cli.output import print_data
 from serinus.cli.session import Session
 from serinus.cli.targets import target
+from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns
 
 
@@ -42,5 +43,5 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
         table.add_row(
             since, one.action, one.revision, one.model_version, one.reason, actor, one.because
         )
-    session.console.print(table)
+    show(session.console, table)
     return ExitCode.OK

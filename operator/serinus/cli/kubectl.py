@@ -10,6 +10,7 @@ as long to import, and would know a part of that. What commands need of it is th
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -147,13 +148,12 @@ class Kubectl:
 def explained(stderr: str) -> ClusterError:
     """What kubectl complained about, with what to do where that is known."""
     lines = [line for line in stderr.strip().splitlines() if '"Unhandled Error"' not in line]
-    message = "\n".join(lines) or "kubectl failed and said nothing"
-    if "(NotFound)" in message:
-        return NotFoundError(message, "`kubectl serinus list` shows what there is")
-    for sign, hint in _HINTS.items():
-        if sign in message:
-            return ClusterError(message, hint)
-    return ClusterError(message)
+    said = "\n".join(lines) or "kubectl failed and said nothing"
+    message = re.sub(r"^(Error from server( \(\w+\))?|error): ", "", said, flags=re.MULTILINE)
+    if "(NotFound)" in said:
+        return NotFoundError(message, "`kubectl serinus list -A` shows what there is")
+    hint = next((hint for sign, hint in _HINTS.items() if sign in said), "")
+    return ClusterError(message, hint)
 
 
 _HINTS = {

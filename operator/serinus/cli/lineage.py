@@ -21,11 +21,14 @@ from serinus.cli.objects import (
     ModelVersionDetails,
     Pod,
     Resource,
+    Stable,
     TrainingJobDetails,
 )
 
 VERSIONS_SHOWN = 5
 """ModelVersions shown below a TrainingJob besides those that serve; the newest ones."""
+
+_RUNNING = {True: "Ready", False: "NotReady"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,7 @@ def _pod_node(pod: Pod) -> Node:
     return Node(
         name=pod.name,
         kind="Pod",
-        status=pod.problem or ("Ready" if pod.ready and pod.phase == "Running" else pod.phase),
+        status=pod.problem or (_RUNNING[pod.ready] if pod.phase == "Running" else pod.phase),
         health=Health.BAD if bad else Health.GOOD if good else Health.ON_ITS_WAY,
         created_at=pod.created_at,
         info=restarts,
@@ -246,5 +249,7 @@ def _info(resource: Resource) -> str:
         case ModelVersionDetails() as version:
             parts = [version.predictor, *version.aliases]
             return ", ".join(part for part in parts if part) or resource.message
+        case DeploymentDetails(stable=Stable()):  # its revisions tell
+            return ""
         case _:
             return resource.message

@@ -16,6 +16,7 @@ from serinus.cli.output import print_data
 from serinus.cli.reading import resources_of
 from serinus.cli.session import Session
 from serinus.cli.targets import kind_named
+from serinus.cli.terminal import show
 from serinus.cli.tree_view import STYLES, columns
 
 _ORDER = {kind: position for position, kind in enumerate(Kind)}
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
         where = "in the cluster" if arguments.all_namespaces else "in this namespace (-A: in all)"
         session.console.print(f"Serinus has no objects {where}.")
     else:
-        session.console.print(_table(resources, session, with_namespace=arguments.all_namespaces))
+        show(session.console, _table(resources, session, with_namespace=arguments.all_namespaces))
     return ExitCode.OK
 
 

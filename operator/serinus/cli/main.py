@@ -5,13 +5,18 @@ Help and errors of usage answer without importing anything heavy; a test holds t
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serinus.cli.arguments import kubectl_flags, parser
 from serinus.cli.errors import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from serinus.cli.session import Session
 
 INTERRUPTED = 130
 
@@ -28,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cluster = Kubectl(arguments.namespace or "", kubectl_flags(arguments))
     session = Session(cluster, standard_output(color=not arguments.no_color), SystemClock())
     try:
-        code: ExitCode = import_module(f"serinus.cli.{arguments.module}").run(arguments, session)
+        return carry_out(arguments, session)
     except CommandError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:
@@ -36,6 +41,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def carry_out(arguments: argparse.Namespace, session: Session) -> ExitCode:
+    """Let the verb's module do it.
+
+    Raises
+    ------
+    CommandError
+        If it can't.
+    """
+    code: ExitCode = import_module(f"serinus.cli.{arguments.module}").run(arguments, session)
     return code
 
 

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 PLAIN_WIDTH = 240
 """Width of lines that no person's terminal wraps: pipes and files."""
@@ -56,3 +56,13 @@ def console_on(stream: TextIO, *, color: bool) -> Console:
 def standard_output(*, color: bool) -> Console:
     """Console on stdout."""
     return console_on(sys.stdout, color=color)
+
+
+def show(console: Console, renderable: RenderableType) -> None:
+    """Print it, for files and pipes without the blanks with which tables fill their lines."""
+    if console.is_terminal:
+        console.print(renderable)
+        return
+    with console.capture() as captured:
+        console.print(renderable)
+    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())

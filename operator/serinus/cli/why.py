@@ -16,25 +16,31 @@ from serinus.cli.objects import DeploymentDetails, HistoryEntry, Resource, Run
 from serinus.cli.output import print_data
 from serinus.cli.session import Session
 from serinus.cli.targets import target
+from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns, metrics_table
 
 RULES = "operator/serinus/rollout"
 RUNBOOKS = "operator/docs/runbooks"
 _MODULES = {
-    Action.START: "start.py",
-    Action.STEP: "advance.py",
     Action.HOLD: "hold.py",
     Action.PROMOTE: "promotion.py",
     Action.ROLLBACK: "rollback.py",
     Action.ABORT: "rollback.py",
     Action.SUPERSEDE: "ending.py",
 }
-_MODULES_OF_REASONS = {
+_RULES_OF_REASONS = {
+    Reason.FIRST_REVISION: ("launch", "launch.py"),
+    Reason.ROLLOUT_STARTED: ("why_not_started", "start.py"),
+    Reason.STEP_STARTED: ("advance", "advance.py"),
+    Reason.BACK_TO_STABLE: ("back_to_stable", "ending.py"),
+}
+"""Reasons that aren't the name of a rule in the module of their action."""
+_KNOWN_REASONS = {
     Reason.FIRST_REVISION: "launch.py",
     Reason.BACK_TO_STABLE: "ending.py",
 }
 
-_REASONS = frozenset(reason.value for reason in Reason)
+_KNOWN_REASONS = frozenset(reason.value for reason in Reason)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
@@ -44,10 +50,10 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     if arguments.output:
         print_data(session.console, as_data(resource), arguments.output)
         return ExitCode.OK
-    session.console.print(_facts(list(_rows(resource, session))))
+    show(session.console, _facts(list(_rows(resource, session))))
     for table in _tables(resource):
         session.console.print("")
-        session.console.print(table)
+        show(session.console, table)
     return ExitCode.OK
 
 
@@ -72,10 +78,10 @@ def as_data(resource: Resource) -> dict[str, Any]:
 def rule_of(entry: HistoryEntry) -> str:
     """Function and file of the rule that decided."""
     action, reason = Action(entry.action), Reason(entry.reason)
-    module = _MODULES_OF_REASONS.get(reason, _MODULES[action])
-    plain = action in (Action.START, Action.STEP)
-    function = "why_not_started" if action is Action.START else "advance"
-    return f"{function if plain else reason.name.lower()} in {RULES}/{module}"
+    function, module = _RULES_OF_REASONS.get(
+        reason, (reason.name.lower(), _MODULES.get(action, "advance.py"))
+    )
+    return f"{function} in {RULES}/{module}"
 
 
 def _decision_data(details: DeploymentDetails) -> dict[str, str] | None:
@@ -127,7 +133,7 @@ def _decision_rows(entry: HistoryEntry, session: Session) -> Iterator[tuple[str,
     )
     yield "Reason:", entry.reason
     yield "Because:", entry.because
-    if entry.reason in _REASONS:
+    if entry.reason in _KNOWN_REASONS:
         yield "Rule:", rule_of(entry)
         yield "Read:", f"{RUNBOOKS}/{entry.reason}.md"
 
