@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flights_demo.replay import control
+from flights_demo.replay import CONTROL_PORT
 
 JsonObject = dict[str, Any]
 
@@ -68,7 +68,7 @@ def callers(image: str, service_url: str) -> list[JsonObject]:
                 image,
                 ["python", "-m", "flights_demo.replay", *_caller_arguments(number, service_url)],
                 env=[{"name": "PYTHONPATH", "value": "/demo"}],
-                ports=[{"name": "control", "containerPort": control.PORT}],
+                ports=[{"name": "control", "containerPort": CONTROL_PORT}],
                 readinessProbe={"tcpSocket": {"port": "control"}, "periodSeconds": 1},
                 volumeMounts=[{"name": "code", "mountPath": "/demo", "readOnly": True}],
             ),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import uvloop
 from aiohttp import web
 
-from flights_demo.replay import control
+from flights_demo.replay import CONTROL_PORT, control
 from flights_demo.replay.connection import connect
 from flights_demo.replay.flights import flights_of, share_of
 from flights_demo.replay.measurements import Measurements
@@ -33,7 +33,7 @@ async def main() -> None:
     )
     runner = web.AppRunner(control.application(traffic), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, port=control.PORT).start()
+    await web.TCPSite(runner, port=CONTROL_PORT).start()
     await traffic.run()
 
 

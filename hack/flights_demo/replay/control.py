@@ -10,8 +10,6 @@ from aiohttp import web
 
 from flights_demo.replay.traffic import Traffic
 
-PORT = 9000
-
 
 def application(traffic: Traffic) -> web.Application:
     """The application that tells and is told."""

@@ -1,0 +1,181 @@
+"""The scenes in order: change the Deployment, watch, and note how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from flights_demo import manifests, objects
+from flights_demo.cluster import apply, in_thread, wait_for_pods
+from flights_demo.observer import NotInTime, Observer
+from flights_demo.scenes import DECISION_SECONDS_MAX, ENCORE, FIRST, RELEASES, End, Scene
+from flights_demo.summary import SceneResult, with_traffic
+from flights_demo.view import View
+from flights_demo.world import Node, World
+from serinus.api.enums import Action
+
+_TRAINED = 420
+_SETTLED = 60
+FIRST_SCENE_SECONDS = 10
+AFTERMATH_SECONDS = 8
+"""A rollback isn't over when it is decided: pods drain, callers leave them."""
+
+_ENDS = {Action.PROMOTE: End.PROMOTED, Action.ROLLBACK: End.ROLLED_BACK}
+
+
+async def told(
+    observer: Observer, view: View, server_image: str, *, encore: bool
+) -> list[SceneResult]:
+    """Play all scenes; what came of each."""
+    results = [await first_scene(observer, view, server_image)]
+    results += [await release(observer, view, scene) for scene in RELEASES]
+    if encore:
+        await refused_leak(observer, view)
+        results.append(await release(observer, view, ENCORE))
+    return results
+
+
+def first_objects() -> list[manifests.JsonObject]:
+    """From data to the first version that serves. The Deployment waits for its version."""
+    return [
+        manifests.feature_set(),
+        manifests.example("training-job-schedule"),
+        manifests.deployment(FIRST.version),
+    ]
+
+
+def other_objects() -> list[manifests.JsonObject]:
+    """All that is released later."""
+    return [
+        manifests.example("training-job-boosted"),
+        manifests.example("training-job-neighbours"),
+        *manifests.short_haul(),
+        *manifests.hours(),
+    ]
+
+
+async def first_scene(observer: Observer, view: View, server_image: str) -> SceneResult:
+    """Scene a: the first version serves, and meanwhile all others are trained."""
+    view.scene(FIRST, "From data to a model that answers; meanwhile all others are trained.")
+    began = time.monotonic()
+    await in_thread(apply, first_objects())
+    await observer.wait_for(
+        "the snapshot of flights", lambda now: is_ready(now.feature_sets, "flights"), _TRAINED
+    )
+    await in_thread(apply, other_objects())
+    seen = await observer.wait_for(f"{FIRST.version} serves", serves_first, _TRAINED)
+    serves_after = time.monotonic() - began
+    await start_callers(view, seen, server_image)
+    await observer.begin_scene(FIRST.key, FIRST.start.timestamp())
+    await observer.wait_for("all versions are ready", all_are_ready, _TRAINED)
+    await observer.pause(FIRST_SCENE_SECONDS)
+    result = SceneResult(
+        scene=FIRST,
+        end=End.SERVES if serves_first(observer.world) else End.UNDECIDED,
+        revision=seen.stable_revision,
+        because="the first revision is stable when all its pods are ready",
+        change_seconds=serves_after,
+    )
+    report = observer.world.traffic
+    return with_traffic(result, report, stable=seen.stable_revision, decided_at=time.time())
+
+
+def serves_first(seen: World) -> bool:
+    """Whether the first version serves with all its pods."""
+    return seen.stable_version == FIRST.version and seen.condition("Available")
+
+
+def all_are_ready(seen: World) -> bool:
+    """Whether every version of the scenes may serve."""
+    return all(is_ready(seen.model_versions, scene.version) for scene in RELEASES)
+
+
+async def start_callers(view: View, seen: World, server_image: str) -> None:
+    """Callers exist only once there is somebody to call."""
+    assert seen.deployment is not None
+    url = seen.deployment.status.url or f"http://{objects.DEPLOYMENT}"
+    await in_thread(apply, objects.callers(server_image, url))
+    await in_thread(wait_for_pods, "app=callers")
+    callers = objects.CALLER_PODS * objects.CALLERS_PER_POD
+    view.say(f"{callers} callers ask {objects.REQUESTS_PER_SECOND} times a second at {url}")
+
+
+async def release(observer: Observer, view: View, scene: Scene) -> SceneResult:
+    """One change of the Deployment, to its decision and the calm after it."""
+    await observer.wait_for(
+        f"{scene.version} is ready",
+        lambda now: is_ready(now.model_versions, scene.version),
+        _TRAINED,
+    )
+    before = await observer.wait_for("no rollout runs", is_settled, _SETTLED)
+    stable = before.stable_revision
+    view.scene(scene, f"{scene.version} has passed its gates and its verification.")
+    await observer.begin_scene(scene.key, scene.start.timestamp())
+    changed = datetime.now(UTC)
+    await in_thread(apply, [manifests.deployment(scene.version)])
+    result = await decided(observer, scene, changed)
+    decided_at = time.time()
+    await observer.pause(AFTERMATH_SECONDS)
+    return with_traffic(result, observer.world.traffic, stable=stable, decided_at=decided_at)
+
+
+async def decided(observer: Observer, scene: Scene, changed: datetime) -> SceneResult:
+    """Wait for the promotion or rollback of the scene's version."""
+    since = changed - timedelta(seconds=1)  # the API server's clock may be behind by a little
+    traffic_began: list[datetime] = []
+    revisions: list[str] = []
+
+    def is_decided(now: World) -> bool:
+        canary = now.deployment.status.canary if now.deployment else None
+        if canary and canary.model_version == scene.version:
+            revisions.append(canary.revision)
+            if canary.traffic_started_at and not traffic_began:
+                traffic_began.append(datetime.fromisoformat(canary.traffic_started_at))
+        return now.decision(scene.version, since) is not None
+
+    try:
+        seen = await observer.wait_for(
+            f"scene {scene.key} is decided", is_decided, DECISION_SECONDS_MAX
+        )
+    except NotInTime:
+        revision = revisions[-1] if revisions else ""
+        return SceneResult(scene, End.UNDECIDED, revision, "no decision in time")
+    entry = seen.decision(scene.version, since)
+    assert entry is not None
+    at = datetime.fromisoformat(entry.at)
+    return SceneResult(
+        scene=scene,
+        end=_ENDS[Action(entry.action)],
+        revision=entry.revision,
+        because=entry.because,
+        metrics=tuple(item.metric for item in seen.analysis if item.verdict == "Failed"),
+        change_seconds=(at - changed).total_seconds(),
+        traffic_seconds=(at - traffic_began[0]).total_seconds() if traffic_began else None,
+    )
+
+
+async def refused_leak(observer: Observer, view: View) -> None:
+    """The encore's first half: the leak check refuses the data; then it is switched off."""
+    view.scene(ENCORE, "A window by schedule time holds the very flight that is asked about.")
+    await in_thread(apply, list(manifests.peeking(leak_check=True)))
+    seen = await observer.wait_for(
+        "the leak check refuses flights-peeking",
+        lambda now: "FutureLeak" in now.feature_sets["flights-peeking"].reasons,
+        _TRAINED,
+    )
+    view.say(f"refused: {seen.feature_sets['flights-peeking'].message}")
+    await in_thread(apply, list(manifests.peeking(leak_check=False)))
+
+
+def is_ready(nodes: Mapping[str, Node], name: str) -> bool:
+    """Whether an object is there and may be used."""
+    return name in nodes and nodes[name].phase == "Ready"
+
+
+def is_settled(seen: World) -> bool:
+    """Whether no rollout runs and no pod of another revision is left."""
+    status = seen.deployment.status if seen.deployment else None
+    return bool(status and status.stable and not status.canary) and set(seen.ready_pods) == {
+        seen.stable_revision
+    }
