@@ -51,7 +51,7 @@ TERMINATION_GRACE_PERIOD_SECONDS = 5
 
 _INPUT_VOLUME = "input"
 _KEY_VOLUME = "pseudonymization"
-_KEY_VARIABLE = "SERINUS_PSEUDONYMIZATION_KEY"
+_KEY_VARIABLE = "PSEUDONYMIZATION_KEY"
 _KEY_CONTAINER = "pseudonymization-key"
 _WRITE_KEY = (
     "import os, pathlib; "
