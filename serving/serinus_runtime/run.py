@@ -77,9 +77,16 @@ class Settings:
 
 def _featureset(run: RunInput, settings: Settings) -> RunResult:
     assert isinstance(run, FeatureSetRunInput)
-    from serinus_runtime.features.featureset_run import Surroundings, make_snapshot
+    from serinus_runtime.features.download import HttpDownloader
+    from serinus_runtime.features.featureset_run import make_snapshot
+    from serinus_runtime.features.transformed_rows import Surroundings
 
-    surroundings = Surroundings(settings.store, settings.scratch, settings.pseudonymization_key)
+    surroundings = Surroundings(
+        store=settings.store,
+        scratch=settings.scratch,
+        pseudonymization_key=settings.pseudonymization_key,
+        download=HttpDownloader(),
+    )
     return make_snapshot(run, surroundings)
 
 

@@ -1,7 +1,7 @@
 """Fetching `http(s)://` sources: bounded in size and time, whole or not at all.
 
-A server that doesn't answer is given `PATIENCE_SECONDS`, for it may be starting; after that the
-run fails as a whole and Kubernetes tries it again. An answer that says no (404, 403) is final.
+A server that doesn't answer is given a minute, for it may be starting; after that the run fails as
+a whole and Kubernetes tries it again. An answer that says no (404, 403) is final.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import logging
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from serinus_runtime.user_error import SourceError
 
-PATIENCE_SECONDS = 60.0
 TRANSFER_SECONDS = 1800.0
 SOCKET_TIMEOUT_SECONDS = 30.0
 _BLOCK_BYTES = 1 << 20
@@ -46,26 +46,35 @@ class _HttpOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def download(uri: str, target: Path, max_bytes: int) -> None:
-    """Fetch an address; a `Downloader`."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    pause_seconds = _PAUSE_SECONDS
-    while True:
-        try:
-            _fetch(uri, target, max_bytes)
-        except urllib.error.HTTPError as error:
-            if error.code in _FINAL_CODES and error.code not in _PASSING_CODES:
-                raise SourceError(f"{uri} answers {error.code} {error.reason}") from error
-            problem: Exception = error
-        except (http.client.HTTPException, OSError) as error:
-            problem = error
-        else:
-            return
-        if time.monotonic() + pause_seconds > deadline:
-            raise ConnectionError(f"{uri} can't be fetched: {problem}") from problem
-        _log.warning("source not fetched", extra={"uri": uri, "problem": str(problem)})
-        time.sleep(pause_seconds)
-        pause_seconds *= 2
+@dataclass(frozen=True, slots=True)
+class HttpDownloader:
+    """A `Downloader` over http(s); waits `patience_seconds` for a server that doesn't answer."""
+
+    patience_seconds: float = 60.0
+
+    def __call__(self, uri: str, target: Path, max_bytes: int) -> None:
+        """Fetch `uri` into `target`, at most `max_bytes`."""
+        deadline = time.monotonic() + self.patience_seconds
+        pause_seconds = _PAUSE_SECONDS
+        while (problem := _problem(uri, target, max_bytes)) is not None:
+            if time.monotonic() + pause_seconds > deadline:
+                raise ConnectionError(f"{uri} can't be fetched: {problem}") from problem
+            _log.warning("source not fetched", extra={"uri": uri, "problem": str(problem)})
+            time.sleep(pause_seconds)
+            pause_seconds *= 2
+
+
+def _problem(uri: str, target: Path, max_bytes: int) -> Exception | None:
+    """What went wrong that may go away; None if the file is there."""
+    try:
+        _fetch(uri, target, max_bytes)
+    except urllib.error.HTTPError as error:
+        if error.code in _FINAL_CODES and error.code not in _PASSING_CODES:
+            raise SourceError(f"{uri} answers {error.code} {error.reason}") from error
+        return error
+    except (http.client.HTTPException, OSError) as error:
+        return error
+    return None
 
 
 def _fetch(uri: str, target: Path, max_bytes: int) -> None:

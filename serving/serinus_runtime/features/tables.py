@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
 
 import duckdb
 
@@ -12,6 +12,7 @@ from serinus_runtime.features.source_files import LocalFile
 from serinus_runtime.user_error import SourceError
 
 _MESSAGE_CHARACTERS = 300
+_QUOTED = re.compile(r"'[^']*'")
 
 
 def quoted(name: str) -> str:
@@ -96,6 +97,7 @@ def _is_broken(connection: duckdb.DuckDBPyConnection, source: FileSource, file: 
 
 
 def shortened(error: duckdb.Error) -> str:
-    """DuckDB's message on one line, without paths of the scratch folder and raw values."""
-    first: list[Any] = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (first[0] if first else type(error).__name__)[:_MESSAGE_CHARACTERS]
+    """DuckDB's message on one line; what it quotes, be it a value or a path, is left out."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else type(error).__name__
+    return _QUOTED.sub("'…'", first)[:_MESSAGE_CHARACTERS]
