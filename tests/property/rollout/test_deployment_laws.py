@@ -1,0 +1,153 @@
+"""Whatever people, pods, Prometheus and crashes do in whatever order: these laws hold."""
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.support.deployment_world import Behaviour, World, a_world, model_version
+
+VERSIONS = ("v1", "v2", "v3", "bad", "broken")
+STRATEGIES = (
+    {"canary": {"steps": [{"setWeight": 20}, {"analyze": {}}, {"setWeight": 50}, {"analyze": {}}]}},
+    {"canary": {"steps": [{"setWeight": 10}, {"pause": {"duration": "20s"}}, {"setWeight": 40}]}},
+    {"canary": {"steps": [{"setWeight": 30}, {"pause": {}}, {"analyze": {"minSamples": 500}}]}},
+    {"canary": {"steps": []}},
+)
+
+
+PAUSES = st.integers(0, 40)
+
+
+class DeploymentMachine(RuleBasedStateMachine):
+    """A Deployment among people who can't make up their minds."""
+
+    @initialize(replicas=st.integers(1, 4), strategy=st.sampled_from(STRATEGIES))
+    def begin(self, replicas: int, strategy: dict[str, object]) -> None:
+        self.world: World = a_world(
+            replicas=replicas, strategy=strategy, progressDeadlineSeconds=40
+        )
+        self.world.requests_per_second = 40
+        self.world.versions = {name: model_version(name) for name in VERSIONS}
+        self.world.behaviours = {
+            "bad": Behaviour(error_percent=40),
+            "broken": Behaviour(starts=False),
+        }
+        self.time_goes_by(12)
+
+    @rule(seconds=st.integers(1, 30))
+    def time_goes_by(self, seconds: int) -> None:
+        for _ in range(seconds):
+            before = bool(self.world.selected_pods()) and self.world.spec["replicas"] > 0
+            was_stable = self.world.stable_revision
+            self.world.ticks()
+            self._nobody_lost_the_service(before and was_stable is not None)
+            self.laws_hold()
+
+    @rule(version=st.sampled_from(VERSIONS), seconds=PAUSES)
+    def person_asks_for(self, version: str, seconds: int) -> None:
+        self.world.serves_version(version)
+        self.time_goes_by(seconds)
+
+    @rule(replicas=st.integers(0, 5), seconds=PAUSES)
+    def person_scales(self, replicas: int, seconds: int) -> None:
+        self.world.applies(replicas=replicas)
+        self.time_goes_by(seconds)
+
+    @rule(suspend=st.booleans(), seconds=PAUSES)
+    def person_suspends(self, suspend: bool, seconds: int) -> None:
+        self.world.applies(suspend=suspend)
+        self.time_goes_by(seconds)
+
+    @rule(strategy=st.sampled_from(STRATEGIES), seconds=PAUSES)
+    def person_edits_the_strategy(self, strategy: dict[str, object], seconds: int) -> None:
+        self.world.applies(strategy=strategy)
+        self.time_goes_by(seconds)
+
+    @rule(verb=st.sampled_from(["promote", "abort", "retry", "pause", "resume"]), seconds=PAUSES)
+    def person_says(self, verb: str, seconds: int) -> None:
+        self.world.says(verb, nonce=f"{verb}-{len(self.world.writes)}-{self.world.generation}")
+        self.time_goes_by(seconds)
+
+    @rule(away=st.booleans(), seconds=PAUSES)
+    def prometheus_goes_or_comes(self, away: bool, seconds: int) -> None:
+        self.world.provider_away = away
+        self.time_goes_by(seconds)
+
+    @rule(writes=st.integers(0, 6), seconds=PAUSES)
+    def operator_dies_soon(self, writes: int, seconds: int) -> None:
+        self.world.dies_after = writes
+        self.time_goes_by(seconds)
+
+    @rule(version=st.sampled_from(VERSIONS), seconds=PAUSES)
+    def model_version_is_deleted(self, version: str, seconds: int) -> None:
+        self.world.versions.pop(version, None)
+        self.world.dirty = True
+        self.time_goes_by(seconds)
+
+    @rule(version=st.sampled_from(VERSIONS), seconds=PAUSES)
+    def model_version_is_made(self, version: str, seconds: int) -> None:
+        self.world.versions[version] = model_version(version)
+        self.world.dirty = True
+        self.time_goes_by(seconds)
+
+    @rule(seconds=PAUSES)
+    def somebody_writes_the_service(self, seconds: int) -> None:
+        if self.world.service:
+            self.world.resource_version += 1
+            self.world.service["metadata"]["resourceVersion"] = str(self.world.resource_version)
+        self.time_goes_by(seconds)
+
+    @invariant()
+    def laws_hold(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        serving = {pod.revision for pod in world.selected_pods()}
+        status = world.status
+        known = {world.stable_revision, world.canary_revision} - {None}
+        rejected = {one["revision"] for one in status.get("rejectedRevisions", ())}
+        canary, replicas = world.canary, world.spec["replicas"]
+
+        assert len(serving) <= 2
+        assert len({one["revision"] for one in status.get("history", ())} | known) <= 20
+        assert not (rejected & known - {world.stable_revision})
+        if canary:
+            assert 0 <= canary["step"] <= max(canary["stepsTotal"], 1)
+            assert 0 <= canary["actualWeight"] <= 100
+            assert canary["revision"] != world.stable_revision
+        if not world.dirty and world.dies_after is None and replicas:
+            asked = world.workloads()
+            if world.stable_revision in asked:
+                assert asked[world.stable_revision]["spec"]["replicas"] == replicas
+            assert serving <= known
+            assert not serving & (rejected - {world.stable_revision})
+
+    def _nobody_lost_the_service(self, served_before: bool) -> None:
+        if served_before and self.world.spec["replicas"] > 0 and self.world.stable_revision:
+            assert self.world.selected_pods(), self.world.told()
+
+    def teardown(self) -> None:
+        """Left alone, everything comes to rest and is written no more."""
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.provider_away = False
+        world.dies_after = None
+        world.applies(suspend=False)
+        world.versions = {name: model_version(name) for name in VERSIONS}
+        world.dirty = True
+        for _ in range(150):
+            world.ticks()
+            self.laws_hold()
+        assert world.phase in ("Healthy", "Paused", "Degraded", "Progressing"), world.told()
+        if world.canary is None:
+            before = len(world.writes)
+            world.dirty = True
+            world.ticks()
+            assert world.writes[before:] == []
+
+
+DeploymentMachine.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None
+)
+TestDeploymentLaws = DeploymentMachine.TestCase

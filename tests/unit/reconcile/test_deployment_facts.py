@@ -1,0 +1,63 @@
+"""Whose pods get requests: the label alone isn't enough."""
+
+from serinus.reconcile.deployment_facts import observed
+from serinus.reconcile.snapshot import Children
+from tests.support.deployment_world import NAME, NAMESPACE, UID, Pod, World, serving_v1
+
+
+def seen(world: World, **changes: object) -> object:
+    objects = dict(world.snapshot({}).children.objects)
+    return observed(Children(objects, **changes), name=NAME, namespace=NAMESPACE, uid=UID)
+
+
+def in_a_canary() -> World:
+    world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world.serves_version("v2")
+    return world
+
+
+def test_a_pod_that_somebody_else_labelled_keeps_the_service_pinned() -> None:
+    world = in_a_canary()
+    stable = world.stable_revision
+    world.pods.append(Pod("intruder", "feedc0ffee", "v1", world.second))
+    world.pods[-1].leaves_at = 10**9
+
+    world.runs(60)
+
+    assert {pod.revision for pod in world.selected_pods()} == {stable}
+    assert "intruder" in world.status["message"]
+
+
+def test_a_pod_with_our_labels_that_our_workload_didn_t_make_is_a_stranger() -> None:
+    world = serving_v1()
+    facts = seen(world)
+    assert facts.strangers(world.stable_revision) == ()
+
+    body = world._pod_body(world.pods[0])
+    body["metadata"]["name"] = "copy"
+    body["metadata"]["ownerReferences"][0]["name"] = "somebody-else"
+    objects = dict(world.snapshot({}).children.objects)
+    (ref,) = [one for one in objects if one.name == world.pods[0].name]
+    objects[type(ref)("v1", "Pod", NAMESPACE, "copy")] = body
+    facts = observed(Children(objects), name=NAME, namespace=NAMESPACE, uid=UID)
+
+    assert [pod.name for pod in facts.strangers(world.stable_revision)] == ["copy"]
+
+
+def test_a_workload_whose_controller_hasn_t_seen_its_spec_has_no_ready_pods_yet() -> None:
+    world = serving_v1()
+    body = world.workloads()[world.stable_revision]
+    body["metadata"]["generation"] += 1
+
+    assert seen(world).available(world.stable_revision) == 0
+
+
+def test_the_two_forms_of_the_selector_are_told_apart() -> None:
+    world = in_a_canary()
+    pinned = seen(world).service
+    world.runs(60, until="canary has traffic")
+    world.runs(2)
+    split = seen(world).service
+
+    assert (pinned.pinned_to, pinned.split) == (world.stable_revision, False)
+    assert (split.pinned_to, split.split) == (None, True)
