@@ -35,11 +35,7 @@ _RULES_OF_REASONS = {
     Reason.BACK_TO_STABLE: ("back_to_stable", "ending.py"),
 }
 """Reasons that aren't the name of a rule in the module of their action."""
-_KNOWN_REASONS = {
-    Reason.FIRST_REVISION: "launch.py",
-    Reason.BACK_TO_STABLE: "ending.py",
-}
-
+_HAS_RUNBOOK = (Action.HOLD, Action.ROLLBACK, Action.ABORT)
 _KNOWN_REASONS = frozenset(reason.value for reason in Reason)
 
 
@@ -135,6 +131,7 @@ def _decision_rows(entry: HistoryEntry, session: Session) -> Iterator[tuple[str,
     yield "Because:", entry.because
     if entry.reason in _KNOWN_REASONS:
         yield "Rule:", rule_of(entry)
+    if entry.action in _HAS_RUNBOOK:
         yield "Read:", f"{RUNBOOKS}/{entry.reason}.md"
 
 
