@@ -1,0 +1,175 @@
+"""Every reason to stay at a step, one row a rule, and a row for each order that matters."""
+
+import pytest
+
+from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.verdicts import Overall
+from serinus.rollout.facts import first_match
+from serinus.rollout.hold import CLOCK_STANDS_STILL, HOLD_RULES, waits_without_end
+from tests.support.given import (
+    AT_FIRST_ANALYSIS,
+    AT_LAST_ANALYSIS,
+    AT_PAUSE,
+    AT_TIMED_PAUSE,
+    Given,
+    rollout,
+)
+
+HOUR = 3600.0
+
+CASES = [
+    ("a person paused it", rollout().but(paused_by="ada"), Reason.PAUSED_BY_USER),
+    ("suspended by its spec", rollout().but(suspended=True), Reason.SUSPENDED),
+    (
+        "the spec asks for a model that isn't there yet",
+        rollout().waits_for_another_model(),
+        Reason.WAITING_FOR_MODEL_VERSION,
+    ),
+    ("pods are missing", rollout().pods(1, of=2), Reason.WAITING_FOR_PODS),
+    (
+        "the Service doesn't send requests yet",
+        rollout().but(traffic_problem="about to"),
+        Reason.WAITING_FOR_PODS,
+    ),
+    ("Prometheus is away", rollout().judged(Overall.ERROR), Reason.METRICS_UNAVAILABLE),
+    (
+        "Prometheus is away in a pause",
+        rollout().at(AT_TIMED_PAUSE, for_seconds=HOUR).judged(Overall.ERROR),
+        Reason.METRICS_UNAVAILABLE,
+    ),
+    (
+        "no samples in an analysis",
+        rollout().at(AT_FIRST_ANALYSIS).judged(Overall.NO_DATA),
+        Reason.NO_DATA,
+    ),
+    ("a pause for a person", rollout().at(AT_PAUSE, for_seconds=HOUR), Reason.PAUSED_BY_STEP),
+    (
+        "a pause that isn't over",
+        rollout().at(AT_TIMED_PAUSE, for_seconds=599),
+        Reason.PAUSED_BY_STEP,
+    ),
+    (
+        "too few requests",
+        rollout().at(AT_FIRST_ANALYSIS).judged(Overall.NOT_ENOUGH),
+        Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    (
+        "the last analysis wants safety, not only no harm",
+        rollout().at(AT_LAST_ANALYSIS, for_seconds=HOUR).judged(Overall.NO_HARM),
+        Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    (
+        "safe, but the step's least time isn't over",
+        rollout().at(AT_LAST_ANALYSIS, for_seconds=59).judged(Overall.SAFE),
+        Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    (
+        "an analysis before any traffic",
+        rollout().at(AT_FIRST_ANALYSIS).judged(None),
+        Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    # order
+    (
+        "a person's pause is told before anything else",
+        rollout().but(paused_by="ada", suspended=True).judged(Overall.ERROR),
+        Reason.PAUSED_BY_USER,
+    ),
+    (
+        "pods that are missing explain why there are no samples",
+        rollout().at(AT_FIRST_ANALYSIS).pods(0, of=1).judged(Overall.NO_DATA),
+        Reason.WAITING_FOR_PODS,
+    ),
+    (
+        "a provider that is away explains why there is too little evidence",
+        rollout().at(AT_FIRST_ANALYSIS, for_seconds=HOUR).judged(Overall.ERROR),
+        Reason.METRICS_UNAVAILABLE,
+    ),
+    # no reason to hold
+    ("a weight that has its pods and requests", rollout(), None),
+    ("a pause that is over", rollout().at(AT_TIMED_PAUSE, for_seconds=600), None),
+    (
+        "a middle analysis without harm",
+        rollout().at(AT_FIRST_ANALYSIS).judged(Overall.NO_HARM),
+        None,
+    ),
+    (
+        "the last analysis, safe",
+        rollout().at(AT_LAST_ANALYSIS, for_seconds=60).judged(Overall.SAFE),
+        None,
+    ),
+    (
+        "no metric gates",
+        rollout().at(AT_LAST_ANALYSIS, for_seconds=60).judged(Overall.NO_METRICS),
+        None,
+    ),
+    (
+        "the deadline is over and says promote",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=HOUR)
+        .judged(Overall.NOT_ENOUGH)
+        .on_deadline(OnEvent.PROMOTE),
+        None,
+    ),
+    (
+        "no samples and told to promote",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=HOUR)
+        .judged(Overall.NO_DATA)
+        .on_no_data(OnEvent.PROMOTE),
+        None,
+    ),
+    (
+        "no samples in a pause that is over",
+        rollout().at(AT_TIMED_PAUSE, for_seconds=HOUR).judged(Overall.NO_DATA),
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "then"), [row[1:] for row in CASES], ids=[row[0] for row in CASES]
+)
+def test_hold(given: Given, then: Reason | None) -> None:
+    found = first_match(HOLD_RULES, given.facts)
+
+    assert (found.reason if found else None) == then
+    assert found is None or found.message
+
+
+def test_each_rule_bears_the_name_of_its_reason_and_has_its_row() -> None:
+    tried = {then.name.lower() for _, _, then in CASES if then}
+
+    assert {rule.__name__ for rule in HOLD_RULES} == tried
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "then"),
+    [
+        (rollout().at(AT_PAUSE), Reason.PAUSED_BY_STEP, True),
+        (rollout().at(AT_TIMED_PAUSE), Reason.PAUSED_BY_STEP, False),
+        (rollout().at(AT_LAST_ANALYSIS, for_seconds=HOUR), Reason.INSUFFICIENT_EVIDENCE, True),
+        (rollout().at(AT_LAST_ANALYSIS, for_seconds=9), Reason.INSUFFICIENT_EVIDENCE, False),
+        (rollout(), Reason.WAITING_FOR_PODS, False),
+        (rollout(), Reason.METRICS_UNAVAILABLE, True),
+    ],
+)
+def test_a_person_should_look_where_nothing_ends_the_wait(
+    given: Given, reason: Reason, then: bool
+) -> None:
+    assert waits_without_end(given.facts, reason) is then
+
+
+def test_time_in_which_nothing_can_be_learned_makes_no_step_older() -> None:
+    assert Reason.METRICS_UNAVAILABLE in CLOCK_STANDS_STILL
+    assert Reason.PAUSED_BY_USER in CLOCK_STANDS_STILL
+    assert Reason.INSUFFICIENT_EVIDENCE not in CLOCK_STANDS_STILL
+    assert Reason.PAUSED_BY_STEP not in CLOCK_STANDS_STILL
+
+
+def test_what_the_analysis_says_is_in_the_message() -> None:
+    given = rollout().at(AT_FIRST_ANALYSIS).judged(Overall.NOT_ENOUGH).asked(Verb.RETRY)
+
+    found = first_match(HOLD_RULES, given.facts)
+
+    assert found is not None
+    assert "what the analysis says" in found.message

@@ -1,0 +1,71 @@
+"""What makes another revision, and what doesn't."""
+
+from typing import Any
+
+import pytest
+
+from serinus.api.deployment import RejectedRevision, Server
+from serinus.rollout.revision import (
+    REJECTED_MAX,
+    is_rejected,
+    revision_hash,
+    revision_inputs,
+    with_rejected,
+    without_rejected,
+)
+
+DIGEST = "sha256:" + "a" * 64
+IMAGE = "server:1"
+
+
+def revision(image: str = IMAGE, model: str = DIGEST, **server: Any) -> str:
+    given = Server.model_validate(server) if server else None
+    return revision_hash(revision_inputs(model, given), image=image)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "sha256:" + "b" * 64},
+        {"image": "server:2"},
+        {"runtimeVersion": "2"},
+        {"resources": {"limits": {"cpu": "1"}}},
+        {"env": [{"name": "A", "value": "b"}]},
+        {"env": [{"name": "A", "secretKeyRef": {"name": "s", "key": "k"}}]},
+        {"feedback": {"cohortLength": "1m"}},
+        {"podTemplate": {"spec": {"nodeSelector": {"a": "b"}}}},
+    ],
+)
+def test_everything_that_serves_makes_another_revision(change: dict[str, Any]) -> None:
+    assert revision(**change) != revision()
+
+
+def test_a_block_that_says_nothing_makes_none() -> None:
+    nothing = revision_inputs(DIGEST, None)
+
+    assert revision_inputs(DIGEST, Server()) == nothing
+    assert (
+        revision_inputs(DIGEST, Server.model_validate({"env": [], "podTemplate": None})) == nothing
+    )
+
+
+def test_a_revision_is_ten_hexadecimal_digits_and_always_the_same() -> None:
+    assert revision() == "465f3120a0"
+
+
+def test_a_rejected_revision_is_known_until_it_is_let_go() -> None:
+    listed = with_rejected([], RejectedRevision(revision="a", reason="r", at="t"))
+
+    assert is_rejected("a", listed)
+    assert not is_rejected("b", listed)
+    assert without_rejected(listed, "a") == []
+
+
+def test_only_the_newest_rejections_are_kept_each_once() -> None:
+    listed: list[RejectedRevision] = []
+    for number in range(REJECTED_MAX + 5):
+        item = RejectedRevision(revision=str(number), reason="r", at="t")
+        listed = with_rejected(with_rejected(listed, item), item)
+
+    assert len(listed) == REJECTED_MAX
+    assert listed[-1].revision == str(REJECTED_MAX + 4)
