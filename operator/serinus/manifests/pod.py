@@ -98,7 +98,7 @@ def make_container(
         "image": image,
         "imagePullPolicy": image_pull_policy,
         "command": list(command),
-        "env": [{"name": "HOME", "value": SCRATCH_PATH}, *env],
+        "env": [*_home_unless_given(env), *env],
         "resources": resource_requirements(resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -189,6 +189,12 @@ def env_from_field(name: str, field_path: str) -> JsonObject:
 def env_from_secret(name: str, *, secret: str, key: str) -> JsonObject:
     """Variable with the value of a Secret's key."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def _home_unless_given(env: tuple[JsonObject, ...]) -> list[JsonObject]:
+    """Libraries write below HOME; a name may stand in the list once."""
+    given = any(variable["name"] == "HOME" for variable in env)
+    return [] if given else [env_value("HOME", SCRATCH_PATH)]
 
 
 def _store_mount(store: StoreMount) -> JsonObject:

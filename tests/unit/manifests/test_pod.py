@@ -118,6 +118,13 @@ def test_only_scratch_and_a_store_mounted_for_writing_can_be_written() -> None:
     assert {"name": "scratch", "mountPath": "/tmp"} in reads["volumeMounts"]
 
 
+def test_a_home_of_the_users_is_the_only_one() -> None:
+    given = ({"name": "HOME", "value": "/elsewhere"},)
+
+    assert container(env=given)["env"] == list(given)
+    assert container()["env"] == [{"name": "HOME", "value": "/tmp"}]
+
+
 def test_resources_are_as_given() -> None:
     given = ResourceRequirements(requests={"cpu": "500m"}, limits={"memory": "1Gi"})
 

@@ -1,0 +1,108 @@
+"""A revision's workload: golden, because a changed template would restart pods."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from serinus.api.deployment import Feedback, Server
+from serinus.manifests.settings import Settings, StoreSettings
+from serinus.manifests.workload import (
+    ServingRevision,
+    cohort_length_seconds,
+    make_server_pod_template,
+    make_workload,
+    revision_labels,
+    selector_labels,
+)
+
+SETTINGS = Settings("serinus-jobs:1", "serinus-server:1")
+SHARED = Settings(
+    "serinus-jobs:1", "serinus-server:1", store=StoreSettings(access_mode="ReadWriteMany")
+)
+FULL: dict[str, Any] = {
+    "runtimeVersion": "2",
+    "resources": {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
+    "env": [
+        {"name": "LOG_LEVEL", "value": "debug"},
+        {"name": "TOKEN", "secretKeyRef": {"name": "delay-token", "key": "token"}},
+    ],
+    "feedback": {"cohortLength": "2s", "maturity": "90s"},
+    "podTemplate": {
+        "metadata": {"labels": {"team": "a", "serinus.dev/revision": "mine"}},
+        "spec": {"nodeSelector": {"disk": "fast"}, "imagePullSecrets": [{"name": "pull"}]},
+    },
+}
+
+
+def template(server: dict[str, Any] | None = None, settings: Settings = SETTINGS) -> dict[str, Any]:
+    serving = ServingRevision(
+        deployment="delay",
+        namespace="flights",
+        revision="c0ffee0000",
+        model_uri="file:///store/models/delay/" + "a" * 64,
+        model_digest="sha256:" + "a" * 64,
+        image="serinus-server:1",
+        server=Server.model_validate(server or {}),
+    )
+    return make_server_pod_template(serving, settings)
+
+
+def workload(**changes: Any) -> dict[str, Any]:
+    return make_workload(
+        "delay",
+        "flights",
+        revision="c0ffee0000",
+        replicas=3,
+        template=template(**changes),
+        progress_deadline_seconds=600,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("plain", {"settings": SHARED}), ("full", {"server": FULL})],
+)
+def test_the_workload_is_what_was_reviewed(
+    name: str, changes: dict[str, Any], golden: Callable[[str, str], None]
+) -> None:
+    text = json.dumps(workload(**changes), indent=2, sort_keys=True) + "\n"
+
+    golden(f"manifests/workload-{name}.json", text)
+
+
+def test_the_pods_know_no_role_and_bear_the_labels_that_find_them() -> None:
+    labels = workload()["spec"]["template"]["metadata"]["labels"]
+
+    assert selector_labels("delay", "c0ffee0000").items() <= labels.items()
+    assert labels.keys() == {*revision_labels("delay", "c0ffee0000"), "serinus.dev/store"}
+
+
+def test_no_pod_goes_before_another_is_ready() -> None:
+    assert workload()["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_a_label_of_ours_can_t_be_set_by_a_pod_template() -> None:
+    labels = template(FULL)["metadata"]["labels"]
+
+    assert labels["serinus.dev/revision"] == "c0ffee0000"
+    assert labels["team"] == "a"
+
+
+def test_a_secret_is_referred_to_and_never_copied() -> None:
+    (container,) = template(FULL)["spec"]["containers"]
+    (token,) = [one for one in container["env"] if one["name"] == "TOKEN"]
+
+    assert token == {
+        "name": "TOKEN",
+        "valueFrom": {"secretKeyRef": {"name": "delay-token", "key": "token"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(None, 300), (Feedback(), 300), (Feedback(cohort_length="2s"), 2)],
+)
+def test_cohorts_last_five_minutes_unless_told(given: Feedback | None, seconds: int) -> None:
+    assert cohort_length_seconds(given) == seconds
