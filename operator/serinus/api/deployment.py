@@ -32,7 +32,15 @@ COHORTS_MAX = 64
 class Channel(ApiModel):
     """A moving reference to a model: promoting it needs no change of this object."""
 
-    model_config = ConfigDict(json_schema_extra=cel(exactly_one("alias", "latestApproved")))
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            exactly_one("alias", "latestApproved"),
+            (
+                "!has(self.latestApproved) || self.latestApproved",
+                "`latestApproved` is true or left out",
+            ),
+        )
+    )
 
     model_name: ModelName = Field(description="Name of the model.")
     alias: Alias | None = Field(default=None, description="The version that bears this alias.")

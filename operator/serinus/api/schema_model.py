@@ -38,6 +38,8 @@ def cel(*rules: tuple[str, str]) -> dict[str, Any]:
 
 def exactly_one(*members: str) -> tuple[str, str]:
     """CEL rule: exactly one of the optional `members` is set."""
+    if len(members) == 1:
+        return f"has(self.{members[0]})", f"set `{members[0]}`"
     terms = " + ".join(f"(has(self.{member}) ? 1 : 0)" for member in members)
     names = ", ".join(f"`{member}`" for member in members)
     return f"{terms} == 1", f"set exactly one of {names}"

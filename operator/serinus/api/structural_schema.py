@@ -12,7 +12,7 @@ kubernetes.io, "Extend the Kubernetes API with CustomResourceDefinitions", struc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,7 @@ class KindDefinition:
     short_name: str
     columns: tuple[Column, ...]
     name_max_length: int = NAME_MAX_LENGTH
+    names_a_service: bool = False
 
 
 def _condition(type_: str) -> str:
@@ -154,6 +155,7 @@ DEFINITIONS: tuple[KindDefinition, ...] = (
             Column("Step", ".status.canary.step", type="integer", wide=True),
             _MESSAGE,
         ),
+        names_a_service=True,
     ),
 )
 
@@ -212,7 +214,6 @@ def object_schema(definition: KindDefinition) -> Schema:
     raw = definition.model.model_json_schema(by_alias=True)
     name = definition.kind.value
     parts = {part: raw["properties"][part] for part in ("spec", "status")}
-    longest = definition.name_max_length
     return {
         "type": "object",
         "description": raw["description"],
@@ -225,13 +226,34 @@ def object_schema(definition: KindDefinition) -> Schema:
             },
         },
         "x-kubernetes-validations": [
-            {
-                "rule": f"self.metadata.name.size() <= {longest}",
-                "message": f"`metadata.name` must have at most {longest} characters, "
-                "because labels and names of children are made from it",
-            }
+            {"rule": rule, "message": message} for rule, message in _name_rules(definition)
         ],
     }
+
+
+def _name_rules(definition: KindDefinition) -> Iterator[tuple[str, str]]:
+    """Rules of `metadata.name`: children and labels are named after it."""
+    longest = definition.name_max_length
+    yield (
+        f"self.metadata.name.size() <= {longest}",
+        (
+            f"`metadata.name` must have at most {longest} characters, "
+            "because labels and names of children are made from it"
+        ),
+    )
+    if definition.names_a_service:
+        yield (
+            "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            (
+                "`metadata.name` must start with a letter and have no dots, "
+                "because the Service is named so"
+            ),
+        )
+    else:
+        yield (
+            "!self.metadata.name.contains('.')",
+            "`metadata.name` must have no dots, because children are named after it",
+        )
 
 
 def structural(raw: Mapping[str, Any], definitions: Mapping[str, Any], path: str) -> Schema:

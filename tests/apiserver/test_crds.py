@@ -1,0 +1,385 @@
+"""What a real API server takes and refuses, and what it says: each rule with an example.
+
+A rule of a CustomResourceDefinition without an example here fails a test.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from serinus.api.enums import PLURALS, Kind
+from serinus.api.schema_model import API_VERSION
+from serinus.api.structural_schema import DEFINITIONS, Schema, object_schema
+from tests.support.api_server import Answer, ApiServer
+from tests.support.run_world import FEATURE_SET_SPEC, MODEL_VERSION_SPEC, TRAINING_JOB_SPEC
+
+FS, TJ, MV, MD = Kind.FEATURE_SET, Kind.TRAINING_JOB, Kind.MODEL_VERSION, Kind.DEPLOYMENT
+SPECS: dict[Kind, dict[str, Any]] = {
+    FS: FEATURE_SET_SPEC,
+    TJ: TRAINING_JOB_SPEC,
+    MV: MODEL_VERSION_SPEC,
+    MD: {"model": {"versionRef": {"name": "delay-1"}}},
+}
+SOURCE = FEATURE_SET_SPEC["sources"][0]
+TAILNUM = {"name": "tailnum", "type": "string"}
+RATE = {"name": "errors", "template": "error-rate", "compareTo": "stable"}
+SCALAR = {"name": "queue", "prometheus": {"query": "max(queue_depth)"}, "max": "100"}
+
+
+def on_missing(**policy: str) -> dict[str, Any]:
+    return {"features": [{**TAILNUM, "onMissing": policy}]}
+
+
+def metric(**one: Any) -> dict[str, Any]:
+    return {"analysis": {"metrics": [one]}}
+
+
+def canary(**how: Any) -> dict[str, Any]:
+    return {"strategy": {"canary": how}}
+
+
+def weights(*percents: int) -> list[dict[str, int]]:
+    return [{"setWeight": percent} for percent in percents]
+
+
+ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
+    ("the least", FS, {}),
+    ("the least", TJ, {}),
+    ("the least", MV, {}),
+    ("the least", MD, {}),
+    (
+        "a private column with its key",
+        FS,
+        {
+            "features": [{**TAILNUM, "sensitivity": "pseudonymize"}],
+            "pseudonymizationKeySecretRef": {"name": "privacy", "key": "hash"},
+        },
+    ),
+    ("two sources and a transform", FS,
+     {"sources": [SOURCE, {**SOURCE, "name": "weather"}], "transform": {"sql": "SELECT 1"}}),
+    ("impute by median", FS, on_missing(action="impute", strategy="median")),
+    ("impute a constant", FS, on_missing(action="impute", strategy="constant", value="0")),
+    ("flag", FS, on_missing(action="flag")),
+    ("a label whose null means no", FS,
+     {"labels": [{"name": "late", "type": "boolean", "onNull": "value", "nullValue": "false"}]}),
+    ("a label whose null is left out", FS,
+     {"labels": [{"name": "late", "type": "boolean", "onNull": "exclude"}]}),
+    ("a split by time", TJ, {"split": {"type": "time", "cutoff": "2013-10-01T00:00:00Z"}}),
+    ("a split by chance", TJ, {"split": {"type": "random", "testFraction": "0.3"}}),
+    ("a split by group", TJ, {"split": {"type": "group", "groupField": "carrier"}}),
+    ("a gate", TJ, {"evaluation": {"gates": [{"metric": "roc_auc", "min": "0.6"}]}}),
+    ("a threshold", TJ, {"decision": {"threshold": "0.3"}}),
+    ("a threshold by cost", TJ,
+     {"decision": {"optimize": "cost", "falseNegativeCost": "5", "falsePositiveCost": "1"}}),
+    ("a pinned snapshot", TJ,
+     {"featureSetRefs": [{"name": "flights", "snapshot": f"sha256:{'a' * 64}"}]}),
+    ("aliases and approval", MV, {"aliases": ["champion"], "approval": {"required": True}}),
+    ("a channel by alias", MD,
+     {"model": {"channel": {"modelName": "delay", "alias": "champion"}}}),
+    ("a channel of the newest", MD,
+     {"model": {"channel": {"modelName": "delay", "latestApproved": True}}}),
+    ("steps", MD, canary(steps=[*weights(20), {"pause": {}}, *weights(50), {"analyze": {}}])),
+    ("weights for short", MD, canary(stepWeights=[20, 50])),
+    ("no steps at all", MD, canary(steps=[])),
+    ("a rate against stable", MD, metric(**RATE, tolerance={"ratio": "1.5"}, primary=True)),
+    ("a rate against a maximum", MD, metric(name="e", template="error-rate", max="0.05")),
+    ("slow requests", MD, metric(**{**RATE, "template": "slow-requests", "latency": "50ms"})),
+    ("a loss", MD, metric(**{**RATE, "template": "prediction-loss", "score": "brier"})),
+    ("a scalar", MD, metric(**SCALAR, interval="1m", failureLimit=2, dryRun=True)),
+    ("weighed metrics and a scalar", MD,
+     {"analysis": {"metrics": [{**RATE, "weight": "1"}, SCALAR]}}),
+    ("a secret in the environment", MD,
+     {"server": {"env": [{"name": "KEY", "secretKeyRef": {"name": "s", "key": "k"}}]}}),
+]  # fmt: skip
+
+REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
+    ("a feature with `sensitivity: pseudonymize` needs `pseudonymizationKeySecretRef`",
+     FS, {"features": [{**TAILNUM, "sensitivity": "pseudonymize"}]}),
+    ("several sources need a `transform`",
+     FS, {"sources": [SOURCE, {**SOURCE, "name": "weather"}]}),
+    ("set `files`", FS, {"sources": [{"name": "flights"}]}),
+    ("set `sql`", FS, {"transform": {}}),
+    ("`strategy` is for `action: impute` only",
+     FS, on_missing(action="flag", strategy="median")),
+    ("`value` is for `strategy: constant` only", FS, on_missing(action="impute", value="0")),
+    ("`strategy: constant` needs `value`",
+     FS, on_missing(action="impute", strategy="constant")),
+    ("`nullValue` goes with `onNull: value`, and only with it",
+     FS, {"labels": [{"name": "late", "type": "boolean", "nullValue": "false"}]}),
+    ("`nullValue` goes with `onNull: value`, and only with it",
+     FS, {"labels": [{"name": "late", "type": "boolean", "onNull": "value"}]}),
+    ("set `sklearn`", TJ, {"trainer": {}}),
+    ("`cutoff` is for `type: time` only",
+     TJ, {"split": {"type": "random", "cutoff": "2013-10-01T00:00:00Z"}}),
+    ("set `cutoff` or `testFraction`, not both",
+     TJ,
+     {"split": {"type": "time", "cutoff": "2013-10-01T00:00:00Z", "testFraction": "0.2"}}),
+    ("`groupField` goes with `type: group`, and only with it",
+     TJ, {"split": {"type": "group"}}),
+    ("`groupField` goes with `type: group`, and only with it",
+     TJ, {"split": {"type": "random", "groupField": "carrier"}}),
+    ("set `min`, `max` or both", TJ, {"evaluation": {"gates": [{"metric": "roc_auc"}]}}),
+    ("set exactly one of `threshold`, `optimize`", TJ, {"decision": {}}),
+    ("set exactly one of `threshold`, `optimize`",
+     TJ, {"decision": {"threshold": "0.5", "optimize": "f1"}}),
+    ("set both costs or none",
+     TJ, {"decision": {"optimize": "cost", "falseNegativeCost": "5"}}),
+    ("costs go with `optimize: cost`, and only with it", TJ, {"decision": {"optimize": "cost"}}),
+    ("`analysis.onDeadline` is hold, rollback or promote",
+     MD, {"analysis": {"onDeadline": "pause"}}),
+    ("set exactly one of `versionRef`, `channel`", MD, {"model": {}}),
+    ("set exactly one of `versionRef`, `channel`",
+     MD,
+     {"model": {"versionRef": {"name": "a"}, "channel": {"modelName": "a", "alias": "b"}}}),
+    ("set exactly one of `alias`, `latestApproved`",
+     MD, {"model": {"channel": {"modelName": "a"}}}),
+    ("set exactly one of `alias`, `latestApproved`",
+     MD, {"model": {"channel": {"modelName": "a", "alias": "b", "latestApproved": True}}}),
+    ("`latestApproved` is true or left out",
+     MD, {"model": {"channel": {"modelName": "a", "latestApproved": False}}}),
+    ("set exactly one of `value`, `secretKeyRef`", MD, {"server": {"env": [{"name": "A"}]}}),
+    ("names that start with SERINUS_ are taken",
+     MD, {"server": {"env": [{"name": "SERINUS_PORT", "value": "1"}]}}),
+    ("set `replicas`", MD, {"traffic": {}}),
+    ("set `canary`", MD, {"strategy": {}}),
+    ("set exactly one of `steps`, `stepWeights`", MD, canary()),
+    ("set exactly one of `steps`, `stepWeights`", MD, canary(steps=[], stepWeights=[20])),
+    ("`stepWeights` must rise", MD, canary(stepWeights=[50, 20])),
+    ("`stepWeights` must rise", MD, canary(stepWeights=[20, 20])),
+    ("the `setWeight` of `steps` must rise", MD, canary(steps=weights(50, 20))),
+    ("the `setWeight` of `steps` must rise", MD, canary(steps=weights(20, 20))),
+    ("the first of `steps` must be a `setWeight`", MD, canary(steps=[{"pause": {}}])),
+    ("set exactly one of `setWeight`, `pause`, `analyze`",
+     MD, canary(steps=[*weights(20), {}])),
+    ("set exactly one of `setWeight`, `pause`, `analyze`",
+     MD, canary(steps=[{"setWeight": 20, "pause": {}}])),
+    ("give every metric with a `template` a `weight`, or none",
+     MD,
+     {"analysis": {"metrics": [{**RATE, "weight": "0.5"}, {**RATE, "name": "more"}]}}),
+    ("set exactly one of `template`, `prometheus`", MD, metric(name="a")),
+    ("set exactly one of `template`, `prometheus`", MD, metric(**SCALAR, template="error-rate")),
+    ("a `template` needs `compareTo: stable`, `max`, or both",
+     MD, metric(name="a", template="error-rate")),
+    ("`prometheus` needs `min`, `max`, or both",
+     MD, metric(name="a", prometheus={"query": "up"})),
+    (("`min`, `interval`, `failureLimit`, `consecutiveErrorLimit` and `dryRun` go with "
+      "`prometheus` only"), MD, metric(**RATE, interval="1m")),
+    (("`compareTo`, `tolerance`, `nonInferiorityMargin`, `weight` and `primary` go with "
+      "`template` only"), MD, metric(**SCALAR, compareTo="stable")),
+    ("`latency` goes with `template: slow-requests`, and only with it",
+     MD, metric(**RATE, latency="50ms")),
+    ("`latency` goes with `template: slow-requests`, and only with it",
+     MD, metric(**{**RATE, "template": "slow-requests"})),
+    ("`score` goes with `template: prediction-loss`, and only with it",
+     MD, metric(**RATE, score="brier")),
+    ("`score` goes with `template: prediction-loss`, and only with it",
+     MD, metric(**{**RATE, "template": "prediction-loss"})),
+    ("`tolerance` and `nonInferiorityMargin` need `compareTo: stable`",
+     MD, metric(name="a", template="error-rate", max="0.1", tolerance={"ratio": "2"})),
+]  # fmt: skip
+
+# What the schema itself refuses: the answer names the field and what was expected.
+REFUSED_BY_SCHEMA: list[tuple[tuple[str, ...], Kind, dict[str, Any]]] = [
+    (('unknown field "spec.bogus"',), FS, {"bogus": 1}),
+    (('unknown field "spec.strategy.blueGreen"',), MD, {"strategy": {"blueGreen": {}}}),
+    (("spec.label: Required value",), TJ, {"label": None}),
+    (("spec.strategy.canary.stepWeights[0]", "less than or equal to 50"), MD,
+     canary(stepWeights=[60])),
+    (("spec.strategy.canary.steps[0].setWeight", "greater than or equal to 1"), MD,
+     canary(steps=weights(0))),
+    (("spec.strategy.canary.steps", "must have at most 32 items"), MD,
+     canary(steps=weights(*range(1, 34)))),
+    (("spec.replicas", 'must be of type integer: "string"'), MD, {"replicas": "four"}),
+    (("spec.evaluation.gates[0].metric", "supported values"), TJ,
+     {"evaluation": {"gates": [{"metric": "vibes", "min": "1"}]}}),
+    (("spec.evaluation.gates[0].min", "must be of type string"), TJ,
+     {"evaluation": {"gates": [{"metric": "roc_auc", "min": 0.6}]}}),
+    (("spec.digest", "should match"), MV, {"digest": "md5:1"}),
+    (("spec.sources[0].files.uris[0]", "should match"), FS,
+     {"sources": [{"name": "a", "files": {"uris": ["/etc/passwd"], "format": "csv"}}]}),
+    (("spec.features[1]", "Duplicate value"), FS, {"features": [TAILNUM, TAILNUM]}),
+    (("spec.split.cutoff", "date-time"), TJ, {"split": {"type": "time", "cutoff": "October"}}),
+]  # fmt: skip
+
+
+def manifest(kind: Kind, spec: dict[str, Any], name: str = "delay") -> dict[str, Any]:
+    merged = copy.deepcopy({**SPECS[kind], **spec})
+    return {
+        "apiVersion": API_VERSION,
+        "kind": kind.value,
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {field: value for field, value in merged.items() if value is not None},
+    }
+
+
+def path(kind: Kind, name: str = "") -> str:
+    return f"/apis/{API_VERSION}/namespaces/default/{PLURALS[kind]}{'/' + name if name else ''}"
+
+
+def create(
+    server: ApiServer, kind: Kind, spec: dict[str, Any], name: str = "delay", *, keep: bool = False
+) -> Answer:
+    return server.post(path(kind), manifest(kind, spec, name), dry_run=not keep)
+
+
+def identified(rows: list[Any]) -> list[str]:
+    return [f"{row[1].value}: {row[0]}" for row in rows]
+
+
+@pytest.mark.parametrize(("what", "kind", "spec"), ACCEPTED, ids=identified(ACCEPTED))
+def test_accepted(api_server: ApiServer, what: str, kind: Kind, spec: dict[str, Any]) -> None:
+    answer = create(api_server, kind, spec)
+
+    assert answer.accepted, f"{what}: {answer.message}"
+
+
+@pytest.mark.parametrize(("message", "kind", "spec"), REFUSED, ids=identified(REFUSED))
+def test_refused_by_a_rule(
+    api_server: ApiServer, message: str, kind: Kind, spec: dict[str, Any]
+) -> None:
+    answer = create(api_server, kind, spec)
+
+    assert answer.code == 422, answer.message
+    assert message in answer.message
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "spec"), REFUSED_BY_SCHEMA, ids=identified(REFUSED_BY_SCHEMA)
+)
+def test_refused_by_the_schema(
+    api_server: ApiServer, words: tuple[str, ...], kind: Kind, spec: dict[str, Any]
+) -> None:
+    answer = create(api_server, kind, spec)
+
+    assert not answer.accepted
+    for word in words:
+        assert word in answer.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "problem"),
+    [
+        (FS, "a" * 41, "must have at most 40 characters"),
+        (TJ, "a" * 41, "must have at most 40 characters"),
+        (MD, "a" * 41, "must have at most 40 characters"),
+        (MV, "a" * 47, "must have at most 46 characters"),
+        (FS, "a.b", "must have no dots"),
+        (TJ, "a.b", "must have no dots"),
+        (MV, "a.b", "must have no dots"),
+        (MD, "1st", "must start with a letter"),
+    ],
+)
+def test_names_that_children_could_not_bear_are_refused(
+    api_server: ApiServer, kind: Kind, name: str, problem: str
+) -> None:
+    answer = create(api_server, kind, {}, name)
+
+    assert answer.code == 422
+    assert f"`metadata.name` {problem}" in answer.message
+
+
+@pytest.mark.parametrize(("kind", "length"), [(FS, 40), (TJ, 40), (MV, 46), (MD, 40)])
+def test_the_longest_name_is_accepted(api_server: ApiServer, kind: Kind, length: int) -> None:
+    assert create(api_server, kind, {}, "a" * length).accepted
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("modelName", "other"),
+        ("modelFormat", {"name": "serinus", "version": "2"}),
+        ("storageUri", "file:///store/models/delay/other"),
+        ("digest", f"sha256:{'0' * 64}"),
+        ("signature", {"inputs": [], "outputs": []}),
+        ("source", {"run": "delay-train-9"}),
+        ("evaluation", {"passed": True}),
+    ],
+)
+def test_what_a_model_version_is_can_t_be_changed(
+    api_server: ApiServer, field: str, value: Any
+) -> None:
+    name = f"frozen-{field.lower()}"
+    stored = create(api_server, MV, {}, name, keep=True).body
+    changed = {**stored, "spec": {**stored["spec"], field: value}}
+    answer = api_server.put(path(MV, name), changed)
+
+    assert answer.code == 422
+    assert f"`{field}` can't be changed; make another ModelVersion" in answer.message
+
+
+def test_aliases_and_approval_of_a_model_version_can_be_changed(api_server: ApiServer) -> None:
+    stored = create(api_server, MV, {}, "changing", keep=True).body
+    spec = {**stored["spec"], "aliases": ["champion"], "approval": {"required": True}}
+
+    assert api_server.put(path(MV, "changing"), {**stored, "spec": spec}).accepted
+
+
+def test_what_isn_t_said_stays_unsaid(api_server: ApiServer) -> None:
+    for kind, spec in SPECS.items():
+        assert create(api_server, kind, {}).body["spec"] == spec
+
+
+def test_a_status_is_no_part_of_what_users_write(api_server: ApiServer) -> None:
+    body = {**manifest(FS, {}, "with-status"), "status": {"phase": "Ready"}}
+
+    assert "status" not in api_server.post(path(FS), body).body
+
+
+def test_all_kinds_are_listed_together_beside_the_deployments_of_kubernetes(
+    api_server: ApiServer,
+) -> None:
+    resources = api_server.get(f"/apis/{API_VERSION}").body["resources"]
+    ours = {one["kind"]: one for one in resources if "/" not in one["name"]}
+
+    assert set(ours) == set(Kind)
+    assert all(one["categories"] == ["mlops"] for one in ours.values())
+    assert ours[MD]["name"] == "modeldeployments"
+    assert ours[MD]["singularName"] == "modeldeployment"
+
+
+def test_kubectl_get_shows_what_people_look_for(api_server: ApiServer) -> None:
+    create(api_server, MV, {"aliases": ["champion"]}, "shown", keep=True)
+    stored = api_server.get(path(MV, "shown")).body
+    stored["status"] = {
+        "phase": "Ready",
+        "predictor": {"kind": "linear", "verifiedRows": 1, "mismatches": 0},
+        "servedBy": [
+            {"deployment": "a", "role": "stable"},
+            {"deployment": "b", "role": "canary"},
+        ],
+    }
+    assert api_server.put(path(MV, "shown") + "/status", stored).accepted
+
+    table = api_server.get(
+        path(MV, "shown"), Accept="application/json;as=Table;v=v1;g=meta.k8s.io"
+    ).body
+    [row] = table["rows"]
+    shown = dict(
+        zip([one["name"] for one in table["columnDefinitions"]], row["cells"], strict=True)
+    )
+
+    assert shown["Phase"] == "Ready"
+    assert shown["Model"] == "delay"
+    assert shown["Predictor"] == "linear"
+    assert shown["Served"] == "a"
+
+
+def test_every_rule_has_an_example() -> None:
+    messages = {message for one in DEFINITIONS for message in rules(object_schema(one))}
+    shown = {message for message, _, _ in REFUSED}
+    by_name = {one for one in messages if one.startswith("`metadata.name`")}
+    frozen = {one for one in messages if one.endswith("make another ModelVersion")}
+
+    assert messages - by_name - frozen == shown
+    assert len(frozen) == 7
+
+
+def rules(schema: Schema) -> Iterator[str]:
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield rule["message"]
+    for child in schema.get("properties", {}).values():
+        yield from rules(child)
+    if "items" in schema:
+        yield from rules(schema["items"])
