@@ -106,6 +106,7 @@ def kube_controller_manager() -> Daemon:
             f"--service-account-private-key-file={pki.SERVICE_ACCOUNT_KEY}",
             "--use-service-account-credentials=true",
             "--leader-elect=false",
+            f"--flex-volume-plugin-dir={layout.STATE / 'kubelet' / 'volume-plugins'}",
             # Tests make hundreds of objects at once and wait for what becomes of them.
             "--kube-api-qps=100",
             "--kube-api-burst=200",

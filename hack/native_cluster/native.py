@@ -142,7 +142,7 @@ def _make(shared: sharing.Sharing | None) -> None:
     with phase("network"):
         _load_kernel_modules()
         network.set_up()
-    _share_mounts()
+    traces.share_mounts()
     _start_all()
 
 
@@ -198,13 +198,6 @@ def _load_kernel_modules() -> None:
         succeeds(["modprobe", "--quiet", module])
 
 
-def _share_mounts() -> None:
-    """Mounts of pods are passed on between namespaces only where the mount is shared."""
-    if not os.path.ismount(layout.STATE):
-        run("mounts", ["mount", "--bind", layout.STATE, layout.STATE])
-    run("mounts", ["mount", "--make-rshared", layout.STATE])
-
-
 def _stop() -> None:
     daemons = components.every()
     with phase("stopping pods"):
@@ -220,11 +213,11 @@ def _stop() -> None:
         traces.unmount_all()
         network.tear_down()
         traces.remove()
+        left = [*network.left_over(), *traces.left_over()]
+        if left:
+            raise ClusterError("down", f"this is still there: {', '.join(left)}; try once more")
         shutil.rmtree(layout.RUN, ignore_errors=True)
         shutil.rmtree(layout.STATE)
-    left = [*network.left_over(), *traces.left_over()]
-    if left:
-        raise ClusterError("down", f"this is still there: {', '.join(left)}")
 
 
 def _end_containers() -> None:

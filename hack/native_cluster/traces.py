@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from native_cluster import layout
-from native_cluster.commands import run
+from native_cluster.commands import run, succeeds
 
 MEMORY = layout.STATE / "before.json"
 # Set by the kubelet at its start.
@@ -35,6 +35,7 @@ FOLDERS = (
     "/run/containerd",
 )
 CGROUPS = Path("/sys/fs/cgroup")
+UNMOUNT_ROUNDS = 10
 
 
 def note() -> None:
@@ -60,18 +61,38 @@ def remove() -> None:
             _remove_cgroup(cgroup)
 
 
+def share_mounts() -> None:
+    """Let a container see it when the kubelet takes a mount away: for that, mounts are shared."""
+    if str(layout.STATE) not in _our_mounts():
+        run("mounts", ["mount", "--bind", layout.STATE, layout.STATE])
+    run("mounts", ["mount", "--make-rshared", layout.STATE])
+
+
 def unmount_all() -> None:
-    """Unmount everything of the cluster; lazily, since a dying process may still look at it."""
-    mounts = Path("/proc/self/mountinfo").read_text()
-    for point in mounts_below(mounts, (layout.STATE, layout.RUN)):
-        run("mounts", ["umount", "--lazy", point])
+    """Unmount everything of the cluster; lazily, since a dying process may still look at it.
+
+    Shared mounts come in several copies, and one unmounting may take others along.
+    """
+    for _ in range(UNMOUNT_ROUNDS):
+        points = _our_mounts()
+        if not points:
+            return
+        for point in points:
+            succeeds(["umount", "--lazy", point])
 
 
 def left_over() -> list[str]:
-    """Mounts and cgroups of the cluster that are still there, in words."""
-    mounts = Path("/proc/self/mountinfo").read_text()
-    found = [f"mount {point}" for point in mounts_below(mounts, (layout.STATE, layout.RUN))]
-    return found + [f"cgroup {cgroup}" for cgroup in _cgroups()]
+    """Mounts and cgroups that came with the cluster and are still there, in words."""
+    before = json.loads(MEMORY.read_text())["there"] if MEMORY.exists() else []
+    return [
+        *(f"mount {point}" for point in _our_mounts()),
+        *(f"cgroup {cgroup}" for cgroup in _cgroups() if str(cgroup) not in before),
+    ]
+
+
+def _our_mounts() -> list[str]:
+    mountinfo = Path("/proc/self/mountinfo").read_text()
+    return mounts_below(mountinfo, (layout.STATE, layout.RUN))
 
 
 def mounts_below(mountinfo: str, folders: Iterable[Path]) -> list[str]:
