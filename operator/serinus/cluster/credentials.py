@@ -36,7 +36,9 @@ async def find_api_server() -> ApiServer:
     if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
         config.load_incluster_config(client_configuration=configuration)
     else:
-        await config.load_kube_config(client_configuration=configuration)
+        await config.load_kube_config(
+            config_file=os.environ.get("KUBECONFIG"), client_configuration=configuration
+        )
     return ApiServer(configuration.host.rstrip("/"), _ssl_context(configuration), configuration)
 
 

@@ -15,7 +15,7 @@ import aiohttp
 
 from serinus import __version__
 from serinus.cluster.credentials import ApiServer
-from serinus.cluster.errors import KubeError, Transient, error_of
+from serinus.cluster.errors import Invalid, KubeError, Transient, error_of
 from serinus.cluster.resources import Resource, resource_of
 from serinus.manifests.naming import FIELD_MANAGER
 from serinus.reconcile.decision import JsonObject, ObjectRef
@@ -93,14 +93,20 @@ class KubeOverHttp:
 
     async def apply(self, body: JsonObject) -> JsonObject:
         """Server-side apply under our field manager, against whoever set the fields before."""
-        return await self._send(
-            "apply",
-            "PATCH",
-            *_place(body),
-            body=body,
-            parameters={"fieldManager": FIELD_MANAGER, "force": "true"},
-            content_type=_APPLY,
-        )
+        try:
+            return await self._send(
+                "apply",
+                "PATCH",
+                *_place(body),
+                body=body,
+                parameters={"fieldManager": FIELD_MANAGER, "force": "true"},
+                content_type=_APPLY,
+            )
+        except Invalid as error:
+            # The server's way to say that the object of this name is another one.
+            if "metadata.uid" not in error.message:
+                raise
+            raise error_of(error.request, 409, "Conflict", error.message) from error
 
     async def replace(self, body: JsonObject, *, subresource: str | None = None) -> JsonObject:
         """PUT of the object or its subresource, with its resourceVersion."""

@@ -1,0 +1,104 @@
+"""The adapter keeps the contract against a real API server, with a kubeconfig's credentials."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from serinus.api.enums import Kind
+from serinus.cluster.credentials import find_api_server
+from serinus.cluster.errors import Forbidden, Transient
+from serinus.cluster.kube import USER_AGENT, KubeOverHttp
+from serinus.cluster.ports import Kube
+from serinus.cluster.resources import OWNERS
+from tests.support.api_server import TOKEN, ApiServer
+from tests.support.kube_contract import KubeContract, model_version, refused
+
+
+def write_kubeconfig(file: Path, *, url: str, token: str = TOKEN) -> Path:
+    """A kubeconfig for `url`; the certificate isn't checked, because the server made it itself."""
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "tests",
+                "contexts": [{"name": "tests", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [
+                    {"name": "c", "cluster": {"server": url, "insecure-skip-tls-verify": True}}
+                ],
+                "users": [{"name": "u", "user": {"token": token}}],
+            }
+        )
+    )
+    return file
+
+
+@pytest.fixture
+async def kube(
+    api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[KubeOverHttp]:
+    config = write_kubeconfig(tmp_path / "config", url=api_server.url)
+    monkeypatch.setenv("KUBECONFIG", str(config))
+    async with KubeOverHttp(await find_api_server()) as found:
+        yield found
+
+
+@pytest.fixture
+def namespace(api_server: ApiServer) -> str:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    answer = api_server.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    assert answer.accepted, answer.message
+    return name
+
+
+class TestKubeOverHttp(KubeContract):
+    pass
+
+
+async def test_the_field_manager_is_ours(kube: Kube, namespace: str) -> None:
+    made = await kube.create(model_version(namespace))
+
+    managers = {entry["manager"] for entry in made["metadata"]["managedFields"]}
+
+    assert managers == {"serinus"}
+
+
+async def test_a_list_goes_over_several_pages(
+    kube: Kube, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serinus.cluster.kube.PAGE_SIZE", 2)
+    for number in range(5):
+        await kube.create(model_version(namespace, f"delay-{number}"))
+
+    listed = await kube.list_metadata(OWNERS[Kind.MODEL_VERSION], namespace)
+
+    assert sorted(one["metadata"]["name"] for one in listed) == [f"delay-{n}" for n in range(5)]
+
+
+async def test_without_rights_the_error_says_who_and_what(
+    api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_kubeconfig(tmp_path / "config", url=api_server.url, token="unknown")
+    monkeypatch.setenv("KUBECONFIG", str(config))
+
+    async with KubeOverHttp(await find_api_server()) as stranger:
+        with refused(Forbidden):
+            await stranger.list_metadata(OWNERS[Kind.MODEL_VERSION], None)
+
+
+async def test_a_server_that_is_away_is_transient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_kubeconfig(tmp_path / "config", url="https://127.0.0.1:1")
+    monkeypatch.setenv("KUBECONFIG", str(config))
+
+    async with KubeOverHttp(await find_api_server()) as nobody:
+        with refused(Transient):
+            await nobody.list_metadata(OWNERS[Kind.MODEL_VERSION], None)
+
+
+def test_the_audit_log_can_tell_us_by_our_user_agent() -> None:
+    assert USER_AGENT.startswith("serinus-operator/")
