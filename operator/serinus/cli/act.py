@@ -27,7 +27,7 @@ KINDS: Mapping[Verb, tuple[Kind, ...]] = {
     Verb.ABORT: (Kind.DEPLOYMENT,),
     Verb.PAUSE: (Kind.DEPLOYMENT,),
     Verb.RESUME: (Kind.DEPLOYMENT,),
-    Verb.RETRY: (Kind.DEPLOYMENT, Kind.FEATURE_SET, Kind.TRAINING_JOB),
+    Verb.RETRY: tuple(sorted(Kind, key=lambda kind: kind is not Kind.DEPLOYMENT)),
     Verb.APPROVE: (Kind.MODEL_VERSION,),
 }
 """Kinds that understand a verb; the first is meant by a name alone."""
