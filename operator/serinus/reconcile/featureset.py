@@ -116,7 +116,11 @@ class _Pass:
     def decision(self) -> Decision:
         metadata, old = self.feature_set.metadata, self.feature_set.status
         asked = retry_request(
-            metadata, old.last_handled_request, obstacle=self._no_retry(), now=self.now
+            metadata,
+            old.last_handled_request,
+            obstacle=self._no_retry(),
+            actor_verified=self.snapshot.settings.actors_verified,
+            now=self.now,
         )
         chosen = self._chosen_run(retry=asked.granted)
         progress = self._progress(chosen)

@@ -194,20 +194,23 @@ class _Pass:
         verbs = (Verb.APPROVE.value, Verb.RETRY.value)
         obstacle = why_refused(request, metadata, revisions=(), verbs=verbs, now=self.now)
         obstacle = obstacle or self._obstacle(request.verb, refusal)
-        if obstacle:
-            record = handled(
-                request, RequestOutcome.REFUSED, obstacle, actor_verified=False, now=self.now
-            )
-            text = f"`{record.verb}` by {record.actor or 'unknown'}: {obstacle}"
-            event = Event(EventType.WARNING, Reason.REQUEST_REFUSED.value, bounded(text))
-            return _Asked(*approved, record=record, events=(event,))
         approves = request.verb == Verb.APPROVE
-        message = "approved" if approves else "it is verified again"
-        record = handled(request, RequestOutcome.DONE, message, actor_verified=False, now=self.now)
-        text = f"`{record.verb}` by {record.actor or 'unknown'}: {message}"
-        event = Event(EventType.NORMAL, Reason.REQUEST_HANDLED.value, bounded(text))
+        message = obstacle or ("approved" if approves else "it is verified again")
+        record = handled(
+            request,
+            RequestOutcome.REFUSED if obstacle else RequestOutcome.DONE,
+            message,
+            actor_verified=self.snapshot.settings.actors_verified,
+            now=self.now,
+        )
+        actor = record.actor or "unknown"
+        text = bounded(f"`{record.verb}` by {actor}: {message}")
+        if obstacle:
+            event = Event(EventType.WARNING, Reason.REQUEST_REFUSED.value, text)
+            return _Asked(*approved, record=record, events=(event,))
         if approves:
-            approved = (record.actor or "unknown", format_time(self.now))
+            approved = (actor, format_time(self.now))
+        event = Event(EventType.NORMAL, Reason.REQUEST_HANDLED.value, text)
         return _Asked(*approved, verify_again=not approves, record=record, events=(event,))
 
     def _obstacle(self, verb: str, refusal: Note | None) -> str | None:

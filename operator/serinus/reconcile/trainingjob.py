@@ -108,7 +108,11 @@ class _Pass:
     def decision(self) -> Decision:
         metadata, old = self.training_job.metadata, self.training_job.status
         asked = retry_request(
-            metadata, old.last_handled_request, obstacle=self._no_retry(), now=self.now
+            metadata,
+            old.last_handled_request,
+            obstacle=self._no_retry(),
+            actor_verified=self.snapshot.settings.actors_verified,
+            now=self.now,
         )
         progress = self._progress(self._chosen_run(retry=asked.granted))
         readiness = self._readiness(progress)

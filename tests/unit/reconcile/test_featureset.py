@@ -1,5 +1,7 @@
 """FeatureSet: which run is wanted, what came of it, which snapshot may be used."""
 
+from dataclasses import replace
+
 import pytest
 
 from serinus.api.enums import Outcome, Reason, Verb
@@ -202,6 +204,15 @@ def test_retry_takes_up_new_data_in_the_same_files() -> None:
     assert world.status["latestSnapshot"]["digest"] == DIGEST_B
     assert world.status["lastHandledRequest"]["outcome"] == "done"
     assert world.status["lastHandledRequest"]["actor"] == "maria"
+    assert world.status["lastHandledRequest"]["actorVerified"] is False
+
+
+def test_the_actor_is_verified_where_an_admission_policy_vouches_for_it() -> None:
+    world = with_first_snapshot()
+    world.settings = replace(world.settings, actors_verified=True)
+    world.ask(Verb.RETRY).passes()
+
+    assert world.status["lastHandledRequest"]["actorVerified"] is True
 
 
 def test_the_same_data_leads_to_the_same_snapshot() -> None:
