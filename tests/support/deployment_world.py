@@ -114,6 +114,7 @@ class World:
     secrets: set[ObjectRef] = field(default_factory=set)
     pods: list[Pod] = field(default_factory=list)
     pods_made: int = 0
+    pod_status: dict[str, Any] = field(default_factory=dict)
     provider: RecordedCounters = field(default_factory=RecordedCounters)
     provider_away: bool = False
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -472,7 +473,8 @@ class World:
         if pod.leaves_at is not None:
             metadata["deletionTimestamp"] = format_time(self.now)
         started = format_time(moment(START + pod.born_at))
-        return {"metadata": metadata, "status": {"phase": "Running", "startTime": started}}
+        status = {"phase": "Running", "startTime": started, **self.pod_status}
+        return {"metadata": metadata, "status": status}
 
     # requests and counters
 

@@ -107,8 +107,9 @@ def _metric_problems(metric: AnalysisMetric) -> Iterator[str]:
 def _latency_problems(metric: AnalysisMetric) -> Iterator[str]:
     seconds = duration_seconds(metric.latency or "0s")
     if not any(abs(seconds - bound) < 1e-9 for bound in LATENCY_BOUNDS_SECONDS):
-        nearest = sorted(sorted(LATENCY_BOUNDS_SECONDS, key=lambda one: abs(one - seconds))[:2])
-        shown = " or ".join(f"`{bound * 1000:g}ms`" for bound in nearest)
+        below = [bound for bound in LATENCY_BOUNDS_SECONDS if bound < seconds][-1:]
+        above = [bound for bound in LATENCY_BOUNDS_SECONDS if bound > seconds][:1]
+        shown = " or ".join(f"`{bound * 1000:g}ms`" for bound in below + above)
         yield f".latency: `{metric.latency}` is no bucket bound of the histogram; use {shown}"
 
 

@@ -1,0 +1,175 @@
+"""Strategy and analysis with every default spelled out, frozen and read again."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from serinus.analysis.spec import (
+    AgainstMaximum,
+    AgainstStable,
+    Boundary,
+    RateRule,
+    ScalarRule,
+)
+from serinus.api.deployment import DeploymentSpec
+from serinus.api.enums import MetricTemplate, OnEvent
+from serinus.reconcile.deployment_rules import (
+    RolloutRules,
+    frozen_rules,
+    parsed_rules,
+    rules_hash,
+)
+from serinus.rollout.steps import Analyze, SetWeight
+
+
+def spec(**changes: Any) -> DeploymentSpec:
+    return DeploymentSpec.model_validate({"model": {"versionRef": {"name": "v1"}}, **changes})
+
+
+def rules(**changes: Any) -> RolloutRules:
+    return parsed_rules(json.loads(json.dumps(frozen_rules(spec(**changes)))))
+
+
+def metric(**given: Any) -> RateRule | ScalarRule:
+    (found,) = rules(analysis={"metrics": [{"name": "m", **given}]}).analysis.metrics
+    return found
+
+
+def test_nothing_given_is_the_error_rate_against_stable_at_20_and_50_percent() -> None:
+    found = rules()
+
+    (errors,) = found.analysis.metrics
+    assert errors == RateRule(
+        "error-rate",
+        MetricTemplate.ERROR_RATE,
+        (AgainstStable(Boundary(1.25, 0.001), Boundary(2.0, 0.01)),),
+    )
+    assert (found.analysis.alpha, found.analysis.beta) == (0.01, 0.05)
+    assert found.analysis.variance_inflation is None
+    assert found.steps == (
+        SetWeight(20),
+        Analyze(50, 0, 1800, last=False),
+        SetWeight(50),
+        Analyze(50, 0, 1800, last=True),
+    )
+    assert (found.warmup, found.scrape_interval) == (timedelta(minutes=1), timedelta(seconds=15))
+    assert (found.on_deadline, found.on_no_data) == (OnEvent.HOLD, OnEvent.HOLD)
+
+
+def test_an_analysis_without_a_list_of_metrics_has_the_default_one_an_empty_list_none() -> None:
+    assert len(rules(analysis={"warmup": "5s"}).analysis.metrics) == 1
+    assert rules(analysis={"metrics": []}).analysis.metrics == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "tolerance", "margin"),
+    [
+        ({}, Boundary(1.25, 0.001), Boundary(2.0, 0.01)),
+        ({"tolerance": {"ratio": "1.5"}}, Boundary(1.5, 0.0), Boundary(2.0, 0.01)),
+        ({"tolerance": {"increase": "0.02"}}, Boundary(1.0, 0.02), Boundary(2.0, 0.01)),
+        (
+            {"nonInferiorityMargin": {"ratio": "1.23456789", "increase": "0.5"}},
+            Boundary(1.25, 0.001),
+            Boundary(1.23456789, 0.5),
+        ),
+    ],
+)
+def test_an_allowance_that_is_given_leaves_nothing_to_the_template(
+    given: dict[str, Any], tolerance: Boundary, margin: Boundary
+) -> None:
+    found = metric(template="error-rate", compareTo="stable", **given)
+
+    assert found.comparisons == (AgainstStable(tolerance, margin),)
+
+
+def test_label_metrics_compare_by_difference_never_by_ratio() -> None:
+    found = metric(template="wrong-predictions", compareTo="stable")
+
+    assert found.comparisons == (AgainstStable(Boundary(1.0, 0.01), Boundary(1.0, 0.03)),)
+
+
+def test_a_metric_can_be_compared_with_stable_and_with_a_maximum() -> None:
+    found = metric(
+        template="slow-requests",
+        latency="50ms",
+        compareTo="stable",
+        max="0.2",
+        gate=False,
+        primary=True,
+        weight="0.4",
+    )
+
+    assert isinstance(found, RateRule)
+    assert found.comparisons[1] == AgainstMaximum(0.2)
+    assert (found.latency_seconds, found.gate, found.primary, found.weight) == (
+        0.05,
+        False,
+        True,
+        0.4,
+    )
+
+
+def test_a_score_is_that_of_the_loss() -> None:
+    assert metric(template="prediction-loss", score="brier", compareTo="stable").score == "brier"
+
+
+def test_a_scalar_keeps_the_words_of_argo_rollouts() -> None:
+    found = metric(
+        prometheus={"query": "up"},
+        min="1",
+        max="2",
+        interval="30s",
+        failureLimit=2,
+        consecutiveErrorLimit=0,
+        dryRun=True,
+    )
+
+    assert found == ScalarRule(
+        "m",
+        "up",
+        minimum=1.0,
+        maximum=2.0,
+        interval=timedelta(seconds=30),
+        failure_limit=2,
+        consecutive_error_limit=0,
+        dry_run=True,
+    )
+
+
+def test_a_scalar_s_defaults() -> None:
+    assert metric(prometheus={"query": "up"}, max="2") == ScalarRule("m", "up", maximum=2.0)
+
+
+def test_variance_inflation_is_measured_or_a_number() -> None:
+    assert rules(analysis={"varianceInflation": "1.5"}).analysis.variance_inflation == 1.5
+    assert rules(analysis={"varianceInflation": "measured"}).analysis.variance_inflation is None
+
+
+def test_frozen_rules_leave_nothing_to_a_default() -> None:
+    frozen = frozen_rules(spec())
+
+    assert frozen["analysis"]["metrics"][0]["tolerance"] == {"ratio": "1.25", "increase": "0.001"}
+    assert frozen["steps"][1]["analyze"] == {
+        "minSamples": 50,
+        "minDuration": "0s",
+        "maxDuration": "30m",
+    }
+
+
+def test_a_default_written_out_is_no_edit() -> None:
+    written = spec(strategy={"canary": {"stepWeights": [20, 50]}}, analysis={"warmup": "60s"})
+
+    assert rules_hash(frozen_rules(written)) == rules_hash(frozen_rules(spec()))
+    assert rules_hash(frozen_rules(spec(analysis={"warmup": "9s"}))) != rules_hash(
+        frozen_rules(spec())
+    )
+
+
+@pytest.mark.parametrize(
+    "damaged", [{}, {"steps": 7, "analysis": {}}, {"steps": [], "analysis": 7}]
+)
+def test_damaged_rules_are_an_error_and_never_a_default(damaged: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="frozen rules"):
+        parsed_rules(damaged)

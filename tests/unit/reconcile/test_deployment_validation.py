@@ -1,0 +1,149 @@
+"""What a spec can't say beyond the CRD: the message names the field; what runs isn't touched."""
+
+from typing import Any
+
+import pytest
+
+from serinus.api.deployment import DeploymentSpec
+from serinus.reconcile.deployment_validation import spec_problem
+from tests.support.deployment_world import serving_v1
+
+RATE = {"name": "m", "template": "error-rate", "compareTo": "stable"}
+
+
+def problem(name: str = "delay", **changes: Any) -> str | None:
+    given = {"model": {"versionRef": {"name": "v1"}}, **changes}
+    return spec_problem(name, DeploymentSpec.model_validate(given))
+
+
+def of_metric(**given: Any) -> dict[str, Any]:
+    return {"analysis": {"metrics": [{**RATE, **given}]}}
+
+
+CASES = [
+    ({"analysis": {"falseRollbackRate": "0"}}, 'spec.analysis.falseRollbackRate: "0"'),
+    ({"analysis": {"falsePromotionRate": "1"}}, 'spec.analysis.falsePromotionRate: "1"'),
+    ({"analysis": {"varianceInflation": "0.5"}}, 'spec.analysis.varianceInflation: "0.5"'),
+    ({"analysis": {"scrapeInterval": "0s"}}, "spec.analysis.scrapeInterval"),
+    (
+        {
+            "analysis": {
+                "metrics": [{**RATE, "weight": "0.6"}, {**RATE, "name": "n", "weight": "0.6"}]
+            }
+        },
+        "the weights sum to 1.2",
+    ),
+    ({"analysis": {"metrics": [{**RATE, "weight": "0"}]}}, "all weights are 0"),
+    (
+        of_metric(template="slow-requests", latency="60ms"),
+        "is no bucket bound of the histogram; use `50ms` or `100ms`",
+    ),
+    (of_metric(max="1.5"), 'spec.analysis.metrics[0].max: "1.5"'),
+    (
+        of_metric(tolerance={"ratio": "3"}, nonInferiorityMargin={"ratio": "2", "increase": "1"}),
+        "nonInferiorityMargin: ratio 2 plus 1 is narrower than the tolerance ratio 3 plus 0",
+    ),
+    (of_metric(tolerance={"ratio": "3"}), "is narrower than the tolerance"),
+    (of_metric(tolerance={"ratio": "-1"}), "tolerance: ratio -1 plus 0: neither may be negative"),
+    (of_metric(tolerance={"ratio": "0"}), "tolerance: ratio 0 plus 0 allows nothing"),
+    (
+        {
+            "analysis": {
+                "metrics": [{"name": "q", "prometheus": {"query": "up"}, "min": "2", "max": "1"}]
+            }
+        },
+        'spec.analysis.metrics[0].min: "2" is above max "1"',
+    ),
+    (
+        {
+            "analysis": {
+                "metrics": [
+                    {"name": "q", "prometheus": {"query": 'up{a="{{ .rev }}"}'}, "max": "1"}
+                ]
+            }
+        },
+        "unknown placeholder `rev`",
+    ),
+    (
+        {
+            "analysis": {
+                "metrics": [
+                    {"name": "q", "prometheus": {"query": "up"}, "max": "1", "interval": "0s"}
+                ]
+            }
+        },
+        "spec.analysis.metrics[0].interval",
+    ),
+    ({"server": {"feedback": {"cohortLength": "2h"}}}, "spec.server.feedback.cohortLength: `2h`"),
+    ({"server": {"feedback": {"cohortLength": "1500ms"}}}, "whole seconds"),
+    (
+        {"server": {"podTemplate": {"metadata": {"labels": {"serinus.dev/revision": "x"}}}}},
+        "`serinus.dev/revision` belongs to",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), CASES)
+def test_the_message_names_the_field_and_what_is_wrong(given: dict[str, Any], said: str) -> None:
+    found = problem(**given)
+
+    assert found is not None
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("d" * 41, "41 characters"), ("7delay", "start with a letter")]
+)
+def test_names_that_children_can_t_bear(name: str, said: str) -> None:
+    found = problem(name)
+
+    assert found is not None
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"analysis": {"metrics": []}},
+        of_metric(),
+        of_metric(max="0.05", weight="1"),
+        of_metric(template="slow-requests", latency="50ms"),
+        {"server": {"feedback": {"cohortLength": "1h", "maturity": "7d"}}},
+        {
+            "analysis": {
+                "metrics": [
+                    {"name": "q", "prometheus": {"query": 'up{r="{{ .revision }}"}'}, "max": "1"}
+                ]
+            }
+        },
+    ],
+)
+def test_what_can_be_done_is_no_problem(given: dict[str, Any]) -> None:
+    assert problem(**given) is None
+
+
+def test_an_invalid_spec_stalls_and_starts_nothing_and_serves_on() -> None:
+    world = serving_v1()
+
+    world.applies(**of_metric(template="slow-requests", latency="60ms"))
+    world.serves_version("v2")
+    world.runs(60)
+    stalled = (world.condition("Stalled"), world.stable, world.canary)
+    world.applies(analysis={"metrics": []})
+    world.runs(60, until="settled")
+
+    assert stalled == (("True", "InvalidSpec"), "v1", None)
+    assert world.stable == "v2"
+
+
+def test_a_running_canary_goes_on_by_its_frozen_rules_while_the_spec_is_invalid() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+
+    world.applies(**of_metric(template="slow-requests", latency="60ms"))
+    world.runs(900)
+
+    assert world.stable == "v2"
+    assert world.condition("Stalled") == ("True", "InvalidSpec")

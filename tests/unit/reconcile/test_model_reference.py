@@ -1,0 +1,140 @@
+"""Where a model reference leads, and what it waits for."""
+
+from typing import Any
+
+import pytest
+
+from serinus.api.deployment import ModelReference
+from serinus.api.enums import Reason
+from serinus.reconcile.model_reference import (
+    Resolved,
+    Unresolved,
+    is_rejected,
+    parsed_versions,
+    resolved,
+)
+from tests.support.deployment_world import model_version
+
+PINNED = {"versionRef": {"name": "v1"}}
+CHAMPION = {"channel": {"modelName": "delay", "alias": "champion"}}
+LATEST = {"channel": {"modelName": "delay", "latestApproved": True}}
+
+CASES = [
+    ("ready", PINNED, [model_version("v1")], "v1", ""),
+    ("missing", PINNED, [], Reason.WAITING_FOR_MODEL_VERSION, "`v1`, which doesn't exist"),
+    (
+        "not ready yet",
+        PINNED,
+        [model_version("v1", phase="Verifying")],
+        Reason.WAITING_FOR_MODEL_VERSION,
+        "`v1`, which isn't ready",
+    ),
+    (
+        "rejected",
+        PINNED,
+        [model_version("v1", phase="Rejected")],
+        Reason.MODEL_VERSION_REJECTED,
+        "never served",
+    ),
+    (
+        "archived",
+        PINNED,
+        [model_version("v1", phase="Archived")],
+        Reason.WAITING_FOR_MODEL_VERSION,
+        "isn't ready",
+    ),
+    ("the alias' bearer", CHAMPION, [model_version("v1", aliases=["champion"])], "v1", ""),
+    ("nobody bears it", CHAMPION, [model_version("v1")], Reason.CHANNEL_EMPTY, "`champion`"),
+    (
+        "two bear it",
+        CHAMPION,
+        [model_version("v2", aliases=["champion"]), model_version("v1", aliases=["champion"])],
+        Reason.ALIAS_CONFLICT,
+        "`v1` and `v2`",
+    ),
+    (
+        "a rejected one bears it",
+        CHAMPION,
+        [model_version("v1", aliases=["champion"], phase="Rejected")],
+        Reason.MODEL_VERSION_REJECTED,
+        "never served",
+    ),
+    (
+        "of another model",
+        CHAMPION,
+        [model_version("v1", aliases=["champion"], modelName="price")],
+        Reason.CHANNEL_EMPTY,
+        "`champion`",
+    ),
+    (
+        "the newest that is ready",
+        LATEST,
+        [
+            model_version("v1", created="2026-01-01T00:00:00Z"),
+            model_version("v3", created="2026-01-03T00:00:00Z", phase="Pending"),
+            model_version("v2", created="2026-01-02T00:00:00Z"),
+        ],
+        "v2",
+        "",
+    ),
+    (
+        "two of one second, by their numbers",
+        LATEST,
+        [model_version("delay-9"), model_version("delay-10")],
+        "delay-10",
+        "",
+    ),
+    (
+        "none is ready",
+        LATEST,
+        [model_version("v1", phase="Rejected")],
+        Reason.CHANNEL_EMPTY,
+        "ready and approved",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("reference", "versions", "then", "said"),
+    [row[1:] for row in CASES],
+    ids=[row[0] for row in CASES],
+)
+def test_a_reference(
+    reference: dict[str, Any], versions: list[dict[str, Any]], then: str, said: str
+) -> None:
+    found = resolved(
+        ModelReference.model_validate(reference), parsed_versions(versions), serving=None
+    )
+
+    if isinstance(found, Resolved):
+        assert found.version.metadata.name == then
+    else:
+        assert found.reason == then
+        assert said in found.message
+
+
+def test_a_version_that_serves_and_is_deleted_goes_on_serving() -> None:
+    found = resolved(ModelReference.model_validate(PINNED), (), serving="v1")
+
+    assert isinstance(found, Unresolved)
+    assert found.reason == Reason.MODEL_VERSION_NOT_FOUND
+    assert not found.needs_a_person
+
+
+def test_a_version_on_its_way_out_is_gone() -> None:
+    leaving = model_version("v1")
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+
+    assert parsed_versions([leaving]) == ()
+
+
+def test_what_can_t_be_read_is_no_version() -> None:
+    assert parsed_versions([{"metadata": {"name": "v1"}, "spec": {"digest": 7}}]) == ()
+
+
+def test_rejected_is_told_by_name() -> None:
+    versions = parsed_versions([model_version("v1", phase="Rejected"), model_version("v2")])
+
+    assert is_rejected("v1", versions)
+    assert not is_rejected("v2", versions)
+    assert not is_rejected("v3", versions)
