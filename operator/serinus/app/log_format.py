@@ -1,4 +1,8 @@
-"""One JSON object a line: a constant message, and the data as keys beside it."""
+"""One JSON object a line: a constant message, and the data as keys beside it.
+
+Who has something to say of an object gives it as `extra={"about": ref}`: the line then has `group`,
+`kind`, `namespace` and `name`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,10 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
+from serinus.reconcile.decision import ObjectRef
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OF_KOPF = frozenset({"k8s_ref", "k8s_skip", "settings"})
 _OURS = "serinus"
 
 
@@ -27,10 +34,16 @@ class JsonFormatter(logging.Formatter):
         line.update(
             (key, value)
             for key, value in vars(record).items()
-            if key not in _STANDARD
-            and key not in line
-            and not key.startswith(("_", "k8s_", "settings"))
+            if key not in _STANDARD and key not in line and key not in _OF_KOPF
         )
+        about = line.pop("about", None)
+        if isinstance(about, ObjectRef):
+            line |= {
+                "group": about.api_version.rpartition("/")[0],
+                "kind": about.kind,
+                "namespace": about.namespace,
+                "name": about.name,
+            }
         if record.exc_info and record.exc_info[1] is not None:
             line["traceback"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
         return json.dumps(line, default=str, ensure_ascii=False)

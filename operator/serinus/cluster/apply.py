@@ -145,7 +145,7 @@ class Applier:
             found = await self.kube.get(wanted.ref)
             self.store.put_read(found, before=None)
             return found
-        _log.info("object created", extra=_about(wanted.ref))
+        _log.info("object created", extra={"about": wanted.ref})
         self.store.put_answer(answer, before=None)
         return answer
 
@@ -159,7 +159,7 @@ class Applier:
         except AlreadyExists:
             return True
         self._secrets.add(key)
-        _log.info("object created", extra=_about(wanted.ref))
+        _log.info("object created", extra={"about": wanted.ref})
         return True
 
     async def _update(self, owner: JsonObject, wanted: DesiredObject, observed: JsonObject) -> None:
@@ -174,14 +174,14 @@ class Applier:
             preconditions["resourceVersion"] = wanted.resource_version
         answer = await self.kube.apply({**body, "metadata": {**body["metadata"], **preconditions}})
         self.store.put_answer(answer, before=observed)
-        _log.info("object applied", extra=_about(wanted.ref) | {"field": differs})
+        _log.info("object applied", extra={"about": wanted.ref, "field": differs})
         left = uncovered_path(answer, body)
         if left is None:
             self._settled.pop(key, None)
             return
         # Somebody (a webhook, a default) keeps a field at another value: say so, don't fight.
         self._settled[key] = _Settled(body, answer["metadata"].get("resourceVersion"))
-        _log.warning("object stays different", extra=_about(wanted.ref) | {"field": left})
+        _log.warning("object stays different", extra={"about": wanted.ref, "field": left})
 
     # What should not exist
 
@@ -199,7 +199,7 @@ class Applier:
             await self._refresh(pruned.ref)
             raise
         else:
-            _log.info("object deleted", extra=_about(pruned.ref))
+            _log.info("object deleted", extra={"about": pruned.ref})
         await self._refresh(pruned.ref)
 
     async def _refresh(self, ref: ObjectRef) -> None:
@@ -223,7 +223,7 @@ class Applier:
             self._settled.pop(key, None)
         else:
             self._settled[key] = _Settled(wanted, stored)
-            _log.warning("status stored with other values", extra=_about(key[1]))
+            _log.warning("status stored with other values", extra={"about": key[1]})
 
 
 def _is_ours(observed: JsonObject, owner: JsonObject, wanted: DesiredObject) -> bool:
@@ -243,8 +243,3 @@ def _owned(body: JsonObject, owner: JsonObject, wanted: DesiredObject) -> JsonOb
         "blockOwnerDeletion": True,
     }
     return {**body, "metadata": {**body["metadata"], "ownerReferences": [reference]}}
-
-
-def _about(ref: ObjectRef) -> dict[str, str]:
-    group = ref.api_version.rpartition("/")[0]
-    return {"group": group, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}

@@ -109,7 +109,7 @@ class Worker:
         decide = self.reconcilers[Kind(key.kind)]
         decision = await decide(resource, self.taken.of(key), self.clock.now())
         if decision.log:
-            _log.info("decided", extra=_about(key) | {"decision": dict(decision.log)})
+            _log.info("decided", extra={"about": key, "decision": dict(decision.log)})
         return await self.applier.carry_out(resource, decision)
 
     async def _refresh(self, key: ObjectRef) -> None:
@@ -136,7 +136,8 @@ class Worker:
 
     def _failed(self, key: ObjectRef, error: Exception, *, expected: bool) -> None:
         seconds = self.queue.failed(key)
-        details = _about(key) | {
+        details: dict[str, object] = {
+            "about": key,
             "error": str(error),
             "failures": self.queue.failures(key),
             "retry_after_seconds": round(seconds, 1),
@@ -152,8 +153,3 @@ async def run_workers(worker: Worker, number: int = WORKERS) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(number):
             group.create_task(worker.run())
-
-
-def _about(key: ObjectRef) -> dict[str, object]:
-    group = key.api_version.rpartition("/")[0]
-    return {"group": group, "kind": key.kind, "namespace": key.namespace, "name": key.name}
