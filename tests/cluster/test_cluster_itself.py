@@ -19,6 +19,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support import machine_of_its_own
 from tests.support.live_cluster import KubectlError, Namespace, kubectl
 
 ROOT = Path(__file__).parents[2]
@@ -385,3 +386,53 @@ def test_another_checkout_with_other_settings_doesn_t_change_the_cluster(tmp_pat
     assert "from other programs or settings than here" in joined.stderr
     assert left.returncode == 0, left.stderr
     assert pids() == before
+
+
+@native_only
+@pytest.mark.timeout(240)
+def test_up_and_down_leave_the_machine_as_it_was(tmp_path: Path) -> None:
+    script = f"""
+    cd {ROOT}
+    machine >{tmp_path}/before
+    hack/cluster up
+    eval "$(hack/cluster env)"
+    config=/var/lib/serinus-cluster/config/containerd.toml
+    image=$(awk -F'"' '/sandbox_image/ {{ print $2 }}' $config)
+    kubectl create deployment idle --replicas=3 --image="$image"
+    kubectl rollout status deployment.apps/idle --timeout=60s
+    machine >{tmp_path}/between
+    hack/cluster down
+    machine >{tmp_path}/after
+    """
+
+    done = machine_of_its_own.run(script)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    before, between, after = (
+        set((tmp_path / name).read_text().splitlines()) for name in ("before", "between", "after")
+    )
+    assert len(between - before) > 100  # else this test would see nothing at all
+    assert after - before <= {"path /run/lock/serinus-cluster.lock"}
+    assert not before - after
+
+
+@native_only
+@pytest.mark.timeout(240)
+def test_a_component_that_can_t_start_is_named_with_its_last_words_and_up_goes_on_later() -> None:
+    script = f"""
+    cd {ROOT}
+    python3 -m http.server --bind 127.0.0.1 23790 >/dev/null 2>&1 &
+    squatter=$!
+    until ss -ltn | grep -q :23790; do sleep 0.1; done
+    if hack/cluster up; then exit 1; fi
+    kill $squatter
+    hack/cluster up && hack/cluster status
+    """
+
+    done = machine_of_its_own.run(script)
+
+    assert done.returncode == 0, done.stderr
+    failure = done.stderr[done.stderr.index("error: ") :].splitlines()
+    assert failure[0] == "error: etcd: ended while it started"
+    assert failure[1] == "--- the end of /var/lib/serinus-cluster/logs/etcd.log"
+    assert "bind: address already in use" in "".join(failure[2:22])
