@@ -20,29 +20,16 @@ from typing import assert_never
 
 from pydantic import ValidationError
 
-from serinus.api.conditions import Condition, format_time
-from serinus.api.enums import ConditionType, Kind, Outcome, Phase, Reason
-from serinus.api.featureset import (
-    FeatureSet,
-    FeatureSetRunStatus,
-    FeatureSetSpec,
-    FeatureSetStatus,
-    Sensitivity,
-    Snapshot,
-)
-from serinus.api.job_contract import FeatureSetRunInput, FeatureSetRunResult
-from serinus.manifests.job import Run, RunSettings
+from serinus.api.conditions import format_time
+from serinus.api.enums import Outcome, Reason
+from serinus.api.featureset import FeatureSet, FeatureSetRunStatus, FeatureSetStatus
+from serinus.api.job_contract import FeatureSetRunResult
 from serinus.manifests.naming import snapshot_run_name
-from serinus.reconcile.decision import Decision, DesiredObject, Event, EventType, PrunedObject
+from serinus.reconcile.decision import Decision, Event, EventType, PrunedObject
+from serinus.reconcile.featureset_conditions import Progress, data_valid, phase, readiness
+from serinus.reconcile.featureset_run import run_identity, run_input_of, run_of
 from serinus.reconcile.model_reference import parsed_versions
-from serinus.reconcile.readiness import (
-    Note,
-    Readiness,
-    all_conditions,
-    bounded,
-    noted,
-    trouble_events,
-)
+from serinus.reconcile.readiness import all_conditions, bounded, trouble_events
 from serinus.reconcile.retry_request import retry_request
 from serinus.reconcile.run_execution import (
     Continues,
@@ -52,23 +39,8 @@ from serinus.reconcile.run_execution import (
     key_of,
     leftovers,
 )
-from serinus.reconcile.runs import hash_of, run_identity_for
 from serinus.reconcile.snapshot import FeatureSetSnapshot
 from serinus.reconcile.unreadable_spec import unreadable_spec
-
-NOT_IN_IDENTITY = frozenset(
-    {
-        "description",
-        "retention",
-        "suspend",
-        "resources",
-        "active_deadline_seconds",
-        "backoff_limit",
-        "ttl_seconds_after_finished",
-        "pod_template",
-    }
-)
-"""Fields of the spec that don't change a snapshot; every other field does."""
 
 
 def reconcile(snapshot: FeatureSetSnapshot, now: datetime) -> Decision:
@@ -80,29 +52,6 @@ def reconcile(snapshot: FeatureSetSnapshot, now: datetime) -> Decision:
     if feature_set.metadata.deletion_timestamp:
         return Decision()
     return _Pass(feature_set, snapshot, now).decision()
-
-
-def run_identity(spec: FeatureSetSpec) -> str:
-    """Hash of what a snapshot depends on besides the bytes of its sources."""
-    parts = spec.model_dump(
-        mode="json",
-        by_alias=True,
-        exclude=set(NOT_IN_IDENTITY),
-        exclude_none=True,
-        exclude_defaults=True,
-    )
-    return hash_of({"kind": Kind.FEATURE_SET, "spec": parts})
-
-
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    """The run as it is after this pass, and what is made for it."""
-
-    run: FeatureSetRunStatus | None
-    latest: Snapshot | None
-    execution: Continues | None = None
-    desired: tuple[DesiredObject, ...] = ()
-    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +73,18 @@ class _Pass:
         )
         chosen = self._chosen_run(retry=asked.granted)
         progress = self._progress(chosen)
-        readiness = self._readiness(progress)
+        standing = readiness(progress, suspended=bool(self.feature_set.spec.suspend))
         status = FeatureSetStatus(
             observed_generation=metadata.generation,
-            phase=_phase(progress),
-            message=readiness.headline,
+            phase=phase(progress),
+            message=standing.headline,
             last_handled_request=asked.record,
             latest_snapshot=progress.latest,
             last_run=progress.run,
             conditions=all_conditions(
                 old.conditions,
-                readiness,
-                self._data_valid(progress),
+                standing,
+                data_valid(progress, old.conditions),
                 generation=metadata.generation,
                 now=self.now,
             ),
@@ -150,7 +99,7 @@ class _Pass:
                 *asked.events,
                 *_start_events(old.last_run, progress.run),
                 *progress.events,
-                *trouble_events(old.conditions, readiness),
+                *trouble_events(old.conditions, standing),
             ),
         )
 
@@ -181,50 +130,54 @@ class _Pass:
             started_at=format_time(self.now),
         )
 
-    def _progress(self, chosen: FeatureSetRunStatus | None) -> _Progress:
+    def _progress(self, chosen: FeatureSetRunStatus | None) -> Progress:
         latest = self.feature_set.status.latest_snapshot
         if chosen is None:
-            return _Progress(None, latest)
-        run = self._run(chosen)
+            return Progress(None, latest)
+        run = run_of(self.feature_set, chosen)
         if chosen.outcome is not None:
             ttl = self.feature_set.spec.ttl_seconds_after_finished
             key = key_of(run, self.feature_set.metadata.uid)
             expiring = tuple(expiring_job(key, self.snapshot.children, ttl))
-            return _Progress(chosen, latest, desired=expiring)
+            return Progress(chosen, latest, desired=expiring)
         found = execution(
             run,
-            self._run_input(run),
+            run_input_of(self.feature_set, run, parsed_versions(self.snapshot.model_versions)),
             self.feature_set.metadata.uid,
             self.snapshot.children,
             self.snapshot.settings,
         )
         match found:
             case Continues():
-                return _Progress(chosen, latest, found, desired=found.desired)
+                return Progress(chosen, latest, found, desired=found.desired)
             case Ended():
                 return self._ended(chosen, found)
             case _:
                 assert_never(found)
 
-    def _ended(self, chosen: FeatureSetRunStatus, end: Ended) -> _Progress:
+    def _ended(self, chosen: FeatureSetRunStatus, end: Ended) -> Progress:
         latest = self.feature_set.status.latest_snapshot
         result = end.result
         if not isinstance(result, FeatureSetRunResult):
             run = self._closed(chosen, Outcome.FAILED, Reason.JOB_FAILED, end.message)
-            return _Progress(run, latest, events=(_warning(Reason.JOB_FAILED, end.message),))
+            return Progress(run, latest, events=(_warning(Reason.JOB_FAILED, end.message),))
         run = self._closed(chosen, result.outcome, result.reason, result.message)
         if result.snapshot is not None:
             run = run.model_copy(update={"snapshot": result.snapshot.digest})
         if result.outcome is Outcome.REJECTED:
-            return _Progress(
+            return Progress(
                 run, latest, events=(_warning(Reason.SNAPSHOT_REJECTED, result.message),)
             )
-        if result.outcome is Outcome.FAILED or result.snapshot is None:
-            return _Progress(run, latest, events=(_warning(Reason.RUN_FAILED, result.message),))
+        if result.outcome is Outcome.FAILED:
+            return Progress(run, latest, events=(_warning(Reason.RUN_FAILED, result.message),))
+        if result.snapshot is None:
+            message = f"run `{chosen.name}` gave a result without a snapshot"
+            run = self._closed(chosen, Outcome.FAILED, Reason.JOB_FAILED, message)
+            return Progress(run, latest, events=(_warning(Reason.JOB_FAILED, message),))
         unchanged = latest is not None and latest.digest == result.snapshot.digest
         reason = Reason.SNAPSHOT_UNCHANGED if unchanged else Reason.SNAPSHOT_CREATED
         event = Event(EventType.NORMAL, reason.value, bounded(result.message))
-        return _Progress(run, result.snapshot, events=(event,))
+        return Progress(run, result.snapshot, events=(event,))
 
     def _closed(
         self, run: FeatureSetRunStatus, outcome: Outcome, reason: str, message: str
@@ -238,46 +191,7 @@ class _Pass:
             }
         )
 
-    def _run(self, chosen: FeatureSetRunStatus) -> Run:
-        spec, metadata = self.feature_set.spec, self.feature_set.metadata
-        private = any(one.sensitivity is Sensitivity.PSEUDONYMIZE for one in spec.features)
-        return Run(
-            kind=Kind.FEATURE_SET,
-            owner=metadata.name,
-            namespace=metadata.namespace,
-            name=chosen.name,
-            identity=run_identity_for(metadata.uid, chosen.identity),
-            settings=RunSettings(
-                resources=spec.resources,
-                active_deadline_seconds=spec.active_deadline_seconds,
-                backoff_limit=spec.backoff_limit,
-                pod_template=spec.pod_template,
-            ),
-            pseudonymization_key=spec.pseudonymization_key_secret_ref if private else None,
-        )
-
-    def _run_input(self, run: Run) -> FeatureSetRunInput:
-        return FeatureSetRunInput(
-            run=run.name,
-            identity=run.identity,
-            namespace=run.namespace,
-            feature_set=run.owner,
-            spec=self.feature_set.spec,
-            keep_digests=self._kept_digests(),
-        )
-
-    def _kept_digests(self) -> list[str]:
-        """Snapshots that retention may not take: those that models came from, and the latest."""
-        name, latest = self.feature_set.metadata.name, self.feature_set.status.latest_snapshot
-        named = {
-            pinned.digest
-            for version in parsed_versions(self.snapshot.model_versions)
-            for pinned in (version.spec.source.feature_snapshots if version.spec.source else ())
-            if pinned.feature_set == name
-        }
-        return sorted(named | ({latest.digest} if latest else set()))
-
-    def _leftovers(self, progress: _Progress) -> tuple[PrunedObject, ...]:
+    def _leftovers(self, progress: Progress) -> tuple[PrunedObject, ...]:
         run = progress.run
         return tuple(
             leftovers(
@@ -287,58 +201,6 @@ class _Pass:
                 settled=bool(run and run.outcome),
             )
         )
-
-    def _readiness(self, progress: _Progress) -> Readiness:
-        run, going_on = progress.run, progress.execution
-        ready = self._usable(progress)
-        if going_on and going_on.needs_a_person:
-            return Readiness(ready[0], ready[1], stalled=going_on.note)
-        if going_on:
-            return Readiness(ready[0], ready[1], reconciling=going_on.note)
-        if run and run.outcome == Outcome.FAILED:
-            return Readiness(ready[0], ready[1], stalled=_note_of(run))
-        if run and run.outcome == Outcome.REJECTED and progress.latest is None:
-            return Readiness(ready[0], ready[1], stalled=_note_of(run))
-        return Readiness(*ready)
-
-    def _usable(self, progress: _Progress) -> tuple[bool | None, Note]:
-        """Whether there is a snapshot to use, and what people should know of it."""
-        run, latest = progress.run, progress.latest
-        if latest is not None:
-            shown = f"snapshot {latest.digest[:19]} with {latest.rows} rows"
-            if run and run.outcome in (Outcome.REJECTED, Outcome.FAILED):
-                note = Note(run.reason or "", f"keeps using {shown}: {run.message}")
-                return True, note
-            return True, Note(Reason.SUCCEEDED, shown)
-        if run and run.outcome:
-            return False, _note_of(run)
-        if self.feature_set.spec.suspend and run is None:
-            return False, Note(Reason.SUSPENDED, "spec.suspend is true, so no run begins")
-        return None, Note(Reason.PROGRESSING, "there is no snapshot yet")
-
-    def _data_valid(self, progress: _Progress) -> Condition:
-        run = progress.run
-        if run is None or run.outcome is None:
-            for stored in self.feature_set.status.conditions:
-                if stored.type == ConditionType.DATA_VALID:
-                    return stored
-            note = Note(Reason.PROGRESSING, "no run has looked at the data yet")
-            return noted(ConditionType.DATA_VALID, None, note)
-        known = {Outcome.SUCCEEDED: True, Outcome.REJECTED: False}
-        return noted(ConditionType.DATA_VALID, known.get(Outcome(run.outcome)), _note_of(run))
-
-
-def _phase(progress: _Progress) -> str:
-    run = progress.run
-    if run is None:
-        return Phase.READY if progress.latest else Phase.PENDING
-    if run.outcome is None:
-        return Phase.RUNNING
-    return Phase.READY if progress.latest else Phase.FAILED
-
-
-def _note_of(run: FeatureSetRunStatus) -> Note:
-    return Note(run.reason or Reason.PROGRESSING, run.message or "")
 
 
 def _warning(reason: Reason, message: str) -> Event:

@@ -7,7 +7,7 @@ import pytest
 from serinus.api.enums import Outcome, Reason, Verb
 from serinus.api.featureset import FeatureSetSpec
 from serinus.reconcile.decision import ObjectRef
-from serinus.reconcile.featureset import run_identity
+from serinus.reconcile.featureset_run import run_identity
 from tests.support.run_world import (
     DIGEST_A,
     DIGEST_B,
