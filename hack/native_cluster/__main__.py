@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 from native_cluster import choice, tools
-from native_cluster.terminal import ClusterError, report
+from native_cluster.terminal import ClusterError, report, say
+
+DESCRIPTION = """\
+A Kubernetes cluster to try Serinus on: the one that SERINUS_KUBECONFIG names; else kind, where a
+container engine runs; else a native one, built from source with Go and run as processes of this
+machine, as root. SERINUS_CLUSTER_PROVIDER=kind or native settles it.
+
+The native cluster is one for the machine: checkouts share it, and it stops with its last user.
+"""
 
 
 def main() -> int:
@@ -19,6 +27,9 @@ def main() -> int:
     except ClusterError as error:
         report(error)
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; `hack/cluster up` goes on from here, `hack/cluster down` cleans up")
+        return 130
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -42,7 +53,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hack/cluster", description=choice.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="hack/cluster",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("up", help="bring the cluster up; a second call takes seconds")
     down = verbs.add_parser("down", help="end it and leave nothing behind; built programs are kept")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from native_cluster import layout
 from native_cluster.commands import run
@@ -11,6 +14,7 @@ from native_cluster.terminal import ClusterError, phase
 
 PROGRAM_PACKAGES = {
     "containerd": "containerd",
+    "ctr": "containerd",
     "runc": "runc",
     "nft": "nftables",
     "conntrack": "conntrack",
@@ -20,13 +24,14 @@ PROGRAM_PACKAGES = {
 }
 CNI_PACKAGE = "containernetworking-plugins"
 _INSTALL_TIMEOUT_SECONDS = 900
+_SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def missing_packages() -> list[str]:
     """Packages whose programs aren't there."""
-    missing = [
-        package for program, package in PROGRAM_PACKAGES.items() if not shutil.which(program)
-    ]
+    missing = sorted(
+        {package for program, package in PROGRAM_PACKAGES.items() if not shutil.which(program)}
+    )
     if not (layout.CNI_PLUGINS / "bridge").exists():
         missing.append(CNI_PACKAGE)
     return missing
@@ -47,7 +52,7 @@ def ensure() -> None:
         raise ClusterError("packages", f"install {', '.join(missing)} and try again")
     options = ["-y", "-q", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]
     env = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"]}
-    with phase(f"installing {', '.join(missing)}"):
+    with phase(f"installing {', '.join(missing)}"), _services_stay_off():
         run(
             "apt-get update",
             ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "update"],
@@ -59,3 +64,17 @@ def ensure() -> None:
             env=env,
             timeout_seconds=_INSTALL_TIMEOUT_SECONDS,
         )
+
+
+@contextmanager
+def _services_stay_off() -> Iterator[None]:
+    """Keep Debian from starting the machine's containerd: the cluster runs one of its own."""
+    if _SERVICE_POLICY.exists():  # the machine has a policy already
+        yield
+        return
+    _SERVICE_POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _SERVICE_POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _SERVICE_POLICY.unlink(missing_ok=True)
