@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generators import chart, crds, reference
+from generators import chart, crds, reference, user_docs
 
 ROOT = Path(__file__).parents[2]
 TARGETS: dict[str, Callable[[], dict[str, str]]] = {
     "crds": crds.files,
     "reference": reference.files,
     "chart": chart.files,
+    "docs": user_docs.files,
 }
 """What can be generated: each gives its files, by path in the checkout."""
 

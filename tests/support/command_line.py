@@ -172,7 +172,7 @@ SERVING = DeploymentStatus.model_validate(
         "phase": "Healthy",
         "message": f"revision {STABLE} (schedule-1) serves",
         "replicas": 4,
-        "url": "http://flight-delay.flights.svc:8080",
+        "url": "http://flight-delay.flights.svc",
         "stable": {"revision": STABLE, "modelVersion": "schedule-1", "since": ago(minutes=8)},
         "updateRevision": STABLE,
         "history": [

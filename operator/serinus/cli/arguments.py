@@ -69,7 +69,7 @@ def parser(program: str) -> argparse.ArgumentParser:
     _add_cluster_flags(top, default=None)
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (*SEE, *ACT, *OFFLINE):
-        _ADDERS[command.module](_added(verbs, command))
+        FLAGS_OF_MODULES[command.module](_added(verbs, command))
     return top
 
 
@@ -156,7 +156,7 @@ def _lint(to: argparse.ArgumentParser) -> None:
     )
 
 
-_ADDERS = {
+FLAGS_OF_MODULES = {
     "get": _get,
     "list_objects": _list,
     "status": _status,
@@ -165,6 +165,7 @@ _ADDERS = {
     "act": _act,
     "lint": _lint,
 }
+"""What a verb takes, by the module that carries it out."""
 
 
 def _add_target(to: argparse.ArgumentParser) -> None:
