@@ -14,20 +14,12 @@ from typing import assert_never
 
 from pydantic import ValidationError
 
-from serinus.api.conditions import Condition, format_time
-from serinus.api.enums import ConditionType, Kind, Outcome, Phase, Reason
-from serinus.api.job_contract import TrainingRunInput, TrainingRunResult
-from serinus.api.modelversion import (
-    ModelFormat,
-    ModelSource,
-    ModelVersion,
-    ModelVersionSpec,
-    RecordedEvaluation,
-)
+from serinus.api.conditions import format_time
+from serinus.api.enums import Kind, Outcome, Reason
+from serinus.api.job_contract import TrainingRunResult
+from serinus.api.modelversion import ModelVersion
 from serinus.api.schema_model import API_VERSION, LocalObjectReference
 from serinus.api.trainingjob import TrainingJob, TrainingJobStatus, TrainingRunStatus
-from serinus.manifests.job import Run, RunSettings
-from serinus.manifests.model_version import make_model_version
 from serinus.manifests.naming import trained_version_name, training_run_name
 from serinus.reconcile.decision import (
     ApplyPolicy,
@@ -40,14 +32,7 @@ from serinus.reconcile.decision import (
     PrunedObject,
 )
 from serinus.reconcile.model_reference import parsed_versions
-from serinus.reconcile.readiness import (
-    Note,
-    Readiness,
-    all_conditions,
-    bounded,
-    noted,
-    trouble_events,
-)
+from serinus.reconcile.readiness import Note, all_conditions, bounded, trouble_events
 from serinus.reconcile.retry_request import retry_request
 from serinus.reconcile.run_execution import (
     SOON_SECONDS,
@@ -58,8 +43,14 @@ from serinus.reconcile.run_execution import (
     key_of,
     leftovers,
 )
-from serinus.reconcile.runs import name_taken_message, run_identity_for, stored_job
+from serinus.reconcile.runs import name_taken_message
 from serinus.reconcile.snapshot import TrainingJobSnapshot
+from serinus.reconcile.trained_version import (
+    is_of_run,
+    shown_figures,
+    shown_gates,
+    trained_version,
+)
 from serinus.reconcile.training_runs import (
     Pinned,
     adopted_run,
@@ -68,10 +59,11 @@ from serinus.reconcile.training_runs import (
     pinned_snapshots,
     run_identity,
 )
+from serinus.reconcile.trainingjob_conditions import Progress, phase, readiness, succeeded
+from serinus.reconcile.trainingjob_run import image_used, run_input_of, run_of
 from serinus.reconcile.unreadable_spec import unreadable_spec
 
-_WAITS_FOR_DATA = (Reason.FEATURE_SET_NOT_FOUND, Reason.WAITING_FOR_SNAPSHOT)
-_FIGURES_MAX, _FIGURE_LENGTH, _GATES_MAX, _WARNINGS_MAX, _WARNING_LENGTH = 32, 32, 20, 10, 256
+_WARNINGS_MAX, _WARNING_LENGTH = 10, 256
 
 
 def reconcile(snapshot: TrainingJobSnapshot, now: datetime) -> Decision:
@@ -84,16 +76,6 @@ def reconcile(snapshot: TrainingJobSnapshot, now: datetime) -> Decision:
         return Decision()
     versions = parsed_versions(snapshot.model_versions)
     return _Pass(training_job, snapshot, versions, now).decision()
-
-
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    """The run as it is after this pass, what it waits for, and what is made for it."""
-
-    run: TrainingRunStatus | None
-    waiting: Continues | None = None
-    desired: tuple[DesiredObject, ...] = ()
-    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +97,17 @@ class _Pass:
             now=self.now,
         )
         progress = self._progress(self._chosen_run(retry=asked.granted))
-        readiness = self._readiness(progress)
+        standing = readiness(progress)
         status = TrainingJobStatus(
             observed_generation=metadata.generation,
-            phase=_phase(progress),
-            message=readiness.headline,
+            phase=phase(progress),
+            message=standing.headline,
             last_handled_request=asked.record,
             last_run=progress.run,
             conditions=all_conditions(
                 old.conditions,
-                readiness,
-                _succeeded(progress),
+                standing,
+                succeeded(progress),
                 generation=metadata.generation,
                 now=self.now,
             ),
@@ -140,7 +122,7 @@ class _Pass:
                 *asked.events,
                 *_start_events(old.last_run, progress.run),
                 *progress.events,
-                *trouble_events(old.conditions, readiness),
+                *trouble_events(old.conditions, standing),
             ),
         )
 
@@ -180,33 +162,33 @@ class _Pass:
             started_at=format_time(self.now),
         )
 
-    def _progress(self, chosen: TrainingRunStatus | Note | None) -> _Progress:
+    def _progress(self, chosen: TrainingRunStatus | Note | None) -> Progress:
         if chosen is None:
-            return _Progress(None)
+            return Progress(None)
         if isinstance(chosen, Note):
-            return _Progress(self.training_job.status.last_run, Continues(chosen))
+            return Progress(self.training_job.status.last_run, Continues(chosen))
         if _is_settled(chosen):
-            return _Progress(chosen, desired=tuple(self._expiring(chosen)))
+            return Progress(chosen, desired=tuple(self._expiring(chosen)))
         if (version := self._version(chosen)) is not None:
             return self._with_version(chosen, version)
-        run = self._run(chosen)
+        run, settings = run_of(self.training_job, chosen), self.snapshot.settings
         found = execution(
             run,
-            self._run_input(run, chosen),
+            run_input_of(self.training_job, run, chosen, image=settings.jobs_image),
             self.training_job.metadata.uid,
             self.snapshot.children,
-            self.snapshot.settings,
+            settings,
         )
         match found:
             case Continues():
-                return _Progress(chosen, found, desired=found.desired)
+                return Progress(chosen, found, desired=found.desired)
             case Ended():
                 return self._ended(chosen, found)
             case _:
                 assert_never(found)
 
     def _expiring(self, chosen: TrainingRunStatus) -> tuple[DesiredObject, ...]:
-        key = key_of(self._run(chosen), self.training_job.metadata.uid)
+        key = key_of(run_of(self.training_job, chosen), self.training_job.metadata.uid)
         ttl = self.training_job.spec.ttl_seconds_after_finished
         return tuple(expiring_job(key, self.snapshot.children, ttl))
 
@@ -215,11 +197,10 @@ class _Pass:
         name = trained_version_name(self.training_job.metadata.name, chosen.number)
         return next((one for one in self.versions if one.metadata.name == name), None)
 
-    def _with_version(self, chosen: TrainingRunStatus, version: ModelVersion) -> _Progress:
-        source, name = version.spec.source, version.metadata.name
-        ours = source and source.run == chosen.name and source.identity == chosen.identity
-        if not ours:
-            return _Progress(chosen, self._version_name_taken(name))
+    def _with_version(self, chosen: TrainingRunStatus, version: ModelVersion) -> Progress:
+        name = version.metadata.name
+        if not is_of_run(version, chosen):
+            return Progress(chosen, self._version_name_taken(name))
         if chosen.outcome is None:
             # The version was made, then the status was lost or restored from before.
             adopted = adopted_run(
@@ -228,11 +209,11 @@ class _Pass:
                 [version],
                 chosen.generation,
             )
-            return _Progress(adopted or chosen)
+            return Progress(adopted or chosen)
         run = chosen.model_copy(update={"model_version_ref": LocalObjectReference(name=name)})
         message = f"ModelVersion `{name}` was made of run `{run.name}`"
         event = Event(EventType.NORMAL, Reason.MODEL_VERSION_CREATED.value, message)
-        return _Progress(run, desired=self._expiring(run), events=(event,))
+        return Progress(run, desired=self._expiring(run), events=(event,))
 
     def _version_name_taken(self, name: str) -> Continues:
         ref = ObjectRef(
@@ -243,14 +224,17 @@ class _Pass:
         )
         return Continues(Note(Reason.NAME_CONFLICT, name_taken_message(ref)), needs_a_person=True)
 
-    def _ended(self, chosen: TrainingRunStatus, end: Ended) -> _Progress:
+    def _ended(self, chosen: TrainingRunStatus, end: Ended) -> Progress:
         result = end.result
         if not isinstance(result, TrainingRunResult):
             return self._failed(chosen, Reason.JOB_FAILED, end.message)
         if result.outcome is Outcome.FAILED:
             return self._failed(chosen, Reason.RUN_FAILED, result.message, word=result.reason)
         try:
-            body = self._version_body(chosen, result)
+            image = image_used(
+                run_of(self.training_job, chosen), self.training_job.metadata.uid, self.snapshot
+            )
+            body = trained_version(self.training_job, chosen, result, image)
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in problem["loc"])
@@ -259,8 +243,8 @@ class _Pass:
         run = self._closed(chosen, result.outcome, result.reason, result.message).model_copy(
             update={
                 "stop_reason": bounded(result.stop_reason, 64) if result.stop_reason else None,
-                "metrics": _figures(result.metrics),
-                "gates": result.gates[:_GATES_MAX],
+                "metrics": shown_figures(result.metrics),
+                "gates": shown_gates(result.gates),
                 "warnings": [bounded(one, _WARNING_LENGTH) for one in result.warnings][
                     :_WARNINGS_MAX
                 ],
@@ -268,18 +252,18 @@ class _Pass:
         )
         made = DesiredObject(body, ApplyPolicy.CREATE_ONLY, Ownership.KEPT)
         if made.ref in self.snapshot.children.taken:
-            return _Progress(run, self._version_name_taken(made.ref.name))
+            return Progress(run, self._version_name_taken(made.ref.name))
         name = made.ref.name
         note = Note(Reason.PROGRESSING, f"ModelVersion `{name}` is made of run `{run.name}`")
         waiting = Continues(note, requeue_after_seconds=SOON_SECONDS)
-        return _Progress(run, waiting, (made,), _result_events(chosen, run))
+        return Progress(run, waiting, (made,), _result_events(chosen, run))
 
     def _failed(
         self, chosen: TrainingRunStatus, reason: Reason, message: str, *, word: str | None = None
-    ) -> _Progress:
+    ) -> Progress:
         run = self._closed(chosen, Outcome.FAILED, word or reason, message)
         event = Event(EventType.WARNING, reason.value, bounded(message))
-        return _Progress(run, events=(event,))
+        return Progress(run, events=(event,))
 
     def _closed(
         self, run: TrainingRunStatus, outcome: Outcome, reason: str, message: str
@@ -293,81 +277,7 @@ class _Pass:
             }
         )
 
-    def _version_body(
-        self, chosen: TrainingRunStatus, result: TrainingRunResult
-    ) -> dict[str, object]:
-        """The ModelVersion of a result.
-
-        Raises
-        ------
-        ValidationError
-            If the result lacks what a ModelVersion needs.
-        """
-        spec, metadata = self.training_job.spec, self.training_job.metadata
-        version = ModelVersionSpec.model_validate(
-            {
-                "modelName": spec.model_name,
-                "modelFormat": ModelFormat(name=result.format_name, version=result.format_version),
-                "storageUri": result.storage_uri,
-                "digest": result.digest,
-                "signature": result.signature,
-                "source": ModelSource(
-                    training_job_ref=LocalObjectReference(name=metadata.name),
-                    run=chosen.name,
-                    identity=chosen.identity,
-                    feature_snapshots=chosen.snapshots,
-                    image=self._image_used(chosen),
-                    seed=spec.seed or 0,
-                    estimator=spec.trainer.sklearn.estimator if spec.trainer.sklearn else None,
-                ),
-                "evaluation": RecordedEvaluation(
-                    passed=result.outcome is Outcome.SUCCEEDED,
-                    metrics=_figures(result.metrics),
-                    gates=result.gates[:_GATES_MAX],
-                ),
-            }
-        )
-        name = trained_version_name(metadata.name, chosen.number)
-        return make_model_version(
-            name, metadata.namespace, training_job=metadata.name, spec=version
-        )
-
-    def _image_used(self, chosen: TrainingRunStatus) -> str:
-        """The image that the Job really has: the operator's may be another one by now."""
-        key = key_of(self._run(chosen), self.training_job.metadata.uid)
-        job = stored_job(key, self.snapshot.children) or {}
-        pod = job.get("spec", {}).get("template", {}).get("spec", {})
-        images = [container.get("image") for container in pod.get("containers", ())]
-        return str(images[0]) if images and images[0] else self.snapshot.settings.jobs_image
-
-    def _run(self, chosen: TrainingRunStatus) -> Run:
-        spec, metadata = self.training_job.spec, self.training_job.metadata
-        return Run(
-            kind=Kind.TRAINING_JOB,
-            owner=metadata.name,
-            namespace=metadata.namespace,
-            name=chosen.name,
-            identity=run_identity_for(metadata.uid, chosen.identity),
-            settings=RunSettings(
-                resources=spec.resources,
-                active_deadline_seconds=spec.active_deadline_seconds,
-                backoff_limit=spec.backoff_limit,
-                pod_template=spec.pod_template,
-            ),
-        )
-
-    def _run_input(self, run: Run, chosen: TrainingRunStatus) -> TrainingRunInput:
-        return TrainingRunInput(
-            run=run.name,
-            identity=run.identity,
-            namespace=run.namespace,
-            training_job=run.owner,
-            spec=self.training_job.spec,
-            snapshots=chosen.snapshots,
-            image=self.snapshot.settings.jobs_image,
-        )
-
-    def _leftovers(self, progress: _Progress) -> tuple[PrunedObject, ...]:
+    def _leftovers(self, progress: Progress) -> tuple[PrunedObject, ...]:
         run = progress.run
         return tuple(
             leftovers(
@@ -378,49 +288,10 @@ class _Pass:
             )
         )
 
-    def _readiness(self, progress: _Progress) -> Readiness:
-        run, waiting = progress.run, progress.waiting
-        if waiting and waiting.needs_a_person:
-            return Readiness(False, waiting.note, stalled=waiting.note)
-        if waiting:
-            return Readiness(None, waiting.note, reconciling=waiting.note)
-        if run is None or run.outcome is None:
-            note = Note(Reason.SUSPENDED, "spec.suspend is true, so no run begins")
-            return Readiness(False, note)
-        note = _note_of(run)
-        if run.outcome == Outcome.SUCCEEDED:
-            return Readiness(True, note)
-        return Readiness(False, note, stalled=note)
-
 
 def _is_settled(run: TrainingRunStatus) -> bool:
     """Whether nothing is left to do for the run."""
     return run.outcome == Outcome.FAILED or run.model_version_ref is not None
-
-
-def _figures(metrics: dict[str, str]) -> dict[str, str]:
-    return {name: text[:_FIGURE_LENGTH] for name, text in sorted(metrics.items())[:_FIGURES_MAX]}
-
-
-def _phase(progress: _Progress) -> str:
-    run, waiting = progress.run, progress.waiting
-    if run is None or (waiting and waiting.note.reason in _WAITS_FOR_DATA):
-        return Phase.PENDING
-    if waiting or run.outcome is None:
-        return Phase.RUNNING
-    return Phase.SUCCEEDED if run.outcome == Outcome.SUCCEEDED else Phase.FAILED
-
-
-def _succeeded(progress: _Progress) -> Condition:
-    run = progress.run
-    if run is None or run.outcome is None:
-        note = progress.waiting.note if progress.waiting else Note(Reason.SUSPENDED, "")
-        return noted(ConditionType.SUCCEEDED, None, note)
-    return noted(ConditionType.SUCCEEDED, run.outcome == Outcome.SUCCEEDED, _note_of(run))
-
-
-def _note_of(run: TrainingRunStatus) -> Note:
-    return Note(run.reason or Reason.SUCCEEDED, run.message or "")
 
 
 def _result_events(old: TrainingRunStatus, new: TrainingRunStatus) -> tuple[Event, ...]:
