@@ -30,6 +30,7 @@ from serinus.reconcile.deployment_course import (
     with_actual_weight,
     would_start,
 )
+from serinus.reconcile.deployment_facts import CREATED_WITHIN
 from serinus.reconcile.deployment_picture import (
     Picture,
     SpecUnreadableError,
@@ -67,13 +68,15 @@ def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
         picture = pictured(snapshot, now)
     except SpecUnreadableError as error:
         return _unreadable(snapshot.resource, str(error), now)
+    if picture.metadata.deletion_timestamp is not None:
+        return Decision()  # what it owns goes with it
     found = with_actual_weight(picture, course(picture, now))
     status = _with_summary(picture, found, now)
     stored = snapshot.resource.get("status") or {}
     new = _as_json(status)
     return Decision(
         status=new,
-        desired=desired_objects(picture, status),
+        desired=desired_objects(picture, status, now),
         prune=pruned_objects(picture, status),
         requeue_after_seconds=_requeue_after_seconds(picture, found, now),
         events=found.events + _standing_events(stored, status),
@@ -135,6 +138,8 @@ def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> fl
     if found.moved:
         return 0.0
     waits = [*_deadlines(picture, found, now)]
+    if any(pod.creating for pod in picture.seen.pods):
+        waits.append(CREATED_WITHIN.total_seconds())
     if picture.children.taken:
         waits.append(TAKEN_NAME_RETRY_SECONDS)
     if found.hold and found.hold.because.reason is Reason.METRICS_UNAVAILABLE:

@@ -7,6 +7,7 @@ write of the status and these leads to the same objects in the next pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from serinus.api.deployment import DeploymentStatus
 from serinus.api.enums import Kind
@@ -28,7 +29,9 @@ from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rollout_facts import strangers, wanted_canary_replicas
 
 
-def desired_objects(picture: Picture, status: DeploymentStatus) -> tuple[DesiredObject, ...]:
+def desired_objects(
+    picture: Picture, status: DeploymentStatus, now: datetime
+) -> tuple[DesiredObject, ...]:
     """All objects that should exist, in the order in which they are written.
 
     What gives capacity comes before the Service, what takes it away after: requests never go where
@@ -41,7 +44,7 @@ def desired_objects(picture: Picture, status: DeploymentStatus) -> tuple[Desired
     down = {one: count for one, count in replicas.items() if one not in up}
     objects = [
         *_store_claim(picture),
-        *_feedback_secret(picture, status),
+        *_feedback_secret(picture, status, now),
         *_records(picture, status),
         *_workloads(picture, up),
         *_service(picture, status),
@@ -104,9 +107,15 @@ def _store_claim(picture: Picture) -> Iterator[DesiredObject]:
     yield DesiredObject(body, ApplyPolicy.CREATE_ONLY, Ownership.KEPT)
 
 
-def _feedback_secret(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
-    """The key of prediction ids: made once, because a new one would void all ids that are out."""
-    if status.feedback_key_secret is not None:
+def _feedback_secret(
+    picture: Picture, status: DeploymentStatus, now: datetime
+) -> Iterator[DesiredObject]:
+    """The key of prediction ids: made once, because a new one would void all ids that are out.
+
+    The operator may not look whether it is still there. Where pods don't get what they mount, it
+    is made again if it is gone.
+    """
+    if status.feedback_key_secret is not None and not picture.seen.slow_to_create(now):
         return
     body = {
         "apiVersion": "v1",

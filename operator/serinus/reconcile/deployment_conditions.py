@@ -98,7 +98,7 @@ def _conditions(picture: Picture, status: DeploymentStatus, how: Standing) -> It
         yield condition(
             ConditionType.STORE_SHARED,
             False,
-            Reason.SUCCEEDED,
+            Reason.SINGLE_NODE,
             "the store can be mounted on one node only; all pods are kept there",
         )
 
@@ -143,7 +143,8 @@ def _reconciling(
     picture: Picture, status: DeploymentStatus, hold: Finding | None
 ) -> Finding | None:
     if status.canary is not None:
-        return hold or Finding(Reason.PROGRESSING, "the rollout goes on")
+        going = hold or Finding(Reason.PROGRESSING, "the rollout goes on")
+        return _with_pods_reason(picture, status.canary.revision, going)
     stable, wanted = status.stable, picture.wanted
     if wanted is None and hold is not None:
         if not stable or hold.reason not in _SERVES_ALL_THE_SAME:
@@ -152,6 +153,15 @@ def _reconciling(
         waits_at_zero = hold is not None and hold.reason is Reason.SCALED_TO_ZERO
         return None if waits_at_zero else hold or Finding(Reason.PROGRESSING, "a rollout begins")
     return _missing_pods(picture, status)
+
+
+def _with_pods_reason(picture: Picture, revision: str, waits: Finding) -> Finding:
+    """Why pods are missing says more than that they are."""
+    problem = picture.seen.first_problem(revision)
+    waits_for_pods = waits.reason in (Reason.FIRST_REVISION, Reason.WAITING_FOR_PODS)
+    if problem is None or not waits_for_pods or problem.reason is Reason.PROGRESSING:
+        return waits
+    return Finding(problem.reason, waits.message)
 
 
 def _missing_pods(picture: Picture, status: DeploymentStatus) -> Finding | None:
@@ -210,7 +220,7 @@ def _weight_approximated(picture: Picture, canary: CanaryStatus) -> Condition:
         f"{picture.replicas} pods of stable give {given} % instead of "
         f"{canary.weight} %; `replicas: {exact}` gives it exactly"
     )
-    return condition(type_, True, Reason.PROGRESSING, message)
+    return condition(type_, True, Reason.WEIGHT_APPROXIMATED, message)
 
 
 def _message(picture: Picture, status: DeploymentStatus, because: Finding | None) -> str:

@@ -63,6 +63,9 @@ from serinus.rollout.weights import actual_weight_percent
 _RULES_LOST = Finding(
     Reason.ROLLOUT_SUPERSEDED, "the frozen rules of the rollout can't be read; it starts over"
 )
+_STILLBORN = Finding(
+    Reason.ROLLOUT_SUPERSEDED, "the revision's model was gone before its record was written"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,8 @@ def _first_revision(
 ) -> Course:
     if because := why_ended(ending_facts(picture, canary, stable=None)):
         return _happened(rollout_ended(status, canary, because, now))
+    if _is_stillborn(picture, canary):
+        return _happened(rollout_ended(status, canary, _STILLBORN, now))
     pods = canary_pods(picture, canary, wanted=picture.replicas, now=now)
     seen = with_pods_seen(canary, pods, now)
     name = f"revision {canary.revision} ({canary.model_version})"
@@ -192,6 +197,8 @@ def _canary_beside_stable(
     status = asked.status
     if picture.rules is None:  # never a reason to go on without rules
         return _happened(rollout_ended(status, canary, _RULES_LOST, now))
+    if _is_stillborn(picture, canary):
+        return _happened(rollout_ended(status, canary, _STILLBORN, now))
     outcome = _outcome(picture, status, now)
     if outcome is not None:
         status = status.model_copy(update={"analysis": metric_statuses(outcome)})
@@ -207,6 +214,12 @@ def _canary_beside_stable(
         seen = seen.model_copy(update={"traffic_started_at": format_micro_time(now)})
     changed = replace(asked, status=status.model_copy(update={"canary": seen}))
     return _carried_out(picture, changed, seen, transition, outcome, now)
+
+
+def _is_stillborn(picture: Picture, canary: CanaryStatus) -> bool:
+    """Whether the model was gone before the revision's record was written."""
+    known = picture.record(canary.revision) or picture.seen.workloads.get(canary.revision)
+    return known is None
 
 
 def _outcome(picture: Picture, status: DeploymentStatus, now: datetime) -> AnalysisOutcome | None:

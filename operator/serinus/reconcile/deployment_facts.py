@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from serinus.api.conditions import parse_time
-from serinus.api.enums import Kind
+from serinus.api.enums import Kind, Reason
 from serinus.manifests.naming import (
     OWNER_LABELS,
     REVISION_LABEL,
@@ -24,6 +24,11 @@ from serinus.reconcile.decision import JsonObject, ObjectRef
 from serinus.reconcile.pod_problems import PodProblem, pod_problem
 from serinus.reconcile.snapshot import Children, controller_uid
 
+CREATED_WITHIN = timedelta(seconds=20)
+"""What a pod mounts is there by then, if it is at all."""
+_RANK_NO_PODS = 5
+_SHOWN = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -33,8 +38,8 @@ class Workload:
     ----------
     available
         Pods that are ready, as far as the workload's controller has seen the present spec; else 0.
-    unavailable_since
-        Since when the controller calls it unavailable; None when it doesn't.
+    problem
+        Why its pods can't even be made (a quota, a policy); None when they can.
     """
 
     revision: str
@@ -43,7 +48,7 @@ class Workload:
     replicas: int
     available: int
     pods: int
-    unavailable_since: datetime | None
+    problem: PodProblem | None
     template: Mapping[str, Any]
 
 
@@ -58,6 +63,8 @@ class Pod:
     """Whether the workload of its revision made it."""
     started_at: datetime | None
     problem: PodProblem | None
+    creating: bool = False
+    """Whether its containers are still being made: what they mount may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +102,19 @@ class Observed:
         """Pods with the Deployment's label that are of none of `revisions`."""
         return tuple(pod for pod in self.pods if not pod.ours or pod.revision not in revisions)
 
+    def slow_to_create(self, now: datetime) -> tuple[Pod, ...]:
+        """Pods whose containers aren't made though there was time enough."""
+        latest = now - CREATED_WITHIN
+        return tuple(
+            pod for pod in self.pods if pod.creating and pod.started_at and pod.started_at < latest
+        )
+
     def first_problem(self, revision: str) -> PodProblem | None:
         """The gravest reason for which a pod of the revision can't start."""
         problems = [pod.problem for pod in self.pods if pod.revision == revision and pod.problem]
+        workload = self.workloads.get(revision)
+        if workload is not None and workload.problem is not None:
+            problems.append(workload.problem)
         return min(problems, key=lambda problem: problem.rank, default=None)
 
 
@@ -143,16 +160,17 @@ def _workload(body: JsonObject) -> Workload | None:
         replicas=spec.get("replicas", 1),
         available=status.get("availableReplicas", 0) if seen else 0,
         pods=status.get("replicas", 0) if seen else max(status.get("replicas", 0), 1),
-        unavailable_since=_unavailable_since(status.get("conditions", ())),
+        problem=_problem(metadata["name"], status.get("conditions", ())),
         template=spec.get("template", {}),
     )
 
 
-def _unavailable_since(conditions: Any) -> datetime | None:
+def _problem(name: str, conditions: Any) -> PodProblem | None:
     for condition in conditions:
-        if condition.get("type") == "Available" and condition.get("status") == "False":
-            since = condition.get("lastTransitionTime")
-            return parse_time(since) if since else None
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            said = str(condition.get("message", ""))[:_SHOWN]
+            text = f"pods of `{name}` can't be made: {said}"
+            return PodProblem(_RANK_NO_PODS, Reason.PROGRESSING, text)
     return None
 
 
@@ -194,6 +212,14 @@ def _pod(body: JsonObject, workloads: Mapping[str, Workload]) -> Pod:
         ours=revision in workloads and _made_by(body, workloads[revision]),
         started_at=parse_time(started) if started else None,
         problem=None if leaving else pod_problem(body),
+        creating=not leaving and _is_creating(body.get("status", {})),
+    )
+
+
+def _is_creating(status: Any) -> bool:
+    return any(
+        (container.get("state", {}).get("waiting") or {}).get("reason") == "ContainerCreating"
+        for container in status.get("containerStatuses", ())
     )
 
 

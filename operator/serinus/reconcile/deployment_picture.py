@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from serinus.analysis.samples import Query, QueryResult
+from serinus.api.conditions import format_time, parse_time
 from serinus.api.deployment import Deployment, DeploymentSpec, DeploymentStatus, RevisionStatus
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
@@ -182,9 +183,28 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
 def stored_status(resource: JsonObject) -> DeploymentStatus:
     """The status as stored; an unreadable one counts as lost."""
     try:
-        return DeploymentStatus.model_validate(resource.get("status") or {})
-    except ValidationError:
+        status = DeploymentStatus.model_validate(resource.get("status") or {})
+        for moment in _moments(status):
+            parse_time(moment)
+    except ValueError:  # pydantic's ValidationError is one, too
         return DeploymentStatus()
+    return status
+
+
+def _moments(status: DeploymentStatus) -> Iterator[str]:
+    """Every time that decisions read."""
+    yield from (entry.at for entry in status.history)
+    if status.stable and status.stable.since:
+        yield status.stable.since
+    if canary := status.canary:
+        times = (
+            canary.started_at,
+            canary.step_started_at,
+            canary.traffic_started_at,
+            canary.pods_missing_since,
+            canary.frozen_since,
+        )
+        yield from (moment for moment in times if moment is not None)
 
 
 def _parsed(resource: JsonObject) -> tuple[ObjectMeta, DeploymentSpec]:
@@ -208,7 +228,7 @@ def _found_again(status: DeploymentStatus, seen: Observed, now: datetime) -> Dep
     stable = RevisionStatus(
         revision=revision,
         model_version=record.model_version if record else "",
-        since=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        since=format_time(now),
     )
     return status.model_copy(update={"stable": stable})
 
