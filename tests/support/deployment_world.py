@@ -277,6 +277,12 @@ class World:
             self.one_pass()
         raise AssertionError(f"forty passes in a second: {self.told()} {self.writes[-10:]}")
 
+    def operator_works_until_it_dies(self) -> None:
+        """Passes until `dies_after` writes are done."""
+        deaths = self.deaths
+        while self.deaths == deaths:
+            self.one_pass()
+
     def decision(self) -> Decision:
         """What the operator decides now, without carrying it out."""
         snapshot = self.snapshot({})

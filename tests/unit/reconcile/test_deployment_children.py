@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from serinus.reconcile.decision import ApplyPolicy, ObjectRef, Ownership
+from serinus.reconcile.decision import ApplyPolicy, Decision, ObjectRef, Ownership
+from serinus.reconcile.deployment import reconcile
 from tests.support.deployment_world import (
     NAME,
     NAMESPACE,
@@ -45,6 +46,21 @@ def test_the_feedback_key_is_made_once() -> None:
 
     assert "Secret" not in kinds(world)
     assert world.status["feedbackKeySecret"] == "delay-feedback"
+
+
+def test_a_feedback_key_that_was_lost_is_made_again_where_pods_can_t_mount_it() -> None:
+    world = serving_v1()
+    world.secrets.clear()
+    creating = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    world.behaviours["v1"] = Behaviour(starts=False)
+    world.pod_status = {"phase": "Pending", "containerStatuses": [creating]}
+    world.dirty = True
+    soon = world.secrets.copy()
+
+    world.runs(30)
+
+    assert soon == set()
+    assert {ref.name for ref in world.secrets} == {"delay-feedback"}
 
 
 def test_a_rollback_pins_the_service_before_it_takes_the_canary_s_pods() -> None:
@@ -186,3 +202,12 @@ def _image(world: World) -> str:
         "containers"
     ]
     return str(container["image"])
+
+
+def test_a_deployment_on_its_way_out_makes_nothing_any_more() -> None:
+    world = serving_v1()
+    snapshot = world.snapshot({})
+    leaving = {**snapshot.resource["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    going = replace(snapshot, resource={**snapshot.resource, "metadata": leaving})
+
+    assert reconcile(going, world.now) == Decision()

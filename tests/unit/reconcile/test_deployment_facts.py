@@ -61,3 +61,15 @@ def test_the_two_forms_of_the_selector_are_told_apart() -> None:
 
     assert (pinned.pinned_to, pinned.split) == (world.stable_revision, False)
     assert (split.pinned_to, split.split) == (None, True)
+
+
+def test_a_quota_that_keeps_pods_from_being_made_is_told() -> None:
+    world = serving_v1()
+    body = world.workloads()[world.stable_revision]
+    failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: team-a"}
+    body["status"]["conditions"] = [failure]
+
+    found = seen(world).first_problem(world.stable_revision)
+
+    assert found is not None
+    assert "exceeded quota: team-a" in found.message

@@ -67,6 +67,31 @@ def test_an_unreadable_status_counts_as_lost() -> None:
     assert world.stable == "v1"
 
 
+def test_a_moment_that_is_none_makes_the_status_lost_and_nothing_raises() -> None:
+    world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}})
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+    world.status["canary"]["stepStartedAt"] = "yesterday"
+    world.dirty = True
+
+    world.runs(60, until="paused")
+
+    assert world.stable == "v1"
+
+
+def test_a_canary_whose_model_went_before_its_record_was_written_ends() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.dies_after = 1
+    world.operator_works_until_it_dies()
+
+    del world.versions["v2"]
+    world.runs(10)
+
+    assert world.canary is None
+    assert world.stable == "v1"
+
+
 def test_frozen_rules_that_can_t_be_read_never_promote() -> None:
     world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}})
     world.serves_version("v2")

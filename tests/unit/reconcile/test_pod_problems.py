@@ -108,8 +108,10 @@ def test_a_missing_secret_is_told_in_the_deployment_s_message() -> None:
 
     world.runs(10)
     early = world.status["message"]
+    reason = world.condition("Reconciling")
     world.runs(40)
 
     assert "Secret `token` doesn't exist" in early
+    assert reason == ("True", "SecretMissing")
     assert world.condition("Stalled") == ("True", "ProgressDeadlineExceeded")
     assert "Secret `token` doesn't exist" in world.status["message"]
