@@ -72,7 +72,7 @@ def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
         return Decision()  # what it owns goes with it
     found = with_actual_weight(picture, course(picture, now))
     status = _with_summary(picture, found, now)
-    stored = snapshot.resource.get("status") or {}
+    stored = stored_status(snapshot.resource)
     new = _as_json(status)
     return Decision(
         status=new,
@@ -80,7 +80,7 @@ def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
         prune=pruned_objects(picture, status),
         requeue_after_seconds=_requeue_after_seconds(picture, found, now),
         events=found.events + _standing_events(stored, status),
-        status_precedes_action=found.moved or _acts(stored) != _acts(new),
+        status_precedes_action=found.moved or _acts(_as_json(stored)) != _acts(new),
     )
 
 
@@ -129,8 +129,7 @@ def _unreadable(resource: JsonObject, problem: str, now: datetime) -> Decision:
             ),
         }
     )
-    stored = resource.get("status") or {}
-    return Decision(status=_as_json(stalled), events=_standing_events(stored, stalled))
+    return Decision(status=_as_json(stalled), events=_standing_events(status, stalled))
 
 
 def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> float | None:
@@ -167,12 +166,9 @@ def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float
         yield from (end - lasted for end in ends if end > lasted)
 
 
-def _standing_events(stored: JsonObject, status: DeploymentStatus) -> tuple[Event, ...]:
+def _standing_events(stored: DeploymentStatus, status: DeploymentStatus) -> tuple[Event, ...]:
     """An event for each change of what stalls and of where the model reference leads."""
-    told = {
-        one.get("type"): (one.get("status"), one.get("reason"))
-        for one in stored.get("conditions", ())
-    }
+    told = {one.type: (one.status, one.reason) for one in stored.conditions}
     return tuple(
         Event(_event_type(one.type), one.reason, one.message)
         for one in status.conditions
@@ -190,8 +186,7 @@ def _acts(status: JsonObject) -> JsonObject:
     """The part of a status that something is done about; the rest is evidence and words."""
     intents = {key: value for key, value in status.items() if key not in ("analysis", "message")}
     intents["conditions"] = [
-        (one.get("type"), one.get("status"), one.get("reason"))
-        for one in status.get("conditions", ())
+        (one["type"], one["status"], one["reason"]) for one in status["conditions"]
     ]
     return intents
 

@@ -148,6 +148,6 @@ class DeploymentMachine(RuleBasedStateMachine):
 
 
 DeploymentMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None
+    max_examples=30, stateful_step_count=20, deadline=None
 )
 TestDeploymentLaws = DeploymentMachine.TestCase

@@ -57,7 +57,7 @@ def test_a_provider_that_goes_away_freezes_a_healthy_canary_which_then_goes_on()
     step = world.canary["step"]
 
     world.provider_away = True
-    world.runs(3600)
+    world.runs(600)
     frozen = (world.canary["step"], world.phase, world.condition("Reconciling"))
     world.provider_away = False
     world.runs(900, until="settled")
@@ -68,7 +68,7 @@ def test_a_provider_that_goes_away_freezes_a_healthy_canary_which_then_goes_on()
 
 
 def test_the_clock_of_a_step_stands_still_while_the_provider_is_away() -> None:
-    steps = [{"setWeight": 50}, {"analyze": {"minSamples": 1000000, "maxDuration": "10m"}}]
+    steps = [{"setWeight": 50}, {"analyze": {"minSamples": 1000000, "maxDuration": "3m"}}]
     world = serving_v1(
         analysis={**QUICK_ANALYSIS, "onDeadline": "rollback"}, strategy={"canary": {"steps": steps}}
     )
@@ -77,12 +77,12 @@ def test_the_clock_of_a_step_stands_still_while_the_provider_is_away() -> None:
     world.runs(60)
 
     world.provider_away = True
-    world.runs(1200)
+    world.runs(300)
     while_away = world.canary
     world.provider_away = False
-    world.runs(480)
+    world.runs(90)
     shortly_before = world.canary
-    world.runs(120)
+    world.runs(60)
 
     assert while_away is not None
     assert shortly_before is not None

@@ -151,7 +151,7 @@ def test_a_running_canary_stays_at_its_step_while_suspended() -> None:
     step = world.canary["step"]
 
     world.applies(suspend=True)
-    world.runs(600)
+    world.runs(200)
     held = world.canary["step"]
     world.applies(suspend=False)
     world.runs(900, until="settled")

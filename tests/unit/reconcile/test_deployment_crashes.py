@@ -9,7 +9,7 @@ from tests.support.deployment_world import Behaviour, World, serving_v1
 
 WRITES_AT_MOST = 12
 FEWEST_WRITES = 4
-SECONDS = 120
+SECONDS = 90
 
 
 def promoted() -> World:

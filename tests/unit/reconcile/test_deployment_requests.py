@@ -75,7 +75,7 @@ def test_pause_holds_the_rollout_and_resume_lets_it_go_on() -> None:
     world.runs(60, until="canary has traffic")
 
     world.says("pause")
-    world.runs(900)
+    world.runs(200)
     held = (world.canary["pausedBy"], world.phase)
     world.says("resume")
     world.runs(900, until="settled")

@@ -99,7 +99,7 @@ def test_a_canary_isn_t_promoted_while_the_spec_asks_for_another_that_is_missing
     world.runs(60, until="canary has traffic")
 
     world.applies(model={"versionRef": {"name": "v9"}})
-    world.runs(900)
+    world.runs(200)
     held = (world.stable, world.canary["modelVersion"])
     world.versions["v9"] = model_version("v9")
     world.dirty = True
