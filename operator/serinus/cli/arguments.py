@@ -35,6 +35,9 @@ SEE = (
     ),
     Command("why", "why", "the last decision: figures, evidence, rule, time, actor"),
     Command("history", "history", "all decisions about a Deployment, newest last"),
+    Command(
+        "runbook", "runbook", "what a reason means and what to do; without one, which there are"
+    ),
 )
 ACT = (
     Command("promote", "act", "make the canary stable, or end a `pause` step"),
@@ -132,6 +135,10 @@ def _why(to: argparse.ArgumentParser) -> None:
     _add_output(to)
 
 
+def _runbook(to: argparse.ArgumentParser) -> None:
+    to.add_argument("reason", nargs="?", metavar="REASON", help="such as EvidenceOfHarm")
+
+
 def _act(to: argparse.ArgumentParser) -> None:
     _add_target(to)
     to.add_argument("--reason", default="", help="why; kept with the decision")
@@ -162,6 +169,7 @@ FLAGS_OF_MODULES = {
     "status": _status,
     "why": _why,
     "history": _why,
+    "runbook": _runbook,
     "act": _act,
     "lint": _lint,
 }

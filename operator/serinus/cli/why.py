@@ -20,7 +20,6 @@ from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns, metrics_table
 
 RULES = "operator/serinus/rollout"
-RUNBOOKS = "operator/docs/runbooks"
 _MODULES = {
     Action.HOLD: "hold.py",
     Action.PROMOTE: "promotion.py",
@@ -132,7 +131,7 @@ def _decision_rows(entry: HistoryEntry, session: Session) -> Iterator[tuple[str,
     if entry.reason in _KNOWN_REASONS:
         yield "Rule:", rule_of(entry)
     if entry.action in _HAS_RUNBOOK:
-        yield "Read:", f"{RUNBOOKS}/{entry.reason}.md"
+        yield "Read:", f"kubectl serinus runbook {entry.reason}"
 
 
 def _run_rows(run: Run, session: Session) -> Iterator[tuple[str, str]]:
