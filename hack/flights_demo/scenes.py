@@ -50,7 +50,7 @@ RELEASES = (
     Scene(
         "d",
         "A version that is too slow",
-        "delay-neighbours-1",
+        "delay-committee-1",
         _day(11, 5),
         End.ROLLED_BACK,
         ("slow",),

@@ -49,7 +49,7 @@ def other_objects() -> list[manifests.JsonObject]:
     """All that is released later."""
     return [
         manifests.example("training-job-boosted"),
-        manifests.example("training-job-neighbours"),
+        manifests.example("training-job-committee"),
         *manifests.short_haul(),
         *manifests.hours(),
     ]
