@@ -21,7 +21,7 @@ TRANSFER_SECONDS = 1800.0
 SOCKET_TIMEOUT_SECONDS = 30.0
 _BLOCK_BYTES = 1 << 20
 _PAUSE_SECONDS = 1.0
-_FINAL_CODES = range(400, 500)
+_FINAL_CODES = range(300, 500)
 _PASSING_CODES = frozenset({408, 425, 429})
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,8 @@ def _problem(uri: str, target: Path, max_bytes: int) -> Exception | None:
         _fetch(uri, target, max_bytes)
     except urllib.error.HTTPError as error:
         if error.code in _FINAL_CODES and error.code not in _PASSING_CODES:
-            raise SourceError(f"{uri} answers {error.code} {error.reason}") from error
+            said = " ".join(str(error.reason).split())
+            raise SourceError(f"{uri} answers {error.code} {said}") from error
         return error
     except (http.client.HTTPException, OSError) as error:
         return error

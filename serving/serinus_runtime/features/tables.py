@@ -12,7 +12,7 @@ from serinus_runtime.features.source_files import LocalFile
 from serinus_runtime.user_error import SourceError
 
 _MESSAGE_CHARACTERS = 300
-_QUOTED = re.compile(r"'[^']*'")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*/[^\"]*\"")
 
 
 def quoted(name: str) -> str:

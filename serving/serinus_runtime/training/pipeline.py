@@ -19,7 +19,7 @@ from sklearn.utils import get_tags
 from serinus_runtime.artifact.signature import Datatype, InputSpec
 
 _TREE_MODULES = ("sklearn.tree.", "sklearn.ensemble.")
-_UNKNOWN_CODE = -1.0
+_UNKNOWN_CODE = -1
 _SPARSE_FROM_COLUMNS = 500
 
 
@@ -51,7 +51,7 @@ def is_tree(estimator: Any) -> bool:
     return str(type(estimator).__module__).startswith(_TREE_MODULES)
 
 
-def _ordinal(categories: list[list[str]], unknown: float) -> OrdinalEncoder:
+def _ordinal(categories: list[list[str]], unknown: float | int) -> OrdinalEncoder:
     return OrdinalEncoder(
         categories=categories,
         handle_unknown="use_encoded_value",

@@ -1,0 +1,110 @@
+"""Fetching over HTTP, from a real server on loopback."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from serinus_runtime.features.download import HttpDownloader
+from serinus_runtime.user_error import SourceError
+
+CONTENT = b"x" * 100_000
+fetch = HttpDownloader(patience_seconds=0)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    failures_left = 0
+
+    def do_GET(self) -> None:
+        match self.path:
+            case "/missing":
+                self.send_error(404)
+            case "/passwd":
+                self.redirect("file:///etc/passwd")
+            case "/ftp":
+                self.redirect("ftp://127.0.0.1/passwd")
+            case "/moved":
+                self.redirect("/data")
+            case "/broken":
+                self.send_error(500)
+            case "/cut":
+                self.answer(CONTENT, declared=len(CONTENT) + 10)
+            case "/late" if Handler.failures_left:
+                Handler.failures_left -= 1
+                self.send_error(503)
+            case _:
+                self.answer(CONTENT, declared=len(CONTENT))
+
+    def redirect(self, to: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", to)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def answer(self, content: bytes, *, declared: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(declared))
+        self.end_headers()
+        self.wfile.write(content)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("path", ["/data", "/moved"])
+def test_a_file_is_fetched_whole(site: str, path: str, tmp_path: Path) -> None:
+    fetch(site + path, tmp_path / "x", 10**6)
+
+    assert (tmp_path / "x").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/missing", "answers 404"),
+        ("/passwd", "answers 302 .*not allowed"),
+        ("/ftp", "redirects to an address"),
+    ],
+)
+def test_a_final_answer_is_not_tried_again(site: str, path: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=told):
+        HttpDownloader(patience_seconds=600)(site + path, tmp_path / "x", 10**6)
+
+
+def test_a_file_over_the_bound_is_refused(site: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="larger than 1000 bytes"):
+        fetch(site + "/data", tmp_path / "x", 1000)
+
+
+@pytest.mark.parametrize("path", ["/broken", "/cut"])
+def test_what_may_go_away_fails_the_run(site: str, path: str, tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError, match="can't be fetched"):
+        fetch(site + path, tmp_path / "x", 10**6)
+
+
+def test_a_server_that_is_away_fails_the_run(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError, match="can't be fetched"):
+        fetch("http://127.0.0.1:9/x", tmp_path / "x", 10**6)
+
+
+def test_a_server_that_is_starting_is_waited_for(site: str, tmp_path: Path) -> None:
+    Handler.failures_left = 1
+
+    HttpDownloader(patience_seconds=30)(site + "/late", tmp_path / "x", 10**6)
+
+    assert (tmp_path / "x").read_bytes() == CONTENT

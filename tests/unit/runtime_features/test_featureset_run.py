@@ -1,0 +1,230 @@
+"""A FeatureSet's run as its Job does it, on an invented airline."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from serinus.api.enums import Outcome
+from serinus_runtime.features.snapshot import DATA_FILE
+from serinus_runtime.features.transformed_rows import transformed_rows
+from serinus_runtime.user_error import (
+    ColumnError,
+    FutureLeak,
+    SourceError,
+    TransformError,
+    UserError,
+)
+from tests.support.feature_sets import (
+    LEAKING_SQL,
+    DataPlane,
+    csv_text,
+    feature_set,
+    flights,
+    source,
+)
+
+
+def rows_of(plane: DataPlane, uri: str) -> pl.DataFrame:
+    return pl.read_parquet(plane.store.path(uri) / DATA_FILE)
+
+
+def test_a_run_makes_a_snapshot_that_says_what_it_holds(plane: DataPlane) -> None:
+    result = plane.snapshot()
+
+    assert (result.outcome, result.reason) == (Outcome.SUCCEEDED, "SnapshotCreated")
+    assert result.message == "400 rows"
+    assert result.snapshot is not None
+    assert result.snapshot.uri.startswith("file:///store/featuresets/flights/snapshots/")
+    assert result.snapshot.digest.removeprefix("sha256:") in result.snapshot.uri
+    assert (result.snapshot.from_, result.snapshot.to) == (
+        "2024-01-01T00:00:00Z",
+        "2024-01-09T07:30:00Z",
+    )
+    assert rows_of(plane, result.snapshot.uri).columns[0] == "scheduled_at"
+    statistics = plane.store.path(result.snapshot.statistics_ref or "")
+    assert json.loads(statistics.read_bytes())["columns"]["carrier"]["distinct"] == 3
+
+
+def test_the_same_input_gives_the_same_snapshot_whatever_the_order_of_its_rows(
+    plane: DataPlane,
+) -> None:
+    first, second = plane.snapshot(), plane.snapshot()
+    plane.put("flights.csv", csv_text(flights()[::-1]))
+    reordered = plane.snapshot()
+
+    assert first.snapshot == second.snapshot
+    assert second.reason == "SnapshotUnchanged"
+    assert reordered.snapshot and first.snapshot
+    assert rows_of(plane, reordered.snapshot.uri).equals(rows_of(plane, first.snapshot.uri))
+
+
+def test_a_window_that_looks_ahead_is_refused_with_column_and_row(plane: DataPlane) -> None:
+    with pytest.raises(FutureLeak, match=r"feature `delay_so_far`: row \d+, asked at 2024-"):
+        plane.snapshot(transform={"sql": LEAKING_SQL})
+
+    assert not plane.store.snapshots("flights").exists()
+
+
+def test_the_leak_check_can_be_switched_off(plane: DataPlane) -> None:
+    result = plane.snapshot(transform={"sql": LEAKING_SQL}, leakCheck={"enabled": False})
+
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.message == "400 rows; the leak check is off"
+
+
+def test_a_leak_check_without_known_times_says_so(plane: DataPlane) -> None:
+    result = plane.snapshot(sources=[source(columns=[])])
+
+    assert "the leak check had nothing to go by" in result.message
+
+
+def test_a_transform_by_chance_is_not_called_a_leak(plane: DataPlane) -> None:
+    sql = "SELECT *, random() AS delay_so_far, delay > 15 AS late FROM flights"
+
+    with pytest.raises(TransformError, match="gives other rows each time"):
+        plane.snapshot(transform={"sql": sql})
+
+
+def test_a_snapshot_that_breaks_a_promise_is_kept_aside(plane: DataPlane) -> None:
+    features = [{"name": "distance", "type": "float64", "expect": {"max": "1000"}}]
+
+    result = plane.snapshot(features=features)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "SnapshotRejected")
+    assert "`distance` max 1000: broken by" in result.message
+    assert result.snapshot is not None
+    assert "/rejected/" in result.snapshot.uri
+    assert rows_of(plane, result.snapshot.uri).height == 400
+    assert not plane.store.snapshots("flights").exists()
+
+
+def test_with_warn_it_is_used_and_the_message_says_what_broke(plane: DataPlane) -> None:
+    features = [{"name": "distance", "type": "float64", "expect": {"max": "1000"}}]
+
+    result = plane.snapshot(features=features, validation={"onFailure": "warn"})
+
+    assert result.outcome is Outcome.SUCCEEDED
+    assert "used although `distance` max 1000: broken by" in result.message
+
+
+@pytest.mark.parametrize("limit", ["100", "5000"])
+def test_private_values_are_nowhere_in_the_store(plane: DataPlane, limit: str) -> None:
+    plane.put_key()
+    features: list[dict[str, Any]] = [
+        {"name": "tailnum", "type": "string", "sensitivity": "pseudonymize"},
+        {"name": "distance", "type": "float64", "expect": {"max": limit}},
+    ]
+    secret = {"name": "pseudonyms", "key": "key"}
+
+    result = plane.snapshot(features=features, pseudonymizationKeySecretRef=secret)
+
+    assert result.outcome is (Outcome.REJECTED if limit == "100" else Outcome.SUCCEEDED)
+    assert result.snapshot is not None
+    hashed = rows_of(plane, result.snapshot.uri)["tailnum"]
+    assert hashed.n_unique() == 7
+    assert hashed.str.len_chars().unique().to_list() == [32]
+    texts = list((plane.store.root / "featuresets").rglob("*.json"))
+    assert len(texts) == 2
+    assert not [path for path in texts if '"N1"' in path.read_text()]
+
+
+def test_the_scratch_folder_is_left_empty(plane: DataPlane) -> None:
+    plane.snapshot()
+
+    assert not list((plane.root / "scratch").iterdir())
+
+
+def test_old_snapshots_go_but_for_those_in_use(plane: DataPlane) -> None:
+    digests = []
+    for rows in (100, 101, 102):
+        plane.put_flights(rows)
+        result = plane.snapshot(retention={"snapshots": 1}, keep=digests[:1])
+        assert result.snapshot is not None
+        digests.append(result.snapshot.digest)
+
+    kept = {path.name for path in plane.store.snapshots("flights").iterdir()}
+
+    assert kept == {digests[0].removeprefix("sha256:"), digests[2].removeprefix("sha256:")}
+
+
+def test_a_single_source_needs_no_transform(plane: DataPlane) -> None:
+    features = [{"name": "distance", "type": "float64"}]
+
+    result = plane.snapshot(transform=None, features=features, labels=[])
+
+    assert result.message == "400 rows"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "told"),
+    [
+        (
+            {"sources": [source(files={"uris": ["file:///no.csv"], "format": "csv"})]},
+            SourceError,
+            "source `flights`: file:///no.csv doesn't exist",
+        ),
+        (
+            {"sources": [source(files={"uris": ["file:///flights.csv"], "format": "parquet"})]},
+            SourceError,
+            "file:///flights.csv can't be read as parquet",
+        ),
+        (
+            {"features": [{"name": "altitude", "type": "float64"}]},
+            ColumnError,
+            "feature `altitude`: no such column",
+        ),
+        (
+            {"features": [{"name": "carrier", "type": "float64"}]},
+            ColumnError,
+            "feature `carrier`: expected float64, the transform gives string",
+        ),
+        (
+            {"labels": [{"name": "late", "type": "boolean", "timestampField": "gone"}]},
+            ColumnError,
+            "timestampField of a label `gone`: no such column",
+        ),
+        (
+            {"sources": [source(columns=[{"name": "delay", "knownAt": "gone"}])]},
+            TransformError,
+            "source `flights`: columns: no column `gone`",
+        ),
+        (
+            {"transform": {"sql": "SELECT * FROM read_text('/etc/passwd')"}},
+            TransformError,
+            "transform.sql: ",
+        ),
+        (
+            {
+                "features": [{"name": "tailnum", "type": "string", "sensitivity": "pseudonymize"}],
+                "pseudonymizationKeySecretRef": {"name": "p", "key": "k"},
+            },
+            UserError,
+            "the Secret's key isn't mounted",
+        ),
+    ],
+)
+def test_bad_input_is_told_and_leaves_no_snapshot(
+    plane: DataPlane, changes: dict[str, Any], error: type[UserError], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        plane.snapshot(**changes)
+
+    assert not (plane.store.root / "featuresets").exists()
+
+
+def test_an_empty_source_is_told(plane: DataPlane) -> None:
+    plane.put("flights.csv", "")
+
+    with pytest.raises(SourceError, match="file:///flights.csv is empty"):
+        plane.snapshot()
+
+
+def test_the_inputs_are_told_by_their_digests(plane: DataPlane, tmp_path: Path) -> None:
+    from serinus.api.featureset import FeatureSetSpec
+
+    rows = transformed_rows(FeatureSetSpec.model_validate(feature_set()), plane.surroundings())
+
+    assert [file.uri for file in rows.inputs["flights"]] == ["file:///flights.csv"]

@@ -1,0 +1,161 @@
+"""Addresses to files: below the data folder only, unpacked, never trusting a name."""
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from serinus_runtime.features.source_files import SourceFiles, local_files
+from serinus_runtime.store import digest_of
+from serinus_runtime.user_error import SourceError
+
+CONTENT = b"a,b\n1,2\n"
+
+
+class NoNetwork:
+    def __call__(self, uri: str, target: Path, max_bytes: int) -> None:
+        raise AssertionError(uri)
+
+
+class Site:
+    """A `Downloader` that answers from memory."""
+
+    def __init__(self, pages: dict[str, bytes]) -> None:
+        self.pages = pages
+
+    def __call__(self, uri: str, target: Path, max_bytes: int) -> None:
+        if uri not in self.pages:
+            raise SourceError(f"{uri} answers 404 Not Found")
+        target.write_bytes(self.pages[uri])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "x.csv").write_bytes(CONTENT)
+    (tmp_path / "secret.csv").write_bytes(b"secret")
+    return data
+
+
+def found(data: Path, *uris: str, site: Site | None = None) -> SourceFiles:
+    scratch = data.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    download = site or NoNetwork()
+    return local_files("flights", uris, data=data, scratch=scratch, download=download)
+
+
+def contents(files: SourceFiles) -> list[bytes]:
+    return [file.path.read_bytes() for file in files.files]
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_a_file_below_the_data_folder_is_read_with_its_digest(data: Path) -> None:
+    files = found(data, "file:///x.csv")
+
+    assert contents(files) == [CONTENT]
+    assert files.inputs[0].digest == digest_of(CONTENT)
+    assert files.inputs[0].size_bytes == len(CONTENT)
+
+
+def test_a_glob_gives_all_its_files_in_order(data: Path) -> None:
+    (data / "b").mkdir()
+    (data / "b" / "2.csv").write_bytes(b"2")
+    (data / "b" / "1.csv").write_bytes(b"1")
+
+    assert contents(found(data, "file:///b/*.csv")) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("file:///../secret.csv", "leads out"),
+        ("file:///a/../../secret.csv", "leads out"),
+        ("file:///%2e%2e/secret.csv", "leads out"),
+        ("file:///../*.csv", "leads out"),
+        ("file:///link.csv", "symbolic link leads out"),
+        ("file:///folder/secret.csv", "symbolic link leads out"),
+        ("file:///none.csv", "doesn't exist"),
+        ("file:///none*.csv", "matches no file"),
+        ("file://host/x.csv", "three slashes"),
+        ("file:///empty.csv", "is empty"),
+    ],
+)
+def test_an_address_that_leads_nowhere_or_out_is_named(data: Path, uri: str, told: str) -> None:
+    (data / "link.csv").symlink_to(data.parent / "secret.csv")
+    (data / "folder").symlink_to(data.parent)
+    (data / "empty.csv").touch()
+
+    with pytest.raises(SourceError, match=told) as error:
+        found(data, uri)
+
+    assert str(error.value).startswith("source `flights`: file://")
+
+
+def test_a_link_within_the_data_folder_is_followed(data: Path) -> None:
+    (data / "latest.csv").symlink_to("x.csv")
+
+    assert contents(found(data, "file:///latest.csv")) == [CONTENT]
+
+
+def test_gzip_is_unpacked_and_its_digest_is_that_of_the_packed_bytes(data: Path) -> None:
+    packed = gzip.compress(CONTENT, mtime=0)
+    (data / "x.csv.gz").write_bytes(packed)
+
+    files = found(data, "file:///x.csv.gz")
+
+    assert contents(files) == [CONTENT]
+    assert files.inputs[0].digest == digest_of(packed)
+
+
+def test_all_files_of_a_zip_are_read(data: Path) -> None:
+    (data / "x.zip").write_bytes(zipped(**{"a": b"1", "b": b"2", "__MACOSX/a": b"junk"}))
+
+    assert contents(found(data, "file:///x.zip")) == [b"1", b"2"]
+
+
+def test_a_name_in_a_zip_is_never_a_path(data: Path) -> None:
+    (data / "x.zip").write_bytes(zipped(**{"up/../../out.csv": CONTENT}))
+
+    files = found(data, "file:///x.zip")
+
+    assert contents(files) == [CONTENT]
+    assert not list(data.parent.rglob("out.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (zipped(), "holds no file"),
+        (zipped(a=b""), "is empty"),
+        (gzip.compress(CONTENT * 1000)[:-20], "can't be unpacked"),
+        (zipped(a=CONTENT)[:-30], "can't be unpacked"),
+    ],
+)
+def test_a_broken_archive_is_named(data: Path, content: bytes, told: str) -> None:
+    (data / "x.zip").write_bytes(content)
+
+    with pytest.raises(SourceError, match=rf"source `flights`: file:///x\.zip.* {told}"):
+        found(data, "file:///x.zip")
+
+
+def test_a_fetched_file_is_read(data: Path) -> None:
+    site = Site({"http://site/x.csv.gz": gzip.compress(CONTENT)})
+
+    files = found(data, "http://site/x.csv.gz", site=site)
+
+    assert contents(files) == [CONTENT]
+
+
+def test_a_refused_fetch_names_the_source(data: Path) -> None:
+    with pytest.raises(SourceError, match="source `flights`: http://site/y answers 404"):
+        found(data, "http://site/y", site=Site({}))
