@@ -1,4 +1,4 @@
-"""operator/docs/reference: reasons from api/enums.py, commands from the command line's parser."""
+"""operator/docs/reference: reasons from enums and errors, commands from their parser."""
 
 import argparse
 import ast
@@ -9,6 +9,7 @@ from typing import Any
 
 from serinus.api import enums
 from serinus.cli.arguments import ACT, FLAGS_OF_MODULES, OFFLINE, SEE, Command
+from serinus_runtime.user_error import UserError
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "operator" / "docs" / "runbooks"
@@ -73,7 +74,7 @@ def files() -> dict[str, str]:
 def _reasons() -> Iterator[str]:
     yield _REASONS_HEAD
     section = ""
-    for group, reason, meaning in documented_reasons():
+    for group, reason, meaning in (*documented_reasons(), *reasons_of_runs()):
         if group != section:
             section = group
             yield f"\n## {group[0].upper()}{group[1:]}\n\n| reason | meaning |\n|---|---|\n"
@@ -97,6 +98,12 @@ def documented_reasons() -> Iterator[tuple[str, str, str]]:
         above = lines[member.lineno - 2].strip()
         group = above.removeprefix("# ") if above.startswith("# ") else group
         yield group, ast.literal_eval(member.value), " ".join(ast.literal_eval(text.value).split())
+
+
+def reasons_of_runs() -> Iterator[tuple[str, str, str]]:
+    """The same of what runs find wrong with spec or data."""
+    for error in UserError.__subclasses__():
+        yield "runs of FeatureSets and TrainingJobs", error.reason, str(error.__doc__)
 
 
 def _commands() -> Iterator[str]:

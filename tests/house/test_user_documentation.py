@@ -11,6 +11,7 @@ import yaml
 from serinus.api.enums import Reason
 from serinus.cli.arguments import parser
 from serinus.cli.lint import problems
+from serinus_runtime.user_error import UserError
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "operator" / "docs"
@@ -50,7 +51,9 @@ def code_blocks(page: Path, language: str) -> list[str]:
 
 
 def test_each_reason_for_which_somebody_acts_has_a_runbook_and_no_other() -> None:
-    assert {page.stem for page in RUNBOOKS} == {
+    of_runs = {error.reason for error in UserError.__subclasses__()}
+
+    assert {page.stem for page in RUNBOOKS} == of_runs | {
         reason.value for reason in Reason if reason not in AS_IT_SHOULD_BE
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from serinus.api.enums import Action, Kind, Reason
+from serinus.api.enums import Action, Kind, Outcome, Reason
 from serinus.cli.errors import ExitCode
 from serinus.cli.figures import age
 from serinus.cli.health import health, status_word
@@ -113,7 +113,7 @@ def _rows(resource: Resource, session: Session) -> Iterator[tuple[str, str]]:
             yield from _decision_rows(history[-1], session)
         case details:
             if details.run:
-                yield from _run_rows(details.run, session)
+                yield from _run_rows(details.run, session, told=resource.message)
             yield from _condition_rows(resource)
 
 
@@ -134,20 +134,23 @@ def _decision_rows(entry: HistoryEntry, session: Session) -> Iterator[tuple[str,
         yield "Read:", f"kubectl serinus runbook {entry.reason}"
 
 
-def _run_rows(run: Run, session: Session) -> Iterator[tuple[str, str]]:
+def _run_rows(run: Run, session: Session, *, told: str) -> Iterator[tuple[str, str]]:
     ended = f", {age(run.finished_at, session.clock.now())} ago" if run.finished_at else ""
     name = f"{run.name}: " if run.name else ""
     yield "Last run:", f"{name}{run.outcome or 'on its way'}{ended}"
     if run.reason:
         yield "Reason:", run.reason
-    if run.message:
+    if run.message and run.message != told:
         yield "Because:", run.message
+    if run.outcome in (Outcome.REJECTED, Outcome.FAILED) and run.reason:
+        yield "Read:", f"kubectl serinus runbook {run.reason}"
 
 
 def _condition_rows(resource: Resource) -> Iterator[tuple[str, str]]:
     for one in resource.conditions:
         if one.status != "True" or one.type in ("Stalled", "Reconciling"):
-            yield f"{one.type}={one.status}:", f"{one.reason}  {one.message}".rstrip()
+            message = "" if one.message == resource.message else one.message
+            yield f"{one.type}={one.status}:", f"{one.reason}  {message}".rstrip()
 
 
 def _tables(resource: Resource) -> Iterator[Table]:
