@@ -14,11 +14,12 @@ from typing import Any
 from serinus.cluster.coverage import uncovered_path
 from serinus.cluster.errors import AlreadyExists, Conflict, NotFound
 from serinus.cluster.events import EventRecorder
+from serinus.cluster.feed import Feed
 from serinus.cluster.ports import Clock, Kube
 from serinus.cluster.secret_key import with_random_key
 from serinus.cluster.store import Store, ref_of, uid_of
 from serinus.cluster.taken_names import RETRY_AFTER_SECONDS, TakenNames
-from serinus.cluster.token_bucket import TokenBucket
+from serinus.cluster.turns import Turns
 from serinus.reconcile.decision import (
     ApplyPolicy,
     Decision,
@@ -57,15 +58,16 @@ class Applier:
 
     kube: Kube
     store: Store
+    feed: Feed
     taken: TakenNames
     events: EventRecorder
     clock: Clock
-    _evidence: TokenBucket = field(init=False)
+    _evidence: Turns = field(init=False)
     _settled: dict[tuple[str, ObjectRef], _Settled] = field(init=False, default_factory=dict)
     _secrets: set[tuple[str, ObjectRef]] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self._evidence = TokenBucket(
+        self._evidence = Turns(
             self.clock, rate_per_second=EVIDENCE_WRITES_PER_SECOND, burst=EVIDENCE_BURST
         )
 
@@ -91,6 +93,7 @@ class Applier:
     def forget(self, owner: ObjectRef, uid: str) -> None:
         """The owner is gone, and what was remembered for it."""
         self.taken.forget(owner)
+        self._evidence.forget((uid, owner))
         self._settled = {key: one for key, one in self._settled.items() if key[0] != uid}
         self._secrets = {key for key in self._secrets if key[0] != uid}
 
@@ -102,7 +105,7 @@ class Applier:
         if status is None or self._is_stored(key, status, resource.get("status")):
             return None
         if not decision.status_precedes_action:
-            wait = self._evidence.take()
+            wait = self._evidence.wait_seconds(key)
             if wait > 0:
                 return wait
         metadata = resource["metadata"]
@@ -115,7 +118,7 @@ class Applier:
             "status": status,
         }
         answer = await self.kube.replace(body, subresource="status")
-        self.store.put_answer(answer, before=resource)
+        self.feed.put_answer(answer, before=resource)
         self._note_settled(key, status, answer.get("status"))
         return None
 
@@ -143,10 +146,10 @@ class Applier:
             answer = await self.kube.create(_owned(wanted.body, owner, wanted))
         except AlreadyExists:
             found = await self.kube.get(wanted.ref)
-            self.store.put_read(found, before=None)
+            self.feed.put_read(found, before=None)
             return found
         _log.info("object created", extra={"about": wanted.ref})
-        self.store.put_answer(answer, before=None)
+        self.feed.put_answer(answer, before=None)
         return answer
 
     async def _ensure_secret(self, owner: JsonObject, wanted: DesiredObject) -> bool:
@@ -173,7 +176,7 @@ class Applier:
         if wanted.resource_version is not None:
             preconditions["resourceVersion"] = wanted.resource_version
         answer = await self.kube.apply({**body, "metadata": {**body["metadata"], **preconditions}})
-        self.store.put_answer(answer, before=observed)
+        self.feed.put_answer(answer, before=observed)
         _log.info("object applied", extra={"about": wanted.ref, "field": differs})
         left = uncovered_path(answer, body)
         if left is None:
@@ -209,9 +212,9 @@ class Applier:
             answer = await self.kube.get(ref)
         except NotFound:
             if stored is not None:
-                self.store.forget(ref, uid_of(stored))
+                self.feed.forget(ref, uid_of(stored))
         else:
-            self.store.put_read(answer, before=stored)
+            self.feed.put_read(answer, before=stored)
 
     # What the server made of it
 

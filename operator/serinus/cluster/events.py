@@ -46,7 +46,7 @@ class EventRecorder:
         key = (uid, event.reason, message_hash)
         if now - self._sent_at.get(key, float("-inf")) < REPEAT_AFTER_SECONDS:
             return
-        if self._bucket(uid).take() > 0:
+        if not self._bucket(uid).take():
             return
         try:
             await self._kube.create(self._body(about, event, message_hash))

@@ -20,6 +20,14 @@ class Feed:
         priority = Priority.LOW if event is WatchEvent.LISTED else Priority.NORMAL
         self._enqueue(self._store.observe(event, body), priority)
 
+    def put_answer(self, body: JsonObject, *, before: JsonObject | None) -> None:
+        """Take in the server's answer to a write of ours.
+
+        The watch will tell the same later, when it is no news any more: who looks at the object
+        has to be woken now.
+        """
+        self._enqueue(self._store.put_answer(body, before=before), Priority.NORMAL)
+
     def put_read(self, body: JsonObject, *, before: JsonObject | None) -> None:
         """Take in what the server answered when asked for an object."""
         self._enqueue(self._store.put_read(body, before=before), Priority.NORMAL)

@@ -6,6 +6,7 @@ from serinus.cluster.ports import Clock
 from serinus.reconcile.decision import ObjectRef
 
 RETRY_AFTER_SECONDS = 30.0
+_DUE_AFTER_SECONDS = 25.0  # less, so that a pass after `RETRY_AFTER_SECONDS` is never too early
 
 
 class TakenNames:
@@ -25,7 +26,7 @@ class TakenNames:
 
     def due(self, owner: ObjectRef) -> frozenset[ObjectRef]:
         """Those that it is time to look at again."""
-        latest = self._clock.monotonic() - RETRY_AFTER_SECONDS
+        latest = self._clock.monotonic() - _DUE_AFTER_SECONDS
         seen = self._seen_at.get(owner, {})
         return frozenset(ref for ref, seen_at in seen.items() if seen_at <= latest)
 

@@ -15,12 +15,12 @@ class TokenBucket:
         self._tokens = burst
         self._filled_at = clock.monotonic()
 
-    def take(self) -> float:
-        """Seconds until a token is there; 0: one was taken."""
+    def take(self) -> bool:
+        """Take a token; False if there is none."""
         now = self._clock.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now
         if self._tokens >= 1.0:
             self._tokens -= 1.0
-            return 0.0
-        return (1.0 - self._tokens) / self._rate
+            return True
+        return False
