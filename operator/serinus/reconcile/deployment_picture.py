@@ -10,7 +10,14 @@ from pydantic import ValidationError
 
 from serinus.analysis.samples import Query, QueryResult
 from serinus.api.conditions import format_time, parse_time
-from serinus.api.deployment import Deployment, DeploymentSpec, DeploymentStatus, RevisionStatus
+from serinus.api.deployment import (
+    Analysis,
+    CanaryStatus,
+    Deployment,
+    DeploymentSpec,
+    DeploymentStatus,
+    RevisionStatus,
+)
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
 from serinus.manifests.naming import revision_object_name, service_name
@@ -21,7 +28,7 @@ from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
 from serinus.reconcile.deployment_facts import Observed, observed
 from serinus.reconcile.deployment_revision import wanted_revision
 from serinus.reconcile.deployment_rules import RolloutRules, parsed_rules
-from serinus.reconcile.deployment_validation import spec_problem
+from serinus.reconcile.deployment_validation import analysis_problem, spec_problem
 from serinus.reconcile.model_reference import (
     Resolution,
     Resolved,
@@ -32,6 +39,7 @@ from serinus.reconcile.model_reference import (
 from serinus.reconcile.snapshot import Children, DeploymentSnapshot, controller_uid
 
 DEFAULT_REPLICAS = 1
+FIRST_REVISION_WEIGHT_PERCENT = 100
 DEFAULT_PROGRESS_DEADLINE_SECONDS = 600
 DEFAULT_REVISION_HISTORY_LIMIT = 10
 
@@ -186,9 +194,18 @@ def stored_status(resource: JsonObject) -> DeploymentStatus:
         status = DeploymentStatus.model_validate(resource.get("status") or {})
         for moment in _moments(status):
             parse_time(moment)
+        _check_numbers(status.canary)
     except ValueError:  # pydantic's ValidationError is one, too
         return DeploymentStatus()
     return status
+
+
+def _check_numbers(canary: CanaryStatus | None) -> None:
+    if canary is None:
+        return
+    counts = (canary.step, canary.weight, canary.frozen_seconds, canary.samples_before)
+    if min(counts) < 0 or canary.weight > FIRST_REVISION_WEIGHT_PERCENT:
+        raise ValueError("a number in the status that can't be")
 
 
 def _moments(status: DeploymentStatus) -> Iterator[str]:
@@ -252,6 +269,8 @@ def _rules(status: DeploymentStatus) -> RolloutRules | None:
     if canary is None or canary.rules is None:
         return None
     try:
-        return parsed_rules(canary.rules)
+        rules = parsed_rules(canary.rules)
+        problem = analysis_problem(Analysis.model_validate(canary.rules["analysis"]))
     except ValueError:
         return None
+    return rules if problem is None else None

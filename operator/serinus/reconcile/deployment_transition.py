@@ -24,6 +24,7 @@ from serinus.api.enums import Action, OnEvent, Reason
 from serinus.manifests.revision import RevisionRecord
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_analysis import without_states
+from serinus.reconcile.deployment_picture import FIRST_REVISION_WEIGHT_PERCENT
 from serinus.reconcile.deployment_rules import FrozenRules, parsed_rules, rules_hash
 from serinus.rollout.advance import Hold
 from serinus.rollout.facts import Finding, PodFacts
@@ -34,7 +35,6 @@ HISTORY_MAX = 50
 MESSAGE_MAX = 1024
 ACTOR_MAX = 256
 HOLD_EVENT_EVERY = timedelta(days=1)
-FIRST_REVISION_WEIGHT_PERCENT = 100
 
 
 @dataclass(frozen=True, slots=True)
