@@ -1,4 +1,4 @@
-"""FeatureSets and TrainingJobs over a small invented airline, as the operator hands them to Jobs."""
+"""FeatureSets and TrainingJobs over a small invented airline, as Jobs get them."""
 
 import random
 from collections.abc import Mapping, Sequence

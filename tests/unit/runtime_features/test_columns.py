@@ -32,7 +32,11 @@ def cast(values: list[object], wanted: str, dtype: pl.DataType | None = None) ->
         (["a"], "string", ["a"]),
         ([True], "boolean", [True]),
         ([date(2024, 1, 1)], "timestamp", [datetime(2024, 1, 1, tzinfo=UTC)]),
-        ([datetime(2024, 1, 1, 5)], "timestamp", [datetime(2024, 1, 1, 5, tzinfo=UTC)]),
+        (
+            [datetime(2024, 1, 1, 5, tzinfo=UTC).replace(tzinfo=None)],
+            "timestamp",
+            [datetime(2024, 1, 1, 5, tzinfo=UTC)],
+        ),
     ],
 )
 def test_casts_that_lose_nothing_are_done(

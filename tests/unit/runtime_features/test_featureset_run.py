@@ -57,7 +57,8 @@ def test_the_same_input_gives_the_same_snapshot_whatever_the_order_of_its_rows(
 
     assert first.snapshot == second.snapshot
     assert second.reason == "SnapshotUnchanged"
-    assert reordered.snapshot and first.snapshot
+    assert reordered.snapshot is not None
+    assert first.snapshot is not None
     assert rows_of(plane, reordered.snapshot.uri).equals(rows_of(plane, first.snapshot.uri))
 
 
@@ -218,7 +219,7 @@ def test_bad_input_is_told_and_leaves_no_snapshot(
 def test_an_empty_source_is_told(plane: DataPlane) -> None:
     plane.put("flights.csv", "")
 
-    with pytest.raises(SourceError, match="file:///flights.csv is empty"):
+    with pytest.raises(SourceError, match=r"file:///flights\.csv is empty"):
         plane.snapshot()
 
 

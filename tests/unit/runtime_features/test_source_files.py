@@ -140,6 +140,7 @@ def test_a_name_in_a_zip_is_never_a_path(data: Path) -> None:
         (gzip.compress(CONTENT * 1000)[:-20], "can't be unpacked"),
         (zipped(a=CONTENT)[:-30], "can't be unpacked"),
     ],
+    ids=["no member", "empty member", "cut gzip", "cut zip"],
 )
 def test_a_broken_archive_is_named(data: Path, content: bytes, told: str) -> None:
     (data / "x.zip").write_bytes(content)

@@ -32,11 +32,16 @@ def test_an_address_out_of_the_store_is_refused(tmp_path: Path, uri: str) -> Non
         Store(tmp_path).path(uri)
 
 
-def test_a_directory_is_published_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "parent" / "done"
-    with pytest.raises(ZeroDivisionError), scratch_directory(target.parent) as scratch:
+def fill_and_fail(parent: Path) -> None:
+    with scratch_directory(parent) as scratch:
         (scratch / "half").write_bytes(b"1")
         raise ZeroDivisionError
+
+
+def test_a_directory_is_published_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "parent" / "done"
+    with pytest.raises(ZeroDivisionError):
+        fill_and_fail(target.parent)
     assert list(target.parent.iterdir()) == []
 
     with scratch_directory(target.parent) as scratch:

@@ -84,6 +84,7 @@ def test_json_and_parquet_are_read(tmp_path: Path) -> None:
         ({"format": "json"}, ["{"], "source `flights`: file:///data/0 can't be read as json"),
         ({"format": "parquet"}, [parquet(a=[])], "holds no row"),
     ],
+    ids=["csv without rows", "no parquet", "cut parquet", "broken json", "parquet without rows"],
 )
 def test_what_cant_be_read_is_named_by_its_address(
     tmp_path: Path, source: dict[str, Any], contents: list[bytes | str], told: str

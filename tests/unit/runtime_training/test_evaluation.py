@@ -80,7 +80,7 @@ def test_metrics_of_gates_are_computed_too() -> None:
 
 
 def test_a_metric_of_the_other_task_is_told_with_those_that_fit() -> None:
-    with pytest.raises(TrainerError, match="`mae` isn't for classification. Use one of roc_auc"):
+    with pytest.raises(TrainerError, match=r"`mae` isn't for classification\. Use one of roc_auc"):
         wanted_metrics(Task.CLASSIFICATION, [MetricName.MAE], [])
 
 

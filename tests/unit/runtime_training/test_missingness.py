@@ -15,10 +15,11 @@ def warned(missing: list[bool], late: list[bool] = LATE * 10) -> list[str]:
 def test_a_value_that_only_late_flights_lack_is_warned_of() -> None:
     missing = ([True] * 10 + [False] * 90) * 10
 
-    assert warned(missing) == [
+    told = (
         "MissingnessLeak: `x` is missing in 100 training rows; 100 % of them are `true`, of the "
         "others 22.2 %. Check that it isn't filled in after the outcome"
-    ]
+    )
+    assert warned(missing) == [told]
 
 
 def test_absence_by_chance_is_not() -> None:

@@ -32,7 +32,8 @@ def snapshot(plane: DataPlane) -> FeatureSetRunResult:
 
 def verified(plane: DataPlane, result: TrainingRunResult) -> str:
     """Reason that the verification Job gives for the version of a run."""
-    assert result.digest and result.storage_uri
+    assert result.digest is not None
+    assert result.storage_uri is not None
     spec = ModelVersionSpec(
         model_name="flight-delay",
         model_format={"name": "serinus"},
@@ -159,7 +160,8 @@ def test_policies_hold_in_training_as_in_serving(plane: DataPlane) -> None:
 
 def test_missing_values_that_tell_the_label_are_warned_of(plane: DataPlane) -> None:
     features = [{"name": "gate", "type": "float64"}, {"name": "distance", "type": "float64"}]
-    sql = "SELECT *, CASE WHEN delay <= 15 THEN 1 END AS gate, coalesce(delay > 15, true) AS late FROM flights"
+    gate = "CASE WHEN delay <= 15 THEN 1 END AS gate"
+    sql = f"SELECT *, {gate}, coalesce(delay > 15, true) AS late FROM flights"
     snapshot = plane.snapshot(
         features=features, transform={"sql": sql}, leakCheck={"enabled": False}
     )
