@@ -128,6 +128,9 @@ class Worker:
                 body = await self.kube.get(ref)
             except NotFound:
                 self.taken.discard(key, ref)
+                stored = self.store.get(ref)
+                if stored is not None:
+                    self.store.forget(ref, uid_of(stored))
                 continue
             if resource is not None and controller_uid(body) == uid_of(resource):
                 self.taken.discard(key, ref)
