@@ -39,7 +39,8 @@ def install_chart(**values: str) -> None:
     subprocess.run(
         [
             "helm", "upgrade", "--install", "serinus", str(CHART),
-            "--namespace", OPERATOR_NAMESPACE, "--create-namespace", *options,
+            "--namespace", OPERATOR_NAMESPACE, "--create-namespace", "--force-conflicts",
+            *options,
         ],
         check=True,
         capture_output=True,
@@ -73,7 +74,7 @@ def namespace(operator: None, request: pytest.FixtureRequest) -> Iterator[Namesp
 @pytest.fixture
 def data(namespace: Namespace) -> Namespace:
     """The namespace with the data server, ready."""
-    namespace.apply(
+    namespace.create(
         *small_model.data_server(
             image("jobs"),
             {

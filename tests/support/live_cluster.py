@@ -56,6 +56,11 @@ class Namespace:
         body = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
 
+    def create(self, *objects: Mapping[str, Any]) -> None:
+        """Create objects that are too large for the annotation that `apply` leaves."""
+        body = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("create", "-f", "-", stdin=json.dumps(body))
+
     def refusal(self, manifest: Mapping[str, Any]) -> str:
         """What the API server says against the manifest; fails if it takes it."""
         try:

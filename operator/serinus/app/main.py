@@ -138,7 +138,7 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         queue=queue,
         store=store,
         kube=fenced,
-        applier=Applier(fenced, store, taken, events, clock),
+        applier=Applier(fenced, store, feed, taken, events, clock),
         taken=taken,
         clock=clock,
         reconcilers=reconcilers(Gatherer(store, settings.for_builders(), source)),
