@@ -12,7 +12,6 @@ import os
 import signal
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +19,7 @@ import numpy as np
 import uvicorn
 import uvloop
 
+from serinus import __version__
 from serinus_runtime.artifact.encoding import RowEncoder
 from serinus_runtime.artifact.errors import ArtifactError
 from serinus_runtime.artifact.model import Model
@@ -139,7 +139,7 @@ def made_serving(
         ),
         readiness=Readiness(),
         revision=settings.revision,
-        server_version=version("serinus"),
+        server_version=__version__,
         max_body_bytes=settings.max_body_bytes,
         max_concurrency=settings.max_concurrency,
     )
