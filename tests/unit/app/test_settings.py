@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from serinus.app.settings import SettingsError, read_settings
+
+REQUIRED = {"SERINUS_JOBS_IMAGE": "jobs:1", "SERINUS_SERVER_IMAGE": "server:1"}
+
+
+def test_images_are_enough() -> None:
+    settings = read_settings(REQUIRED)
+
+    assert settings.watch_namespaces == ()
+    assert settings.prometheus_url is None
+    assert settings.pod_uid
+    assert settings.for_builders().jobs_image == "jobs:1"
+
+
+def test_all_of_the_charts_variables_are_read() -> None:
+    settings = read_settings(
+        REQUIRED
+        | {
+            "POD_UID": "uid",
+            "POD_NAME": "serinus-0",
+            "SERINUS_LEASE_NAME": "release",
+            "SERINUS_LEASE_NAMESPACE": "system",
+            "SERINUS_IMAGE_PULL_POLICY": "Always",
+            "SERINUS_PROMETHEUS_URL": "http://prometheus:9090",
+            "SERINUS_PROMETHEUS_TOKEN_FILE": "/etc/serinus/prometheus/token",
+            "SERINUS_WATCH_NAMESPACES": "team-a, team-b",
+            "SERINUS_STORE_SIZE": "1Gi",
+            "SERINUS_STORE_ACCESS_MODE": "ReadWriteMany",
+            "SERINUS_STORE_STORAGE_CLASS": "fast",
+            "SERINUS_ACTORS_VERIFIED": "true",
+            "SERINUS_LOG_LEVEL": "debug",
+        }
+    )
+    builders = settings.for_builders()
+
+    assert (settings.pod_uid, settings.lease_namespace) == ("uid", "system")
+    assert settings.prometheus_token_file == Path("/etc/serinus/prometheus/token")
+    assert settings.watch_namespaces == ("team-a", "team-b")
+    assert settings.log_level == "DEBUG"
+    assert builders.image_pull_policy == "Always"
+    assert builders.actors_verified
+    assert (builders.store.size, builders.store.storage_class) == ("1Gi", "fast")
+
+
+def test_empty_variables_are_as_if_they_werent_there() -> None:
+    settings = read_settings(
+        REQUIRED
+        | {
+            "SERINUS_PROMETHEUS_URL": "",
+            "SERINUS_STORE_STORAGE_CLASS": "",
+            "SERINUS_WATCH_NAMESPACES": "",
+        }
+    )
+
+    assert settings.prometheus_url is None
+    assert settings.for_builders().store.storage_class is None
+    assert settings.watch_namespaces == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"SERINUS_JOBS_IMAGE": ""}, "SERINUS_JOBS_IMAGE"),
+        ({"SERINUS_LOG_LEVEL": "loud"}, "SERINUS_LOG_LEVEL"),
+        ({"SERINUS_ACTORS_VERIFIED": "perhaps"}, "SERINUS_ACTORS_VERIFIED"),
+        ({"SERINUS_PORT": "99999"}, "SERINUS_PORT"),
+    ],
+)
+def test_what_is_wrong_is_named(change: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        read_settings(REQUIRED | change)
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"SERINUS_JOBS_IMAGE.*SERINUS_SERVER_IMAGE"):
+        read_settings({})
