@@ -64,10 +64,10 @@ def data_valid(progress: Progress, old: Iterable[Condition]) -> Condition:
 
 def phase(progress: Progress) -> Phase:
     """One word for people."""
-    run = progress.run
+    run, going_on = progress.run, progress.execution
     if run is None:
         return Phase.READY if progress.latest else Phase.PENDING
-    if run.outcome is None:
+    if run.outcome is None and not (going_on and going_on.needs_a_person):
         return Phase.RUNNING
     return Phase.READY if progress.latest else Phase.FAILED
 

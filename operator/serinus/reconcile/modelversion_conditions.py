@@ -90,7 +90,8 @@ def phase(standing: Standing, readiness: Readiness) -> Phase:
     """One word for people."""
     if standing.rejection:
         return Phase.REJECTED
-    if standing.verification.execution:
+    going_on = standing.verification.execution
+    if going_on and not going_on.needs_a_person:
         return Phase.VERIFYING
     return Phase.READY if readiness.ready else Phase.PENDING
 

@@ -60,6 +60,8 @@ def phase(progress: Progress) -> Phase:
     run, waiting = progress.run, progress.waiting
     if run is None or (waiting and waiting.note.reason in _WAITS_FOR_DATA):
         return Phase.PENDING
+    if waiting and waiting.needs_a_person:
+        return Phase.FAILED
     if waiting or run.outcome is None:
         return Phase.RUNNING
     return Phase.SUCCEEDED if run.outcome == Outcome.SUCCEEDED else Phase.FAILED

@@ -11,6 +11,7 @@ from tests.support.run_world import DIGEST_A
 
 OLD = Snapshot(digest=DIGEST_A, uri="file:///store/x", rows=7)
 WORKS = Continues(Note(Reason.PROGRESSING, "works"))
+IN_THE_WAY = Continues(Note(Reason.NAME_CONFLICT, "taken"), needs_a_person=True)
 
 
 def run(outcome: str | None = None) -> FeatureSetRunStatus:
@@ -25,13 +26,15 @@ def run(outcome: str | None = None) -> FeatureSetRunStatus:
         ("suspended", Progress(None, None), False, False, "Unknown", Phase.PENDING),
         ("works", Progress(run(), None, WORKS), None, False, "Unknown", Phase.RUNNING),
         ("works, has one", Progress(run(), OLD, WORKS), True, False, "Unknown", Phase.RUNNING),
+        ("its Job's name is taken", Progress(run(), None, IN_THE_WAY), None, True, "Unknown",
+         Phase.FAILED),
         ("succeeded", Progress(run("succeeded"), OLD), True, False, "True", Phase.READY),
         ("rejected", Progress(run("rejected"), None), False, True, "False", Phase.FAILED),
         ("rejected, has one", Progress(run("rejected"), OLD), True, False, "False", Phase.READY),
         ("failed", Progress(run("failed"), None), False, True, "Unknown", Phase.FAILED),
         ("failed, has one", Progress(run("failed"), OLD), True, True, "Unknown", Phase.READY),
     ],
-)
+)  # fmt: skip
 def test_states(
     what: str, progress: Progress, ready: bool | None, stalled: bool, valid: str, word: Phase
 ) -> None:

@@ -46,7 +46,7 @@ BROKEN = ended(Outcome.FAILED, "JobFailed")
     [
         ("verified", standing(GOOD), True, Phase.READY, "Succeeded"),
         ("being verified", standing(None, WORKS), None, Phase.VERIFYING, "Progressing"),
-        ("its Job's name is taken", standing(None, IN_THE_WAY), None, Phase.VERIFYING,
+        ("its Job's name is taken", standing(None, IN_THE_WAY), None, Phase.PENDING,
          "NameConflict"),
         ("found to be another", standing(BAD), False, Phase.REJECTED, "ArtifactChanged"),
         ("the Job broke", standing(BROKEN), False, Phase.PENDING, "JobFailed"),

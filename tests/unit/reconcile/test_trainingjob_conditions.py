@@ -27,7 +27,7 @@ IN_THE_WAY = Continues(Note(Reason.NAME_CONFLICT, "taken"), needs_a_person=True)
          Phase.PENDING),
         ("works", Progress(run(), WORKS), None, "Unknown", Phase.RUNNING),
         ("makes its version", Progress(run("succeeded"), WORKS), None, "True", Phase.RUNNING),
-        ("a name is taken", Progress(run(), IN_THE_WAY), False, "Unknown", Phase.RUNNING),
+        ("a name is taken", Progress(run(), IN_THE_WAY), False, "Unknown", Phase.FAILED),
         ("succeeded", Progress(run("succeeded")), True, "True", Phase.SUCCEEDED),
         ("missed a gate", Progress(run("rejected")), False, "False", Phase.FAILED),
         ("failed", Progress(run("failed")), False, "False", Phase.FAILED),
