@@ -25,6 +25,7 @@ from serinus.cluster.apply import Applier
 from serinus.cluster.audit import Audit
 from serinus.cluster.clock import SystemClock
 from serinus.cluster.credentials import ApiServer, find_api_server
+from serinus.cluster.errors import LeaseLost
 from serinus.cluster.events import EventRecorder
 from serinus.cluster.feed import Feed
 from serinus.cluster.fence import FencedKube
@@ -61,13 +62,12 @@ class Operator:
         await self.audit.wait_until_synced()
         self.health.synced = True
         _log.info("store synced", extra={"objects": len(self.worker.store)})
-        await self.lease.acquire()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.lease.keep(), name="lease")
-            group.create_task(run_workers(self.worker), name="workers")
-            group.create_task(
-                self.audit.run_every(self.settings.audit_interval_seconds), name="audit"
-            )
+            # Also while standing by, so that who takes over has no picture of long ago.
+            group.create_task(self.audit.run_every(self.settings.audit_interval_seconds))
+            await self.lease.acquire()
+            group.create_task(self.lease.keep())
+            group.create_task(run_workers(self.worker))
 
     async def start_watching(self) -> set[asyncio.Task[object]]:
         """Start kopf; its tasks, each of which runs for ever."""
@@ -113,7 +113,10 @@ async def operate(settings: OperatorSettings) -> int:
 def _exit_code(ended: set[asyncio.Task[object]], stopping: asyncio.Task[object]) -> int:
     for task in ended - {stopping}:
         error = None if task.cancelled() else task.exception()
-        _log.error("task ended", extra={"task": task.get_name()}, exc_info=error)
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(LeaseLost):
+            _log.warning("lease lost")
+        else:
+            _log.error("task ended", extra={"task": task.get_name()}, exc_info=error)
     return 0 if ended == {stopping} else 1
 
 
@@ -146,7 +149,7 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     )
     health = Health(queue, lease.seconds_left)
     _export(metrics, queue, lease)
-    audit = Audit(kube, store, feed, queue, settings.watch_namespaces)
+    audit = Audit(kube, store, feed, queue, settings.watch_namespaces, metrics.audited)
     return Operator(settings, server, lease, feed, audit, worker, health, metrics)
 
 

@@ -63,8 +63,8 @@ class Applier:
     events: EventRecorder
     clock: Clock
     _evidence: Turns = field(init=False)
-    _settled: dict[tuple[str, ObjectRef], _Settled] = field(init=False, default_factory=dict)
-    _secrets: set[tuple[str, ObjectRef]] = field(init=False, default_factory=set)
+    _settled: dict[tuple[ObjectRef, ObjectRef], _Settled] = field(init=False, default_factory=dict)
+    _secrets: set[tuple[ObjectRef, ObjectRef, str]] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._evidence = Turns(
@@ -90,22 +90,23 @@ class Applier:
             waits.append(RETRY_AFTER_SECONDS)
         return Outcome(min((wait for wait in waits if wait is not None), default=None))
 
-    def forget(self, owner: ObjectRef, uid: str) -> None:
-        """The owner is gone, and what was remembered for it."""
+    def forget(self, owner: ObjectRef) -> None:
+        """The owner is gone, and with it what was remembered for it."""
         self.taken.forget(owner)
-        self._evidence.forget((uid, owner))
-        self._settled = {key: one for key, one in self._settled.items() if key[0] != uid}
-        self._secrets = {key for key in self._secrets if key[0] != uid}
+        self._evidence.forget(owner)
+        self._settled = {key: one for key, one in self._settled.items() if key[0] != owner}
+        self._secrets = {key for key in self._secrets if key[0] != owner}
 
     # Status
 
     async def _write_status(self, resource: JsonObject, decision: Decision) -> float | None:
         """Store the status if it differs; the seconds by which evidence has to wait, else None."""
-        status, key = decision.status, (uid_of(resource), ref_of(resource))
+        status, owner = decision.status, ref_of(resource)
+        key = (owner, owner)
         if status is None or self._is_stored(key, status, resource.get("status")):
             return None
         if not decision.status_precedes_action:
-            wait = self._evidence.wait_seconds(key)
+            wait = self._evidence.wait_seconds(owner)
             if wait > 0:
                 return wait
         metadata = resource["metadata"]
@@ -154,7 +155,7 @@ class Applier:
 
     async def _ensure_secret(self, owner: JsonObject, wanted: DesiredObject) -> bool:
         """Make the Secret; that it exists is all that the operator may learn of it."""
-        key = (uid_of(owner), wanted.ref)
+        key = (ref_of(owner), wanted.ref, uid_of(owner))
         if key in self._secrets:
             return True
         try:
@@ -166,7 +167,7 @@ class Applier:
         return True
 
     async def _update(self, owner: JsonObject, wanted: DesiredObject, observed: JsonObject) -> None:
-        key, body = (uid_of(owner), wanted.ref), _owned(wanted.body, owner, wanted)
+        key, body = (ref_of(owner), wanted.ref), _owned(wanted.body, owner, wanted)
         differs = uncovered_path(observed, body)
         settled = self._settled.get(key)
         version = observed["metadata"].get("resourceVersion")
@@ -218,10 +219,10 @@ class Applier:
 
     # What the server made of it
 
-    def _is_stored(self, key: tuple[str, ObjectRef], wanted: Any, stored: Any) -> bool:
+    def _is_stored(self, key: tuple[ObjectRef, ObjectRef], wanted: Any, stored: Any) -> bool:
         return stored == wanted or self._settled.get(key) == _Settled(wanted, stored)
 
-    def _note_settled(self, key: tuple[str, ObjectRef], wanted: Any, stored: Any) -> None:
+    def _note_settled(self, key: tuple[ObjectRef, ObjectRef], wanted: Any, stored: Any) -> None:
         if stored == wanted:
             self._settled.pop(key, None)
         else:

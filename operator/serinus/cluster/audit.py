@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from serinus.api.enums import Kind
@@ -46,6 +46,7 @@ class Audit:
     feed: Feed
     queue: WorkQueue[ObjectRef]
     namespaces: Sequence[str] = ()
+    report: Callable[[Found], None] = lambda _: None
 
     async def run(self) -> Found:
         """Set the store right, kind by kind.
@@ -66,6 +67,7 @@ class Audit:
                 if ref not in before and self._uid(ref) != uid:
                     unseen += await self._look_at(ref)
         found = Found(ghosts, unseen)
+        self.report(found)
         if ghosts or unseen:
             _log.warning("watch missed changes", extra={"ghosts": ghosts, "unseen": unseen})
         return found

@@ -102,9 +102,11 @@ class Worker:
 
     async def _decide_and_carry_out(self, key: ObjectRef) -> Outcome:
         resource = self.store.get(key)
+        if resource is None:
+            self.applier.forget(key)
+            return Outcome(None)
         # What is on its way out has no children made any more; Kubernetes collects those it has.
-        if resource is None or resource["metadata"].get("deletionTimestamp"):
-            self.taken.forget(key)
+        if resource["metadata"].get("deletionTimestamp"):
             return Outcome(None)
         decide = self.reconcilers[Kind(key.kind)]
         decision = await decide(resource, self.taken.of(key), self.clock.now())

@@ -7,6 +7,7 @@ are taken away with the object.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,6 +23,20 @@ from prometheus_client.registry import Collector
 from serinus import __version__
 
 PASS_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Mistakes(Protocol):
+    """What the watch was wrong about."""
+
+    @property
+    def ghosts(self) -> int:
+        """Objects that were gone."""
+        ...
+
+    @property
+    def unseen(self) -> int:
+        """Objects that it hadn't told of."""
+        ...
 
 
 class OperatorMetrics:
@@ -70,6 +85,11 @@ class OperatorMetrics:
     def requested(self, operation: str, kind: str, code: int) -> None:
         """A request to the API server ended."""
         self.requests.labels(kind, operation, str(code)).inc()
+
+    def audited(self, found: Mistakes) -> None:
+        """The store was compared with a list."""
+        self.missed.labels("ghost").inc(found.ghosts)
+        self.missed.labels("unseen").inc(found.unseen)
 
     def read_when_scraped(
         self, name: str, help_text: str, read: Callable[[], dict[str, float]], label: str

@@ -1,5 +1,6 @@
 from prometheus_client.parser import text_string_to_metric_families
 
+from serinus.cluster.audit import Found
 from serinus.metrics.exposition import OperatorMetrics
 
 LABELS_ALLOWED = {
@@ -20,7 +21,7 @@ def exposed() -> OperatorMetrics:
     metrics.passed("Deployment", "done", 0.02)
     metrics.requested("apply", "Service", 200)
     metrics.last_event.labels("pods").set(1.0)
-    metrics.missed.labels("ghost").inc()
+    metrics.audited(Found(ghosts=2))
     metrics.read_when_scraped("serinus_workqueue_depth", "Waiting.", lambda: {"low": 3}, "priority")
     metrics.read_when_scraped("serinus_lease_held", "1: holds it.", lambda: {"": 1}, "")
     return metrics
@@ -42,6 +43,7 @@ def test_figures_are_those_that_were_told() -> None:
     assert 'serinus_reconcile_duration_seconds_count{kind="Deployment",result="done"} 1.0' in text
     assert "serinus_apply_requests_total{" in text
     assert 'serinus_workqueue_depth{priority="low"} 3.0' in text
+    assert 'serinus_watch_missed_objects_total{mistake="ghost"} 2.0' in text
     assert "serinus_lease_held 1.0" in text
     assert "_created" not in text
 
