@@ -27,6 +27,7 @@ from serinus.reconcile.deployment_conditions import conditions, standing
 from serinus.reconcile.deployment_course import (
     Course,
     course,
+    ends_whatever_metrics_say,
     with_actual_weight,
     would_start,
 )
@@ -49,12 +50,14 @@ PROVIDER_RETRY_SECONDS = 15.0
 def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
     """What to ask the metrics provider for before `reconcile`.
 
-    A canary with traffic has the queries of its metrics. Where one would begin, only whether the
+    A canary with traffic has the queries of its metrics, unless it ends anyway. Where one would begin, only whether the
     provider answers is asked: without it, not even the first pod starts.
     """
     try:
         picture = pictured(snapshot, now)
     except SpecUnreadableError:
+        return ()
+    if ends_whatever_metrics_say(picture, now):
         return ()
     analysis = picture.analysis()
     if analysis is not None:

@@ -13,7 +13,7 @@ from typing import assert_never
 from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import format_micro_time
 from serinus.api.deployment import CanaryStatus, DeploymentStatus
-from serinus.api.enums import OnEvent, Reason
+from serinus.api.enums import OnEvent, Reason, Verb
 from serinus.reconcile.decision import Event
 from serinus.reconcile.deployment_analysis import (
     analysis_of,
@@ -138,6 +138,17 @@ def would_start(picture: Picture, now: datetime) -> bool:
         return False
     facts = start_facts(picture, status, provider=None)
     return not facts.first and why_not_started(facts) is None and _has_metrics(picture)
+
+
+def ends_whatever_metrics_say(picture: Picture, now: datetime) -> bool:
+    """Whether this pass ends the rollout by a person's word: nobody should wait for answers."""
+    asked, canary = asked_for(picture, now), picture.status.canary
+    if canary is None:
+        return False
+    if asked.rollout is not None and asked.rollout.verb is Verb.ABORT:
+        return True
+    stable = picture.status.stable.revision if picture.status.stable else None
+    return why_ended(ending_facts(picture, canary, stable=stable)) is not None
 
 
 def _without_canary(picture: Picture, status: DeploymentStatus, now: datetime) -> Course:

@@ -35,6 +35,23 @@ def test_with_traffic_the_metrics_are_asked_for() -> None:
     assert asked(world) == ["errors"]
 
 
+def test_a_rollout_that_a_person_ends_waits_for_no_answer() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.second += 1
+    judged = asked(world)
+
+    world.says("abort")
+    aborted = asked(world)
+    world.annotations.clear()
+    world.serves_version("v1")
+
+    assert judged == ["errors"]
+    assert aborted == []
+    assert asked(world) == []
+
+
 def test_a_provider_that_is_away_at_the_start_is_waited_for_before_the_first_pod() -> None:
     world = serving_v1()
     world.provider_away = True
