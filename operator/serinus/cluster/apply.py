@@ -119,7 +119,11 @@ class Applier:
             "status": status,
         }
         answer = await self.kube.replace(body, subresource="status")
-        self.feed.put_answer(answer, before=resource)
+        if decision.status_precedes_action:
+            self.feed.put_answer(answer, before=resource)
+        else:
+            # Evidence alone wakes nobody: another pass now would ask the metrics provider again.
+            self.store.put_answer(answer, before=resource)
         self._note_settled(key, status, answer.get("status"))
         return None
 

@@ -367,6 +367,22 @@ def test_evidence_waits_for_its_turn_and_intents_dont() -> None:
     play(scenario, decide)
 
 
+def test_writing_evidence_leads_to_no_further_pass_and_an_intent_does() -> None:
+    async def passes(*, intent: bool) -> int:
+        status = {"phase": "Progressing"}
+        world = World(deciding(Decision(status, status_precedes_action=intent)))
+        world.kube.put(owner())
+        world.kube.watching = False  # a watch tells of the write only after its answer
+        await world.settle()
+        world.kube.watching = True
+        world.kube.relist()
+        await world.settle()
+        return world.decided
+
+    assert run_in_virtual_time(passes(intent=False)) == 1
+    assert run_in_virtual_time(passes(intent=True)) == 2
+
+
 def test_a_status_that_the_server_stores_otherwise_is_written_once() -> None:
     async def scenario(world: World) -> None:
         world.kube.put(owner())
