@@ -82,7 +82,7 @@ class ApiServer:
 @contextlib.contextmanager
 def running_api_server(folder: Path) -> Iterator[ApiServer]:
     """Start etcd and kube-apiserver with all their files in `folder`; end them afterwards."""
-    kubernetes, etcd = _folder_with("kube-apiserver"), _folder_with("etcd")
+    kubernetes, etcd = folder_with("kube-apiserver"), folder_with("etcd")
     etcd_port, peer_port, port = _free_ports(3)
     etcd_url, peer_url = f"http://127.0.0.1:{etcd_port}", f"http://127.0.0.1:{peer_port}"
     key = _service_account_key(folder)
@@ -140,7 +140,7 @@ def _answer(response: httpx.Response) -> Answer:
     return Answer(response.status_code, json.loads(response.content or b"{}"))
 
 
-def _folder_with(program: str) -> Path:
+def folder_with(program: str) -> Path:
     """Cache folder that has `program`; built before by `hack/cluster tools`."""
     printed = subprocess.run(
         [ROOT / "hack" / "cluster", "tools"], capture_output=True, text=True, check=True
