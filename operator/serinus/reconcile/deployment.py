@@ -50,8 +50,8 @@ PROVIDER_RETRY_SECONDS = 15.0
 def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
     """What to ask the metrics provider for before `reconcile`.
 
-    A canary with traffic has the queries of its metrics, unless it ends anyway. Where one would begin, only whether the
-    provider answers is asked: without it, not even the first pod starts.
+    A canary with traffic has the queries of its metrics, unless it ends anyway. Where one would
+    begin, only whether the provider answers is asked: without it, not even the first pod starts.
     """
     try:
         picture = pictured(snapshot, now)
