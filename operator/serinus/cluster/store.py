@@ -113,8 +113,10 @@ class Store:
         stored = self._objects.get(ref)
         if uid_of(body) in self._deleted_uids:
             return None
-        if stored is not None and stored is not before and not _is_older(stored, than=body):
-            return None
+        if stored is not None:
+            came_meanwhile = stored is not before and not _is_older(stored, than=body)
+            if came_meanwhile or _is_older(body, than=stored):
+                return None
         return self._put(ref, body)
 
     def put_read(self, body: JsonObject, *, before: JsonObject | None) -> Change | None:
