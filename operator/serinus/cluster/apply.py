@@ -180,7 +180,12 @@ class Applier:
         preconditions = {"uid": uid_of(observed)}
         if wanted.resource_version is not None:
             preconditions["resourceVersion"] = wanted.resource_version
-        answer = await self.kube.apply({**body, "metadata": {**body["metadata"], **preconditions}})
+        applied = {**body, "metadata": {**body["metadata"], **preconditions}}
+        try:
+            answer = await self.kube.apply(applied)
+        except Conflict:
+            await self._refresh(wanted.ref)
+            raise
         self.feed.put_answer(answer, before=observed)
         _log.info("object applied", extra={"about": wanted.ref, "field": differs})
         left = uncovered_path(answer, body)

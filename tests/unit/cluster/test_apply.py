@@ -206,6 +206,46 @@ def test_a_person_who_writes_at_the_same_time_wins_and_the_pass_is_repeated() ->
     play(scenario)
 
 
+def test_a_write_that_names_a_version_is_repeated_on_what_is_there_by_then() -> None:
+    def decide(world: World, resource: JsonObject, _t: object, _n: datetime) -> Decision:
+        seen = world.store.get(SERVICE)
+        version = seen["metadata"]["resourceVersion"] if seen else None
+        wanted = DesiredObject(service(**resource["spec"]["selector"]), resource_version=version)
+        return Decision(desired=(wanted,))
+
+    async def scenario(world: World) -> None:
+        world.kube.put(owner(selector={"app": "first"}))
+        await world.settle()
+        world.kube.watching = False
+        body = world.kube.objects[SERVICE]
+        world.kube.put({**body, "metadata": {**body["metadata"], "annotations": {"by": "else"}}})
+        world.kube.watching = True
+        world.kube.put(owner(selector={"app": "second"}))
+        await world.settle()
+
+        assert world.kube.objects[SERVICE]["spec"]["selector"] == {"app": "second"}
+        assert world.kube.objects[SERVICE]["metadata"]["annotations"] == {"by": "else"}
+        assert PassResult.CONFLICT not in world.passes.results
+
+    play(scenario, decide)
+
+
+def test_a_child_that_went_unseen_is_made_again_in_the_same_pass() -> None:
+    async def scenario(world: World) -> None:
+        world.kube.put(owner(selector={"app": "first"}))
+        await world.settle()
+        world.kube.watching = False
+        world.kube.remove(SERVICE)
+        world.kube.watching = True
+        world.kube.put(owner(selector={"app": "second"}))
+        await world.settle()
+
+        assert world.kube.objects[SERVICE]["spec"]["selector"] == {"app": "second"}
+        assert PassResult.CONFLICT not in world.passes.results
+
+    play(scenario)
+
+
 def test_what_is_on_its_way_out_gets_no_children() -> None:
     async def scenario(world: World) -> None:
         going = owner()
