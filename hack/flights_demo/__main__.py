@@ -88,12 +88,14 @@ async def _scenes(
         view = made_view(console)
         cluster = Cluster(url)
         observer = Observer(cluster, view.show)
-        looking = asyncio.create_task(observer.run())
         try:
-            results = await story.told(observer, view, server_image, encore=encore)
+            async with asyncio.TaskGroup() as group:
+                looking = group.create_task(observer.run())
+                results = await story.told(observer, view, server_image, encore=encore)
+                looking.cancel()
+        except* DemoError as errors:
+            raise errors.exceptions[0] from None
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
             view.close()
             await cluster.close()
     return results, observer.world.traffic

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import httpx
 
-from flights_demo.cluster import Cluster
+from flights_demo.cluster import Cluster, JsonObject
 from flights_demo.commands import DemoError
 from flights_demo.objects import CALLER_PODS, caller_name
 from flights_demo.replay import CONTROL_PORT
@@ -32,7 +32,7 @@ class Observer:
         self._show = show
         self._seen = asyncio.Condition()
         self.world = World()
-        self.has_callers = False
+        self._scene = ""
 
     async def run(self) -> None:
         """Look until cancelled; what can't be read now is read next time."""
@@ -69,25 +69,31 @@ class Observer:
 
     async def begin_scene(self, key: str, start: float) -> None:
         """Tell the callers to replay from `start` on, seconds since 1970."""
+        self._scene = ""
         message = {"scene": key, "from": start}
         for number in range(CALLER_PODS):
             await self._cluster.ask_pod(caller_name(number), CONTROL_PORT, "/scene", message)
-        self.has_callers = True
+        self._scene = key
 
     async def _look(self) -> World:
         lists = await asyncio.gather(
             *(self._cluster.listed(resource) for resource in _RESOURCES),
             self._cluster.listed("pods", "serinus.dev/revision"),
         )
-        reports = []
-        if self.has_callers:
-            reports = await asyncio.gather(
-                *(
-                    self._cluster.ask_pod(caller_name(number), CONTROL_PORT, "/report")
-                    for number in range(CALLER_PODS)
-                )
-            )
+        reports = await self._reports() if self._scene else []
         return world(dict(zip((*_RESOURCES, "pods"), lists, strict=True)), added(reports))
+
+    async def _reports(self) -> list[JsonObject]:
+        scene = self._scene
+        reports = await asyncio.gather(
+            *(
+                self._cluster.ask_pod(caller_name(number), CONTROL_PORT, "/report")
+                for number in range(CALLER_PODS)
+            )
+        )
+        if scene == self._scene and any(report["scene"] != scene for report in reports):
+            raise DemoError("a pod of callers was restarted and lost its counts")
+        return reports
 
 
 def _told(seen: World) -> str:

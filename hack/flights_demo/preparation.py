@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 
 RELEASE, RELEASE_NAMESPACE = "serinus", "serinus-system"
 SCRAPE_INTERVAL = "2s"
+# What somebody set by hand in the meantime is set back: the demo needs what it was made for.
+_HELM_OPTIONS = ("--reset-values", "--force-conflicts")
 _UNPACK = """
 import sys, tarfile
 tarfile.open(fileobj=sys.stdin.buffer, mode="r|").extractall("/data")
@@ -86,7 +88,7 @@ def install(images: Mapping[str, str]) -> None:
         values["prometheus.image"] = os.environ["SERINUS_PROMETHEUS_IMAGE"]
     settings = [word for item in values.items() for word in ("--set", "=".join(item))]
     release = [RELEASE, "charts/serinus", "-n", RELEASE_NAMESPACE, "--create-namespace"]
-    run(["helm", "upgrade", "--install", *release, "--reset-values", *settings])
+    run(["helm", "upgrade", "--install", *release, *_HELM_OPTIONS, *settings])
     there = ("-n", RELEASE_NAMESPACE)
     for deployment in kubectl(*there, "get", "deployments", "-o", "name").split():
         kubectl(*there, "rollout", "status", deployment, "--timeout=120s")
