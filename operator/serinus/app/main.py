@@ -16,9 +16,12 @@ from dataclasses import dataclass
 
 import kopf
 
+from serinus.api.enums import Kind
+from serinus.api.schema_model import API_VERSION
 from serinus.app.handlers import event_registry, event_settings
 from serinus.app.log_format import log_to_stderr
 from serinus.app.probes import Health, serve_probes
+from serinus.app.process_gauges import process_gauges
 from serinus.app.reconcilers import reconcilers
 from serinus.app.settings import OperatorSettings, SettingsError, read_settings
 from serinus.cluster.apply import Applier
@@ -33,12 +36,13 @@ from serinus.cluster.gather import Gatherer
 from serinus.cluster.kube import KubeOverHttp
 from serinus.cluster.lease import Lease
 from serinus.cluster.ports import MetricSource
-from serinus.cluster.queue import Priority, WorkQueue
+from serinus.cluster.queue import WorkQueue
 from serinus.cluster.store import Store
 from serinus.cluster.taken_names import TakenNames
 from serinus.cluster.worker import Worker, run_workers
 from serinus.metrics.exposition import OperatorMetrics
 from serinus.metrics.prometheus_reader import NoMetricSource, PrometheusReader, PrometheusServer
+from serinus.metrics.rollout_gauges import rollout_gauges
 from serinus.reconcile.decision import ObjectRef
 
 _log = logging.getLogger("serinus.app.main")  # also where it runs as `__main__`
@@ -148,31 +152,10 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         observer=metrics,
     )
     health = Health(queue, lease.seconds_left)
-    _export(metrics, queue, lease)
+    metrics.read_when_scraped(lambda: process_gauges(queue, lease))
+    metrics.read_when_scraped(lambda: rollout_gauges(store.all_of(API_VERSION, Kind.DEPLOYMENT)))
     audit = Audit(kube, store, feed, queue, settings.watch_namespaces, metrics.audited)
     return Operator(settings, server, lease, feed, audit, worker, health, metrics)
-
-
-def _export(metrics: OperatorMetrics, queue: WorkQueue[ObjectRef], lease: Lease) -> None:
-    """Gauges that are read when scraped."""
-    metrics.read_when_scraped(
-        "serinus_workqueue_depth",
-        "Objects that wait for their pass.",
-        lambda: {priority.name.lower(): queue.depth(priority) for priority in Priority},
-        "priority",
-    )
-    metrics.read_when_scraped(
-        "serinus_workqueue_oldest_age_seconds",
-        "How long the object that waits longest has been waiting for its pass.",
-        lambda: {p.name.lower(): queue.oldest_age_seconds(p) for p in Priority},
-        "priority",
-    )
-    metrics.read_when_scraped(
-        "serinus_lease_held",
-        "1 in the process that may write, 0 in those that stand by.",
-        lambda: {"": float(lease.seconds_left() > 0)},
-        "",
-    )
 
 
 def main() -> None:

@@ -88,6 +88,10 @@ class Store:
             if (version, name) == (api_version, kind):
                 yield from list(bucket)
 
+    def all_of(self, api_version: str, kind: str) -> Iterator[JsonObject]:
+        """Objects of one kind, in all namespaces."""
+        return (self._objects[ref] for ref in self.refs(api_version, kind))
+
     def observe(self, event: WatchEvent, body: JsonObject) -> Change | None:
         """Take in what the watch says; None when it is no news.
 

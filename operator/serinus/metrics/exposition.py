@@ -6,7 +6,8 @@ are taken away with the object.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import (
@@ -23,6 +24,27 @@ from prometheus_client.registry import Collector
 from serinus import __version__
 
 PASS_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledValue:
+    """One series: the values of the family's labels, and the number."""
+
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeFamily:
+    """A gauge with all its series."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    values: Sequence[LabelledValue]
+
+
+ReadGauges = Callable[[], Iterable[GaugeFamily]]
 
 
 class Mistakes(Protocol):
@@ -91,11 +113,9 @@ class OperatorMetrics:
         self.missed.labels("ghost").inc(found.ghosts)
         self.missed.labels("unseen").inc(found.unseen)
 
-    def read_when_scraped(
-        self, name: str, help_text: str, read: Callable[[], dict[str, float]], label: str
-    ) -> None:
-        """A gauge whose values, by `label`, are looked up at each scrape."""
-        self.registry.register(_Gauges(name, help_text, read, label))
+    def read_when_scraped(self, read: ReadGauges) -> None:
+        """Gauges whose values are looked up at each scrape."""
+        self.registry.register(_Gauges(read))
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format."""
@@ -103,14 +123,15 @@ class OperatorMetrics:
 
 
 class _Gauges(Collector):
-    def __init__(
-        self, name: str, help_text: str, read: Callable[[], dict[str, float]], label: str
-    ) -> None:
-        self._name, self._help, self._read, self._label = name, help_text, read, label
+    def __init__(self, read: ReadGauges) -> None:
+        self._read = read
 
     def collect(self) -> list[Metric]:
-        labels = [self._label] if self._label else []
-        family = GaugeMetricFamily(self._name, self._help, labels=labels)
-        for value, number in self._read().items():
-            family.add_metric([value] if self._label else [], number)
-        return [family]
+        return [_exposed(family) for family in self._read()]
+
+
+def _exposed(family: GaugeFamily) -> Metric:
+    exposed = GaugeMetricFamily(family.name, family.help, labels=family.labels)
+    for one in family.values:
+        exposed.add_metric(one.labels, one.value)
+    return exposed

@@ -1,7 +1,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from serinus.cluster.audit import Found
-from serinus.metrics.exposition import OperatorMetrics
+from serinus.metrics.exposition import GaugeFamily, LabelledValue, OperatorMetrics
 
 LABELS_ALLOWED = {
     "kind",
@@ -22,8 +22,11 @@ def exposed() -> OperatorMetrics:
     metrics.requested("apply", "Service", 200)
     metrics.last_event.labels("pods").set(1.0)
     metrics.audited(Found(ghosts=2))
-    metrics.read_when_scraped("serinus_workqueue_depth", "Waiting.", lambda: {"low": 3}, "priority")
-    metrics.read_when_scraped("serinus_lease_held", "1: holds it.", lambda: {"": 1}, "")
+    depth = GaugeFamily(
+        "serinus_workqueue_depth", "Waiting.", ("priority",), [LabelledValue(("low",), 3)]
+    )
+    held = GaugeFamily("serinus_lease_held", "1: holds it.", (), [LabelledValue((), 1)])
+    metrics.read_when_scraped(lambda: [depth, held])
     return metrics
 
 
