@@ -39,8 +39,8 @@ def install_chart(**values: str) -> None:
     subprocess.run(
         [
             "helm", "upgrade", "--install", "serinus", str(CHART),
-            "--namespace", OPERATOR_NAMESPACE, "--create-namespace", "--force-conflicts",
-            *options,
+            "--namespace", OPERATOR_NAMESPACE, "--create-namespace",
+            "--force-conflicts", "--reset-values", *options,
         ],
         check=True,
         capture_output=True,

@@ -14,7 +14,7 @@ USER_AGENT = "serinus-operator/"
 @pytest.mark.skipif("SERINUS_AUDIT_LOG" not in os.environ, reason="the cluster has no audit log")
 def test_two_full_passes_over_a_converged_cluster_write_nothing(served: Namespace) -> None:
     log = Path(os.environ["SERINUS_AUDIT_LOG"])
-    _until_quiet(log)
+    _until_quiet(log, served.name)
     start = log.stat().st_size
     for _ in range(2):
         kubectl(
@@ -24,18 +24,20 @@ def test_two_full_passes_over_a_converged_cluster_write_nothing(served: Namespac
             "-n", OPERATOR_NAMESPACE, "rollout", "status", "deployment.apps/serinus",
             "--timeout=120s",
         )  # fmt: skip
-        _until_quiet(log)
+        _until_quiet(log, served.name)
     with log.open() as lines:
         lines.seek(start)
         entries = lines.readlines()
     seen = [line for line in entries if USER_AGENT in line]
-    writes = audit_writes(seen, USER_AGENT)
+    writes = audit_writes(seen, USER_AGENT, served.name)
 
     assert seen, "the operator wasn't heard at all"
     assert [(it["verb"], it["requestURI"]) for it in writes] == []
 
 
-def _until_quiet(log: Path, quiet_seconds: float = 10, timeout_seconds: float = 90) -> None:
+def _until_quiet(
+    log: Path, namespace: str, quiet_seconds: float = 10, timeout_seconds: float = 90
+) -> None:
     """Wait until the operator has written nothing for a while."""
     deadline = time.monotonic() + timeout_seconds
     size, since = 0, time.monotonic()
@@ -44,7 +46,7 @@ def _until_quiet(log: Path, quiet_seconds: float = 10, timeout_seconds: float = 
             lines.seek(size)
             new = lines.readlines()
             size = lines.tell()
-        if audit_writes((line for line in new if USER_AGENT in line), USER_AGENT):
+        if audit_writes((line for line in new if USER_AGENT in line), USER_AGENT, namespace):
             since = time.monotonic()
         assert time.monotonic() < deadline, "the operator never came to rest"
         time.sleep(0.5)

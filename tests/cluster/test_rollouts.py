@@ -124,6 +124,10 @@ def test_a_prometheus_that_is_away_freezes_a_healthy_canary(asked: Namespace) ->
     asked.wait_for("mdep", "points", "in its first step", canary_is_at(0), ROLLOUT_SECONDS)
     kubectl(*prometheus, "--replicas=0")
     try:
+        kubectl(
+            "-n", OPERATOR_NAMESPACE, "wait", "--for=delete", "pod",
+            "-l", "app.kubernetes.io/component=prometheus", "--timeout=60s",
+        )  # fmt: skip
         frozen = asked.wait_for(
             "mdep", "points", "frozen", lambda it: bool(canary_of(it).get("frozenSince"))
         )
@@ -208,5 +212,5 @@ def test_people_pause_resume_and_promote(asked: Namespace) -> None:
     done = asked.wait_for("mdep", "points", "promoted", settled_on("second-1"), ROLLOUT_SECONDS)
 
     assert canary_of(paused)["pausedBy"]
-    promotion = next(it for it in done["status"]["history"] if it["action"] == "promote")
+    promotion = [it for it in done["status"]["history"] if it["action"] == "promote"][-1]
     assert promotion["actor"]

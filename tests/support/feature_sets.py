@@ -70,7 +70,7 @@ def source(**changes: Any) -> dict[str, Any]:
     return {
         "name": "flights",
         "files": {
-            "uris": ["file:///flights.csv"],
+            "uris": ["file:///data/flights.csv"],
             "format": "csv",
             "csv": {"nullValues": ["NA"]},
         },

@@ -180,8 +180,8 @@ def rejected_reasons(body: Mapping[str, Any]) -> list[str]:
     return [item["reason"] for item in body.get("status", {}).get("rejectedRevisions", ())]
 
 
-def audit_writes(lines: Iterable[str], user_agent_prefix: str) -> list[JsonObject]:
-    """Writes in the API server's audit log by one user agent, Lease renewals left out."""
+def audit_writes(lines: Iterable[str], user_agent_prefix: str, namespace: str) -> list[JsonObject]:
+    """Writes into a namespace in the API server's audit log, by one user agent."""
     writes = []
     for line in lines:
         entry = json.loads(line)
@@ -189,6 +189,6 @@ def audit_writes(lines: Iterable[str], user_agent_prefix: str) -> list[JsonObjec
             continue
         if not entry.get("userAgent", "").startswith(user_agent_prefix):
             continue
-        if entry.get("objectRef", {}).get("resource") != "leases":
+        if entry.get("objectRef", {}).get("namespace") == namespace:
             writes.append(entry)
     return writes

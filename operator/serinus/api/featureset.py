@@ -25,7 +25,7 @@ Uri = Annotated[
     str,
     StringConstraints(pattern=r"^(file|http|https)://.+$", max_length=1024),
 ]
-"""Address of a file: `file:///path below the store's data folder`, `http://` or `https://`."""
+"""Address of a file: `file:///data/…` in the store, `http://` or `https://`."""
 
 
 class ColumnType(StrEnum):
@@ -125,8 +125,8 @@ class FileSource(ApiModel):
     uris: list[Uri] = Field(
         min_length=1,
         max_length=100,
-        description="Addresses of the files: `file:///…` below the data folder of the store, "
-        "`http://` or `https://`. Globs are allowed in `file:///…`.",
+        description="Addresses of the files: `file:///data/…`, the data folder of the store, "
+        "`http://` or `https://`. Globs are allowed in `file:///data/…`.",
     )
     format: FileFormat = Field(description="Format of all these files.")
     csv: CsvOptions = Field(default_factory=CsvOptions, description="How CSV files are written.")

@@ -25,6 +25,7 @@ from serinus_runtime.user_error import SourceError
 FILE_MAX_BYTES = 20 * 2**30
 """Largest file, fetched or unpacked."""
 
+_DATA_FOLDER = "data/"
 _FILES_MAX = 10_000
 _BLOCK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -103,7 +104,13 @@ def _below(source: str, uri: str, data: Path) -> list[LocalFile]:
             f"source `{source}`: {uri} names the host `{parts.netloc}`. "
             "Write file:///path with three slashes"
         )
-    relative = unquote(uri.removeprefix("file://")).lstrip("/")
+    path_in_store = unquote(uri.removeprefix("file://")).lstrip("/")
+    if not path_in_store.startswith(_DATA_FOLDER):
+        raise SourceError(
+            f"source `{source}`: {uri} is not in the store's data folder; "
+            f"write file:///{_DATA_FOLDER}{path_in_store}"
+        )
+    relative = path_in_store.removeprefix(_DATA_FOLDER)
     root = data.resolve()
     is_glob = any(character in relative for character in _GLOB_CHARACTERS)
     if ".." in Path(relative).parts:
@@ -120,7 +127,10 @@ def _below(source: str, uri: str, data: Path) -> list[LocalFile]:
             raise SourceError(
                 f"source `{source}`: {uri}: a symbolic link leads out of the store's data folder"
             )
-    return [LocalFile(f"file:///{path.relative_to(root).as_posix()}", path) for path in paths]
+    return [
+        LocalFile(f"file:///{_DATA_FOLDER}{path.relative_to(root).as_posix()}", path)
+        for path in paths
+    ]
 
 
 def _unpacked(source: str, file: LocalFile, scratch: Path) -> list[LocalFile]:

@@ -163,14 +163,18 @@ def test_a_single_source_needs_no_transform(plane: DataPlane) -> None:
     ("changes", "error", "told"),
     [
         (
-            {"sources": [source(files={"uris": ["file:///no.csv"], "format": "csv"})]},
+            {"sources": [source(files={"uris": ["file:///data/no.csv"], "format": "csv"})]},
             SourceError,
-            "source `flights`: file:///no.csv doesn't exist",
+            "source `flights`: file:///data/no.csv doesn't exist",
         ),
         (
-            {"sources": [source(files={"uris": ["file:///flights.csv"], "format": "parquet"})]},
+            {
+                "sources": [
+                    source(files={"uris": ["file:///data/flights.csv"], "format": "parquet"})
+                ]
+            },
             SourceError,
-            "file:///flights.csv can't be read as parquet",
+            "file:///data/flights.csv can't be read as parquet",
         ),
         (
             {"features": [{"name": "altitude", "type": "float64"}]},
@@ -219,7 +223,7 @@ def test_bad_input_is_told_and_leaves_no_snapshot(
 def test_an_empty_source_is_told(plane: DataPlane) -> None:
     plane.put("flights.csv", "")
 
-    with pytest.raises(SourceError, match=r"file:///flights\.csv is empty"):
+    with pytest.raises(SourceError, match=r"file:///data/flights\.csv is empty"):
         plane.snapshot()
 
 
@@ -228,4 +232,4 @@ def test_the_inputs_are_told_by_their_digests(plane: DataPlane, tmp_path: Path) 
 
     rows = transformed_rows(FeatureSetSpec.model_validate(feature_set()), plane.surroundings())
 
-    assert [file.uri for file in rows.inputs["flights"]] == ["file:///flights.csv"]
+    assert [file.uri for file in rows.inputs["flights"]] == ["file:///data/flights.csv"]

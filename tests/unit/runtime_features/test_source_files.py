@@ -60,7 +60,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 def test_a_file_below_the_data_folder_is_read_with_its_digest(data: Path) -> None:
-    files = found(data, "file:///x.csv")
+    files = found(data, "file:///data/x.csv")
 
     assert contents(files) == [CONTENT]
     assert files.inputs[0].digest == digest_of(CONTENT)
@@ -72,22 +72,24 @@ def test_a_glob_gives_all_its_files_in_order(data: Path) -> None:
     (data / "b" / "2.csv").write_bytes(b"2")
     (data / "b" / "1.csv").write_bytes(b"1")
 
-    assert contents(found(data, "file:///b/*.csv")) == [b"1", b"2"]
+    assert contents(found(data, "file:///data/b/*.csv")) == [b"1", b"2"]
 
 
 @pytest.mark.parametrize(
     ("uri", "told"),
     [
-        ("file:///../secret.csv", "leads out"),
-        ("file:///a/../../secret.csv", "leads out"),
-        ("file:///%2e%2e/secret.csv", "leads out"),
-        ("file:///../*.csv", "leads out"),
-        ("file:///link.csv", "symbolic link leads out"),
-        ("file:///folder/secret.csv", "symbolic link leads out"),
-        ("file:///none.csv", "doesn't exist"),
-        ("file:///none*.csv", "matches no file"),
+        ("file:///data/../secret.csv", "leads out"),
+        ("file:///data/a/../../secret.csv", "leads out"),
+        ("file:///data/%2e%2e/secret.csv", "leads out"),
+        ("file:///data/../*.csv", "leads out"),
+        ("file:///data/link.csv", "symbolic link leads out"),
+        ("file:///data/folder/secret.csv", "symbolic link leads out"),
+        ("file:///models/secret.csv", "is not in the store's data folder"),
+        ("file:///etc/passwd", "is not in the store's data folder"),
+        ("file:///data/none.csv", "doesn't exist"),
+        ("file:///data/none*.csv", "matches no file"),
         ("file://host/x.csv", "three slashes"),
-        ("file:///empty.csv", "is empty"),
+        ("file:///data/empty.csv", "is empty"),
     ],
 )
 def test_an_address_that_leads_nowhere_or_out_is_named(data: Path, uri: str, told: str) -> None:
@@ -104,14 +106,14 @@ def test_an_address_that_leads_nowhere_or_out_is_named(data: Path, uri: str, tol
 def test_a_link_within_the_data_folder_is_followed(data: Path) -> None:
     (data / "latest.csv").symlink_to("x.csv")
 
-    assert contents(found(data, "file:///latest.csv")) == [CONTENT]
+    assert contents(found(data, "file:///data/latest.csv")) == [CONTENT]
 
 
 def test_gzip_is_unpacked_and_its_digest_is_that_of_the_packed_bytes(data: Path) -> None:
     packed = gzip.compress(CONTENT, mtime=0)
     (data / "x.csv.gz").write_bytes(packed)
 
-    files = found(data, "file:///x.csv.gz")
+    files = found(data, "file:///data/x.csv.gz")
 
     assert contents(files) == [CONTENT]
     assert files.inputs[0].digest == digest_of(packed)
@@ -120,13 +122,13 @@ def test_gzip_is_unpacked_and_its_digest_is_that_of_the_packed_bytes(data: Path)
 def test_all_files_of_a_zip_are_read(data: Path) -> None:
     (data / "x.zip").write_bytes(zipped(**{"a": b"1", "b": b"2", "__MACOSX/a": b"junk"}))
 
-    assert contents(found(data, "file:///x.zip")) == [b"1", b"2"]
+    assert contents(found(data, "file:///data/x.zip")) == [b"1", b"2"]
 
 
 def test_a_name_in_a_zip_is_never_a_path(data: Path) -> None:
     (data / "x.zip").write_bytes(zipped(**{"up/../../out.csv": CONTENT}))
 
-    files = found(data, "file:///x.zip")
+    files = found(data, "file:///data/x.zip")
 
     assert contents(files) == [CONTENT]
     assert not list(data.parent.rglob("out.csv"))
@@ -145,8 +147,8 @@ def test_a_name_in_a_zip_is_never_a_path(data: Path) -> None:
 def test_a_broken_archive_is_named(data: Path, content: bytes, told: str) -> None:
     (data / "x.zip").write_bytes(content)
 
-    with pytest.raises(SourceError, match=rf"source `flights`: file:///x\.zip.* {told}"):
-        found(data, "file:///x.zip")
+    with pytest.raises(SourceError, match=rf"source `flights`: file:///data/x\.zip.* {told}"):
+        found(data, "file:///data/x.zip")
 
 
 def test_a_fetched_file_is_read(data: Path) -> None:
