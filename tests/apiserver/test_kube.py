@@ -9,7 +9,7 @@ import yaml
 
 from serinus.api.enums import Kind
 from serinus.cluster.credentials import find_api_server
-from serinus.cluster.errors import Forbidden, Transient
+from serinus.cluster.errors import Forbidden, NamespaceTerminating, Transient
 from serinus.cluster.kube import USER_AGENT, KubeOverHttp
 from serinus.cluster.ports import Kube
 from serinus.cluster.resources import OWNERS
@@ -64,6 +64,16 @@ async def test_the_field_manager_is_ours(kube: Kube, namespace: str) -> None:
     managers = {entry["manager"] for entry in made["metadata"]["managedFields"]}
 
     assert managers == {"serinus"}
+
+
+async def test_a_namespace_that_goes_away_is_told_from_a_missing_right(
+    kube: Kube, namespace: str, api_server: ApiServer
+) -> None:
+    await kube.create(model_version(namespace))
+    api_server.delete(f"/api/v1/namespaces/{namespace}")
+
+    with refused(NamespaceTerminating):
+        await kube.create(model_version(namespace, "delay-2"))
 
 
 async def test_a_list_goes_over_several_pages(

@@ -299,6 +299,21 @@ def test_an_orderly_end_gives_the_lease_back(api_server: ApiServer, machine: Mac
     assert api_server.get(path).body["spec"].get("holderIdentity", "") == ""
 
 
+def test_only_the_namespaces_that_are_named_are_watched(
+    api_server: ApiServer, machine: Machine, namespace: str
+) -> None:
+    other = f"{namespace}-other"
+    assert api_server.post("/api/v1/namespaces", {"metadata": {"name": other}}).accepted
+    operator = machine.start("one", SERINUS_WATCH_NAMESPACES=f"{namespace},not-there-yet")
+    wait_until("it leads", operator.leads)
+    add(api_server, other)
+    add(api_server, namespace)
+    wait_until("its Job is there", lambda: has_job(api_server, namespace, "orders-snapshot-1"))
+
+    assert not has_job(api_server, other, "orders-snapshot-1")
+    assert "status" not in api_server.get(f"{ours(other)}/orders").body
+
+
 def test_a_missing_setting_is_named(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if "SERINUS" not in key}
     ended = subprocess.run(

@@ -7,12 +7,15 @@
     ├── NotFound        it is gone: forget it
     ├── AlreadyExists   somebody made it first: look whose it is
     ├── Forbidden       a right is missing: a person has to give it; tried again with backoff
+    │   └── NamespaceTerminating    the namespace goes away: leave it alone
     ├── Invalid         the server refuses the object: our bug or a policy; tried again with backoff
     └── Transient       connection, timeout, 429, 5xx: tried again with backoff
     LeaseLost           another process may lead: this one ends
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 
 class KubeError(Exception):
@@ -49,7 +52,11 @@ class AlreadyExists(KubeError):
 
 
 class Forbidden(KubeError):
-    """The operator has no right to do this, or may not in a namespace that is going away."""
+    """The operator has no right to do this."""
+
+
+class NamespaceTerminating(Forbidden):
+    """Nothing new may be made in a namespace that is going away."""
 
 
 class Invalid(KubeError):
@@ -64,8 +71,10 @@ class LeaseLost(Exception):
     """The right to write is gone: another process may lead."""
 
 
-def error_of(request: str, code: int, reason: str, message: str) -> KubeError:
-    """The error for the server's answer with status `code` and the reason of its Status object."""
+def error_of(
+    request: str, code: int, reason: str, message: str, *, causes: Collection[str] = ()
+) -> KubeError:
+    """The error for an answer with HTTP status `code`; the rest is from its Status object."""
     error: type[KubeError]
     match code, reason:
         case 404, _:
@@ -74,6 +83,8 @@ def error_of(request: str, code: int, reason: str, message: str) -> KubeError:
             error = AlreadyExists
         case 409, _:
             error = Conflict
+        case 403, _ if "NamespaceTerminating" in causes:
+            error = NamespaceTerminating
         case 401 | 403, _:
             error = Forbidden
         case 408 | 429, _:

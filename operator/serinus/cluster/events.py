@@ -12,7 +12,7 @@ import logging
 from collections import OrderedDict
 
 from serinus.api.conditions import format_micro_time
-from serinus.cluster.errors import KubeError
+from serinus.cluster.errors import KubeError, NamespaceTerminating
 from serinus.cluster.ports import Clock, Kube
 from serinus.cluster.resources import EVENT
 from serinus.cluster.store import uid_of
@@ -50,6 +50,8 @@ class EventRecorder:
             return
         try:
             await self._kube.create(self._body(about, event, message_hash))
+        except NamespaceTerminating:
+            return
         except KubeError as error:
             _log.warning("event not sent", extra={"reason": event.reason, "error": str(error)})
             return

@@ -196,7 +196,11 @@ def _decoded(request: str, code: int, content: bytes) -> dict[str, Any]:
         answer = {"message": content[:200].decode(errors="replace")}
     if code < 400:
         return answer
-    raise error_of(request, code, answer.get("reason") or "", answer.get("message") or "")
+    found = (answer.get("details") or {}).get("causes") or ()
+    causes = [str(cause.get("reason", "")) for cause in found]
+    raise error_of(
+        request, code, answer.get("reason") or "", answer.get("message") or "", causes=causes
+    )
 
 
 def _no_answer(request: str, reason: str, message: str) -> KubeError:

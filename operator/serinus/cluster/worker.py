@@ -17,7 +17,7 @@ from typing import Protocol
 
 from serinus.api.enums import Kind
 from serinus.cluster.apply import Applier, Outcome
-from serinus.cluster.errors import Conflict, KubeError, LeaseLost, NotFound
+from serinus.cluster.errors import Conflict, KubeError, LeaseLost, NamespaceTerminating, NotFound
 from serinus.cluster.ports import Clock, Kube
 from serinus.cluster.queue import WorkQueue
 from serinus.cluster.store import Store, uid_of
@@ -26,6 +26,7 @@ from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
 from serinus.reconcile.snapshot import controller_uid
 
 WORKERS = 16
+TERMINATING_LOOK_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,10 @@ class Worker:
             outcome = await self._pass(key)
         except LeaseLost:
             raise
+        except NamespaceTerminating:
+            # What is in it goes by itself; another look in case that it takes long.
+            result = PassResult.DONE
+            self.queue.done(key, again_after_seconds=TERMINATING_LOOK_SECONDS)
         except KubeError as error:
             result = PassResult.CONFLICT if isinstance(error, Conflict) else PassResult.ERROR
             self._failed(key, error, expected=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from serinus.cluster.errors import LeaseLost, Transient
+from serinus.cluster.errors import LeaseLost, NamespaceTerminating, Transient
 from serinus.cluster.worker import PassResult, run_workers
 from serinus.reconcile.decision import Decision, JsonObject
 from tests.support.clock import run_in_virtual_time
@@ -58,6 +58,19 @@ def test_an_object_that_is_gone_needs_no_pass() -> None:
 
         assert world.decided == 0
         assert world.passes.results == [PassResult.DONE]
+
+    play(scenario)
+
+
+def test_a_namespace_that_goes_away_is_left_alone() -> None:
+    async def scenario(world: World) -> None:
+        world.kube.put(owner())
+        going = NamespaceTerminating("POST", code=403, reason="Forbidden", message="going")
+        world.kube.faults = [Fault("create", going) for _ in range(100)]
+        await world.settle(for_seconds=50)
+
+        assert PassResult.ERROR not in world.passes.results
+        assert world.decided <= 2
 
     play(scenario)
 
