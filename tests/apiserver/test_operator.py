@@ -89,9 +89,11 @@ class Machine:
     folder: Path
     url: str
     lease: str
+    namespace: str
     stack: contextlib.ExitStack
 
     def start(self, pod_uid: str, **environment: str) -> OperatorProcess:
+        """An operator that sees the test's namespace, unless told otherwise."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -113,6 +115,7 @@ class Machine:
                     "SERINUS_SERVER_IMAGE": "server:1",
                     "SERINUS_LEASE_NAME": self.lease,
                     "SERINUS_LOG_LEVEL": "info",
+                    "SERINUS_WATCH_NAMESPACES": self.namespace,
                     **environment,
                 },
             )
@@ -127,9 +130,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture
-def machine(api_server: ApiServer, tmp_path: Path) -> Iterator[Machine]:
+def machine(api_server: ApiServer, tmp_path: Path, namespace: str) -> Iterator[Machine]:
+    lease = f"lease-{uuid.uuid4().hex[:8]}"
     with contextlib.ExitStack() as stack:
-        yield Machine(tmp_path, api_server.url, f"lease-{uuid.uuid4().hex[:8]}", stack)
+        yield Machine(tmp_path, api_server.url, lease, namespace, stack)
 
 
 @pytest.fixture
@@ -192,7 +196,7 @@ def everything(api_server: ApiServer, namespace: str) -> dict[str, str]:
 def test_an_object_gets_its_children_and_a_status(
     api_server: ApiServer, machine: Machine, namespace: str
 ) -> None:
-    operator = machine.start("one")
+    operator = machine.start("one", SERINUS_WATCH_NAMESPACES="")
     wait_until("it leads", operator.leads)
     add(api_server, namespace)
 
