@@ -24,6 +24,7 @@ from flights_demo.summary import SceneResult, broken_promises, client_errors
 from flights_demo.traffic_report import TrafficReport
 from flights_demo.view import made_view
 
+_PLAIN_WIDTH = 130
 _LOOK_FURTHER = (
     f"kubectl -n {objects.NAMESPACE} get mlops",
     f"kubectl serinus why {objects.DEPLOYMENT} -n {objects.NAMESPACE}",
@@ -35,6 +36,8 @@ def main() -> int:
     """Do what the command line says; 0 when every promise was kept."""
     arguments = _parser().parse_args()
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PLAIN_WIDTH)
     phases = preparation.Phases(console)
     try:
         if arguments.verb == "down":
@@ -68,6 +71,8 @@ def _play(console: Console, phases: preparation.Phases, *, encore: bool, keep: b
     images = preparation.prepared(phases)
     results, report = asyncio.run(_scenes(console, images["SERINUS_SERVER_IMAGE"], encore=encore))
     console.print(summary_table(results))
+    for result in results[1:]:
+        console.print(f"{result.scene.key}  {result.because}", markup=False, soft_wrap=True)
     problems = broken_promises(results, report)
     for problem in problems:
         console.print(problem, style="red", markup=False)
@@ -103,20 +108,22 @@ async def _scenes(
 
 def summary_table(results: list[SceneResult]) -> Table:
     """What came of the scenes, as measured."""
-    table = Table(title="What happened")
-    for heading in ("scene", "end", "decided after", "of traffic", "met it", "last met", "errors"):
+    table = Table(title="What happened, as measured", title_justify="left")
+    for heading in ("", "scene", "end"):
         table.add_column(heading)
-    table.add_column("because", overflow="fold")
+    for heading in ("decided after", "of traffic", "met it", "last met after"):
+        table.add_column(heading, justify="right")
+    table.add_column("client errors")
     for result in results:
         table.add_row(
-            f"{result.scene.key}  {result.scene.title}",
+            result.scene.key,
+            result.scene.title,
             result.end.value,
             f"{result.change_seconds:.0f} s",
             _seconds(result.traffic_seconds),
             f"{result.met:,}",
             _seconds(result.last_met_seconds),
             client_errors(result),
-            result.because,
         )
     return table
 

@@ -12,7 +12,7 @@ JsonObject = dict[str, Any]
 NAMESPACE = "flights"
 DATA_POD = "flights-data"
 CALLER_PODS = 2
-CALLERS_PER_POD = 48
+CALLERS_PER_POD = 20
 REQUESTS_PER_SECOND = 300
 DEPLOYMENT = "flight-delay"
 

@@ -57,7 +57,7 @@ RELEASES = (
     ),
     Scene(
         "e",
-        "A version that predicts wrongly though it is fast and healthy",
+        "A version that predicts wrongly, fast and healthy",
         "delay-hours-1",
         _day(12, 1),
         End.ROLLED_BACK,

@@ -176,6 +176,6 @@ def is_ready(nodes: Mapping[str, Node], name: str) -> bool:
 def is_settled(seen: World) -> bool:
     """Whether no rollout runs and no pod of another revision is left."""
     status = seen.deployment.status if seen.deployment else None
-    return bool(status and status.stable and not status.canary) and set(seen.ready_pods) == {
+    return bool(status and status.stable and not status.canary) and set(seen.pods) == {
         seen.stable_revision
     }

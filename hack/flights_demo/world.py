@@ -39,6 +39,8 @@ class World:
     model_versions: Mapping[str, Node] = field(default_factory=dict)
     deployment: Deployment | None = None
     ready_pods: Mapping[str, int] = field(default_factory=dict)
+    pods: Mapping[str, int] = field(default_factory=dict)
+    """All pods that exist by revision, those that start and end included."""
     traffic: TrafficReport = field(default_factory=TrafficReport)
 
     @property
@@ -89,6 +91,7 @@ def world(objects: Mapping[str, Sequence[JsonObject]], traffic: TrafficReport) -
         model_versions=_nodes(objects["modelversions"], _predictor_words),
         deployment=deployments[0] if deployments else None,
         ready_pods=_ready_pods(objects["pods"]),
+        pods=Counter(_revision(pod) for pod in objects["pods"]),
         traffic=traffic,
     )
 
@@ -127,12 +130,15 @@ def _predictor_words(status: JsonObject) -> str:
     return f"{predictor['kind']}{took}"
 
 
+def _revision(pod: JsonObject) -> str:
+    return str(pod["metadata"].get("labels", {}).get(REVISION_LABEL, ""))
+
+
 def _ready_pods(pods: Sequence[JsonObject]) -> Counter[str]:
     ready: Counter[str] = Counter()
     for pod in pods:
-        revision = pod["metadata"].get("labels", {}).get(REVISION_LABEL)
         conditions = pod.get("status", {}).get("conditions", ())
         is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-        if revision and is_ready and "deletionTimestamp" not in pod["metadata"]:
-            ready[revision] += 1
+        if is_ready and "deletionTimestamp" not in pod["metadata"]:
+            ready[_revision(pod)] += 1
     return ready
