@@ -69,10 +69,13 @@ def _parser() -> argparse.ArgumentParser:
 def _play(console: Console, phases: preparation.Phases, *, encore: bool, keep: bool) -> int:
     started = time.monotonic()
     images = preparation.prepared(phases)
-    results, report = asyncio.run(_scenes(console, images["SERINUS_SERVER_IMAGE"], encore=encore))
-    console.print(summary_table(results))
-    for result in results[1:]:
-        console.print(f"{result.scene.key}  {result.because}", markup=False, soft_wrap=True)
+    results: list[SceneResult] = []
+    try:
+        report = asyncio.run(
+            _scenes(console, images["SERINUS_SERVER_IMAGE"], results, encore=encore)
+        )
+    finally:
+        _tell(console, results)
     problems = broken_promises(results, report)
     for problem in problems:
         console.print(problem, style="red", markup=False)
@@ -87,8 +90,8 @@ def _play(console: Console, phases: preparation.Phases, *, encore: bool, keep: b
 
 
 async def _scenes(
-    console: Console, server_image: str, *, encore: bool
-) -> tuple[list[SceneResult], TrafficReport]:
+    console: Console, server_image: str, results: list[SceneResult], *, encore: bool
+) -> TrafficReport:
     with proxy() as url:
         view = made_view(console)
         cluster = Cluster(url)
@@ -96,14 +99,22 @@ async def _scenes(
         try:
             async with asyncio.TaskGroup() as group:
                 looking = group.create_task(observer.run())
-                results = await story.told(observer, view, server_image, encore=encore)
+                await story.told(observer, view, server_image, results, encore=encore)
                 looking.cancel()
         except* DemoError as errors:
             raise errors.exceptions[0] from None
         finally:
             view.close()
             await cluster.close()
-    return results, observer.world.traffic
+    return observer.world.traffic
+
+
+def _tell(console: Console, results: list[SceneResult]) -> None:
+    if not results:
+        return
+    console.print(summary_table(results))
+    for result in results[1:]:
+        console.print(f"{result.scene.key}  {result.because}", markup=False, soft_wrap=True)
 
 
 def summary_table(results: list[SceneResult]) -> Table:

@@ -123,8 +123,19 @@ def archive(files: Path) -> bytes:
 
 
 def remove_namespace() -> None:
-    """End what an earlier demo left."""
-    kubectl("delete", "namespace", objects.NAMESPACE, "--ignore-not-found", "--timeout=120s")
+    """End what an earlier demo left.
+
+    Callers go first and volumes last. A namespace that is deleted with pods in it looks at them
+    again only after half a minute.
+    """
+    if not kubectl("get", "namespace", objects.NAMESPACE, "--ignore-not-found", "-o", "name"):
+        return
+    for what in (["pods", "-l", "app=callers"], ["modeldeployments", "--all"]):
+        kubectl(*_IN_NAMESPACE, "delete", *what, "--ignore-not-found")
+    served = ["-l", "serinus.dev/revision"]
+    kubectl(*_IN_NAMESPACE, "wait", "--for=delete", "pods", *served, "--timeout=60s")
+    kubectl(*_IN_NAMESPACE, "delete", "jobs,pods,persistentvolumeclaims", "--all")
+    kubectl("delete", "namespace", objects.NAMESPACE, "--timeout=120s")
 
 
 def remove_all() -> None:

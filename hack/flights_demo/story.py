@@ -17,23 +17,20 @@ from serinus.api.enums import Action
 
 _TRAINED = 420
 _SETTLED = 60
-FIRST_SCENE_SECONDS = 10
-AFTERMATH_SECONDS = 8
-"""A rollback isn't over when it is decided: pods drain, callers leave them."""
-
+FIRST_SCENE_SECONDS_MIN = 2
 _ENDS = {Action.PROMOTE: End.PROMOTED, Action.ROLLBACK: End.ROLLED_BACK}
 
 
 async def told(
-    observer: Observer, view: View, server_image: str, *, encore: bool
-) -> list[SceneResult]:
-    """Play all scenes; what came of each."""
-    results = [await first_scene(observer, view, server_image)]
-    results += [await release(observer, view, scene) for scene in RELEASES]
+    observer: Observer, view: View, server_image: str, results: list[SceneResult], *, encore: bool
+) -> None:
+    """Play all scenes, and append what came of each as soon as it is over."""
+    results.append(await first_scene(observer, view, server_image))
+    for scene in RELEASES:
+        results.append(await release(observer, view, scene))  # noqa: PERF401 (what is over counts)
     if encore:
         await refused_leak(observer, view)
         results.append(await release(observer, view, ENCORE))
-    return results
 
 
 def first_objects() -> list[manifests.JsonObject]:
@@ -69,7 +66,7 @@ async def first_scene(observer: Observer, view: View, server_image: str) -> Scen
     await start_callers(view, seen, server_image)
     await observer.begin_scene(FIRST.key, FIRST.start.timestamp())
     await observer.wait_for("all versions are ready", all_are_ready, _TRAINED)
-    await observer.pause(FIRST_SCENE_SECONDS)
+    await observer.pause(FIRST_SCENE_SECONDS_MIN)
     result = SceneResult(
         scene=FIRST,
         end=End.SERVES if serves_first(observer.world) else End.UNDECIDED,
@@ -78,7 +75,7 @@ async def first_scene(observer: Observer, view: View, server_image: str) -> Scen
         change_seconds=serves_after,
     )
     report = observer.world.traffic
-    return with_traffic(result, report, stable=seen.stable_revision, decided_at=time.time())
+    return with_traffic(result, report, stable=seen.stable_revision)
 
 
 def serves_first(seen: World) -> bool:
@@ -109,15 +106,17 @@ async def release(observer: Observer, view: View, scene: Scene) -> SceneResult:
         _TRAINED,
     )
     before = await observer.wait_for("no rollout runs", is_settled, _SETTLED)
-    stable = before.stable_revision
     view.scene(scene, f"{scene.version} has passed its gates and its verification.")
     await observer.begin_scene(scene.key, scene.start.timestamp())
     changed = datetime.now(UTC)
     await in_thread(apply, [manifests.deployment(scene.version)])
     result = await decided(observer, scene, changed)
-    decided_at = time.time()
-    await observer.pause(AFTERMATH_SECONDS)
-    return with_traffic(result, observer.world.traffic, stable=stable, decided_at=decided_at)
+    if result.end is End.UNDECIDED:
+        await in_thread(apply, [manifests.deployment(before.stable_version)])
+    # It isn't over when it is decided: pods drain, and callers leave them.
+    await observer.wait_for("the other revision is gone", is_settled, _SETTLED)
+    await observer.pause(1)
+    return with_traffic(result, observer.world.traffic, stable=before.stable_revision)
 
 
 async def decided(observer: Observer, scene: Scene, changed: datetime) -> SceneResult:
@@ -150,6 +149,7 @@ async def decided(observer: Observer, scene: Scene, changed: datetime) -> SceneR
         revision=entry.revision,
         because=entry.because,
         metrics=tuple(item.metric for item in seen.analysis if item.verdict == "Failed"),
+        decided_at=at.timestamp(),
         change_seconds=(at - changed).total_seconds(),
         traffic_seconds=(at - traffic_began[0]).total_seconds() if traffic_began else None,
     )

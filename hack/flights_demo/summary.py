@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flights_demo.scenes import End, Scene
 from flights_demo.traffic_report import TrafficReport
@@ -19,6 +19,8 @@ class SceneResult:
         The revision that the scene brought.
     metrics
         Metrics whose verdict was Failed when it was decided.
+    decided_at
+        When it was decided, in seconds since 1970.
     change_seconds, traffic_seconds
         From the change of the Deployment, and from the canary's first traffic, to the decision.
     met
@@ -38,6 +40,7 @@ class SceneResult:
     revision: str
     because: str
     metrics: tuple[str, ...] = ()
+    decided_at: float = 0.0
     change_seconds: float = 0.0
     traffic_seconds: float | None = None
     met: int = 0
@@ -47,24 +50,16 @@ class SceneResult:
     stable_slow_share: float | None = None
 
 
-def with_traffic(
-    result: SceneResult, report: TrafficReport, *, stable: str, decided_at: float
-) -> SceneResult:
-    """The result with what callers saw in its scene."""
+def with_traffic(result: SceneResult, report: TrafficReport, *, stable: str) -> SceneResult:
+    """The result with what callers saw in its scene; `stable` was stable when it began."""
     key, revision = result.scene.key, result.revision
     last = report.last_answered_at.get((key, revision))
     rolled_back = result.end is End.ROLLED_BACK
     failed = report.failed_answers(key)
-    return SceneResult(
-        scene=result.scene,
-        end=result.end,
-        revision=revision,
-        because=result.because,
-        metrics=result.metrics,
-        change_seconds=result.change_seconds,
-        traffic_seconds=result.traffic_seconds,
+    return replace(
+        result,
         met=report.predictions(key)[revision],
-        last_met_seconds=max(0.0, last - decided_at) if last and rolled_back else None,
+        last_met_seconds=max(0.0, last - result.decided_at) if last and rolled_back else None,
         failed=tuple((by, status, count) for (by, status), count in sorted(failed.items())),
         unanswered=tuple(sorted(report.unanswered(key).items())),
         stable_slow_share=report.slow_share(key, stable),

@@ -16,7 +16,7 @@ from flights_demo.traffic_report import TrafficReport, added
 
 BETTER, ERRORS = RELEASES[0], RELEASES[1]
 STABLE, BAD = "aaaaaaaaaa", "bbbbbbbbbb"
-ROLLED_BACK = SceneResult(ERRORS, End.ROLLED_BACK, BAD, "errors: …", metrics=("errors",))
+ROLLED_BACK = SceneResult(ERRORS, End.ROLLED_BACK, BAD, "errors: …", metrics=("errors",), decided_at=60.0)
 
 
 def seen(*, scene: str = "c", outcome: str = "400", revision: str = BAD, count: int = 3):
@@ -36,7 +36,7 @@ def seen(*, scene: str = "c", outcome: str = "400", revision: str = BAD, count: 
 
 
 def test_a_scene_gets_its_figures_from_the_pods_of_callers() -> None:
-    result = with_traffic(ROLLED_BACK, seen(), stable=STABLE, decided_at=60.0)
+    result = with_traffic(ROLLED_BACK, seen(), stable=STABLE)
 
     assert result.met == 43
     assert result.failed == ((BAD, "400", 3),)
@@ -58,7 +58,7 @@ def test_a_scene_gets_its_figures_from_the_pods_of_callers() -> None:
     ids=["stable failed", "nobody owns up", "overloaded", "reset", "timeout in another scene"],
 )
 def test_what_no_client_may_see_is_told(report: TrafficReport, problem: str) -> None:
-    result = with_traffic(ROLLED_BACK, report, stable=STABLE, decided_at=60.0)
+    result = with_traffic(ROLLED_BACK, report, stable=STABLE)
 
     assert broken_promises([result], report) == [problem]
 
