@@ -366,7 +366,8 @@ def test_another_checkout_shares_the_cluster_and_takes_it_from_nobody(tmp_path: 
     assert joined.returncode == 0, joined.stderr
     assert f"used by {tmp_path}" in told.stderr
     assert left.returncode == 0, left.stderr
-    assert f"left it running: {ROOT} uses it" in left.stderr
+    assert "left it running: " in left.stderr
+    assert str(ROOT) in left.stderr
     assert pids() == before
     assert f"used by {tmp_path}" not in hack_cluster("status").stderr
 
