@@ -26,9 +26,10 @@ from flights_demo.view import made_view
 
 _PLAIN_WIDTH = 130
 _LOOK_FURTHER = (
+    'eval "$(hack/cluster env)"',
     f"kubectl -n {objects.NAMESPACE} get mlops",
-    f"kubectl serinus why {objects.DEPLOYMENT} -n {objects.NAMESPACE}",
-    f"kubectl -n {objects.NAMESPACE} get events --sort-by=.lastTimestamp",
+    f".venv/bin/kubectl-serinus why {objects.DEPLOYMENT} -n {objects.NAMESPACE}",
+    f".venv/bin/kubectl-serinus history {objects.DEPLOYMENT} -n {objects.NAMESPACE}",
 )
 
 

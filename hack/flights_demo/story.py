@@ -161,11 +161,17 @@ async def refused_leak(observer: Observer, view: View) -> None:
     await in_thread(apply, list(manifests.peeking(leak_check=True)))
     seen = await observer.wait_for(
         "the leak check refuses flights-peeking",
-        lambda now: "FutureLeak" in now.feature_sets["flights-peeking"].reasons,
+        refuses_the_leak,
         _TRAINED,
     )
     view.say(f"refused: {seen.feature_sets['flights-peeking'].message}")
     await in_thread(apply, list(manifests.peeking(leak_check=False)))
+
+
+def refuses_the_leak(seen: World) -> bool:
+    """Whether the leak check has refused the window."""
+    node = seen.feature_sets.get("flights-peeking")
+    return node is not None and "FutureLeak" in node.reasons
 
 
 def is_ready(nodes: Mapping[str, Node], name: str) -> bool:

@@ -7,6 +7,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Protocol
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -141,16 +142,16 @@ def made_view(console: Console) -> View:
 
 
 def tree(seen: World) -> Tree:
-    """From data to traffic."""
+    """From data to traffic; a TrainingJob and the version that it made share a line."""
     root = Tree("flights")
-    for title, nodes in (
-        ("FeatureSets", seen.feature_sets),
-        ("TrainingJobs", seen.training_jobs),
-        ("ModelVersions", seen.model_versions),
-    ):
-        branch = root.add(title)
-        for node in nodes.values():
-            branch.add(_node_text(node))
+    features = root.add("FeatureSets")
+    for node in seen.feature_sets.values():
+        features.add(_node_text(node))
+    training = root.add("TrainingJobs and their ModelVersions")
+    for node in seen.training_jobs.values():
+        text = _node_text(node)
+        version = seen.model_versions.get(f"{node.name}-1")
+        training.add(text.append("  \u2192  ").append(_node_text(version)) if version else text)
     if seen.deployment:
         root.add(_deployment_text(seen))
     return root
@@ -182,7 +183,7 @@ def _deployment_text(seen: World) -> Text:
 
 def evidence(seen: World) -> Table:
     """The metrics of the running or last rollout."""
-    table = Table("metric", "canary", "stable", "harm", "safety", "verdict", expand=False)
+    table = Table("metric", "canary", "stable", "harm", "safety", "verdict", box=box.SIMPLE_HEAD)
     for item in seen.analysis:
         table.add_row(
             item.metric,
@@ -207,7 +208,7 @@ def evidence_lines(seen: World) -> list[str]:
 
 def traffic(seen: World, scene: str) -> Table:
     """What callers saw in the scene."""
-    table = Table("answered by", "predictions", "over 250 ms", "errors", expand=False)
+    table = Table("answered by", "predictions", "over 250 ms", "errors", box=box.SIMPLE_HEAD)
     failed = seen.traffic.failed_answers(scene)
     for revision, count in sorted(seen.traffic.predictions(scene).items()):
         errors = [f"{n} x {status}" for (by, status), n in sorted(failed.items()) if by == revision]

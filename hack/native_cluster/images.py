@@ -8,6 +8,7 @@ import json
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from native_cluster import layout, tools
 from native_cluster.commands import run
@@ -70,17 +71,25 @@ def load(archives: Sequence[Path]) -> None:
 
 def references_in(archive: Path) -> list[str]:
     """Names of the images in an archive of docker's format; none for other formats."""
+    return [tag for image in _manifest(archive) for tag in image.get("RepoTags") or ()]
+
+
+def _manifest(archive: Path) -> list[dict[str, Any]]:
     with tarfile.open(archive) as content:
         if "manifest.json" not in content.getnames():
             return []
         manifest = content.extractfile("manifest.json")
         assert manifest is not None
-        return [tag for image in json.load(manifest) for tag in image.get("RepoTags") or ()]
+        images: list[dict[str, Any]] = json.load(manifest)
+        return images
 
 
 def _identity(archive: Path) -> str:
+    """What tells contents apart. Not the time: hack/images/build renews it when it is asked again."""
+    configs = [str(image["Config"]) for image in _manifest(archive)]
     stat = archive.stat()
-    return f"{archive.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    content = " ".join(configs) or str(stat.st_mtime_ns)
+    return f"{archive.resolve()} {stat.st_size} {content}"
 
 
 def write_archive(archive: Path, reference: str, program: Path) -> None:
