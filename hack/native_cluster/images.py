@@ -85,7 +85,7 @@ def _manifest(archive: Path) -> list[dict[str, Any]]:
 
 
 def _identity(archive: Path) -> str:
-    """What tells contents apart. Not the time: hack/images/build renews it when it is asked again."""
+    """What tells contents apart; not the time, which hack/images/build renews at each use."""
     configs = [str(image["Config"]) for image in _manifest(archive)]
     stat = archive.stat()
     content = " ".join(configs) or str(stat.st_mtime_ns)
