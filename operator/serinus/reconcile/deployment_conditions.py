@@ -106,7 +106,8 @@ def _conditions(picture: Picture, status: DeploymentStatus, how: Standing) -> It
 def _stalled(picture: Picture, found: Course, hold: Finding | None) -> Finding | None:
     if picture.spec_problem:
         return Finding(Reason.INVALID_SPEC, picture.spec_problem)
-    if taken := picture.name_conflict(None):
+    roles = (found.status.canary, found.status.stable)
+    if taken := picture.name_conflict(*(role.revision for role in roles if role)):
         return Finding(Reason.NAME_CONFLICT, taken)
     resolution = picture.resolution
     if isinstance(resolution, Unresolved) and resolution.needs_a_person:

@@ -117,10 +117,10 @@ class Picture:
             return self.wanted
         return self.seen.records.get(revision)
 
-    def name_conflict(self, revision: str | None) -> str | None:
-        """Whose name is taken by an object that isn't ours; None when none of ours is."""
+    def name_conflict(self, *revisions: str) -> str | None:
+        """Whose name is taken by an object that isn't ours: the Service's or one of `revisions`."""
         refs = [ObjectRef("v1", "Service", self.metadata.namespace, service_name(self.name))]
-        if revision is not None:
+        for revision in revisions:
             name = revision_object_name(self.name, revision)
             refs += [
                 ObjectRef("apps/v1", kind, self.metadata.namespace, name)
