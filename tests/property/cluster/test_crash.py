@@ -1,6 +1,5 @@
 """Killed before or after any write, restarted with nothing but the cluster: the end is the same."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from serinus.reconcile.decision import (
 )
 from tests.support.clock import run_in_virtual_time
 from tests.support.fake_kube import FakeKube
+from tests.support.mortal_kube import MortalKube, ProcessKilledError
 from tests.support.shell_world import KEY, NAMESPACE, World, owner
 
 Body = dict[str, Any]
@@ -56,34 +56,6 @@ def step_by_step(
     )
     wanted = DesiredObject(config_map(step), ApplyPolicy.CREATE_ONLY)
     return Decision({"step": step}, (wanted,), prune)
-
-
-class ProcessKilledError(BaseException):
-    """No code of the process runs any more."""
-
-
-@dataclass
-class MortalKube(FakeKube):
-    """Kills the process at write `kill_at` (from 0), before or after it is carried out."""
-
-    kill_at: int | None = None
-    after_commit: bool = False
-    begun: int = field(default=0)
-
-    async def _begin(self, operation: str, ref: ObjectRef) -> None:
-        if operation not in ("get", "list"):
-            self._die_if_due(after_commit=False)
-        await super()._begin(operation, ref)
-
-    def _fail_after(self, operation: str, ref: ObjectRef) -> None:
-        self._die_if_due(after_commit=True)
-        self.begun += 1
-        super()._fail_after(operation, ref)
-
-    def _die_if_due(self, *, after_commit: bool) -> None:
-        if self.begun == self.kill_at and self.after_commit == after_commit:
-            self.kill_at = None
-            raise ProcessKilledError
 
 
 async def life(kube: MortalKube) -> World:
