@@ -1,0 +1,126 @@
+"""What kubectl and the server make of our files: examples and chart are taken, mistakes refused."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.api_server import ROOT, TOKEN, ApiServer, folder_with
+
+EXAMPLES = sorted((ROOT / "hack" / "examples").rglob("*.yaml"))
+MISSPELT = """
+apiVersion: serinus.dev/v1alpha1
+kind: Deployment
+metadata: {name: misspelt, namespace: default}
+spec:
+  model: {versionRef: {name: delay-1}}
+  replica: 3
+"""
+WRONG_CHOICE = MISSPELT.replace("replica: 3", "strategy: {canary: {steps: [], stepWeights: [20]}}")
+
+
+def kubectl_apply(server: ApiServer, text: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        folder_with("kubectl") / "kubectl", "apply", "--dry-run=server", "--filename=-",
+        f"--server={server.url}", f"--token={TOKEN}", "--insecure-skip-tls-verify",
+        "--namespace=default", "--kubeconfig=/dev/null",
+    ]  # fmt: skip
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_kubectl_apply_takes_the_example(api_server: ApiServer, path: Path) -> None:
+    answer = kubectl_apply(api_server, path.read_text())
+
+    assert answer.returncode == 0, answer.stderr
+    assert "created (server dry run)" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        (MISSPELT, 'unknown field "spec.replica"'),
+        (WRONG_CHOICE, "set exactly one of `steps`, `stepWeights`"),
+    ],
+    ids=["unknown field", "both of a choice"],
+)
+def test_kubectl_shows_the_mistake(api_server: ApiServer, manifest: str, told: str) -> None:
+    answer = kubectl_apply(api_server, manifest)
+
+    assert answer.returncode == 1
+    assert told in answer.stderr
+
+
+def closed(schema: Any) -> Any:
+    """The server's schema as JSON Schema that refuses unknown fields."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "int-or-string":
+        return {"type": ["integer", "string"]}
+    made = {key: closed(value) for key, value in schema.items()}
+    if isinstance(schema.get("properties"), dict) and "$ref" not in schema:
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+def schemas(server: ApiServer, folder: Path) -> None:
+    """One file a kind, of what the server itself says about it."""
+    definitions = server.get("/openapi/v2").body["definitions"]
+    shared = closed(definitions)
+    for name, definition in definitions.items():
+        for kind in definition.get("x-kubernetes-group-version-kind", ()):
+            group, version = kind["group"] or kind["version"], kind["version"]
+            file = folder / f"{kind['kind'].lower()}-{group}-{version}.json"
+            # Options of requests are listed under every group: no manifest is one of them.
+            if not kind["kind"].endswith(("Options", "Event", "List")):
+                file.write_text(
+                    json.dumps({"$ref": f"#/definitions/{name}", "definitions": shared})
+                )
+
+
+@pytest.fixture(scope="module")
+def schema_folder(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("schemas")
+    schemas(api_server, folder)
+    return folder
+
+
+def kubeconform(schema_folder: Path, manifests: str) -> subprocess.CompletedProcess[str]:
+    # In kubeconform's words the group of the core kinds is their version.
+    file = "{{ .ResourceKind }}-{{ .Group }}-{{ .ResourceAPIVersion }}.json"
+    return subprocess.run(
+        [folder_with("kubeconform") / "kubeconform", "-strict", "-summary",
+         f"-schema-location={schema_folder}/{file}", "-"],
+        input=manifests, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def rendered_chart() -> str:
+    command = [
+        folder_with("helm") / "helm", "template", "serinus", "charts/serinus",
+        "--namespace=serinus-system",
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def test_kubeconform_passes_on_the_rendered_chart(schema_folder: Path) -> None:
+    manifests = rendered_chart()
+    number = sum(1 for one in yaml.safe_load_all(manifests) if one)
+    answer = kubeconform(schema_folder, manifests)
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert f"{number} resources found" in answer.stdout
+    assert "Skipped: 0" in answer.stdout
+
+
+def test_kubeconform_sees_a_field_that_is_none(schema_folder: Path) -> None:
+    manifests = rendered_chart().replace("automountServiceAccountToken:", "automountToken:")
+    answer = kubeconform(schema_folder, manifests)
+
+    assert answer.returncode == 1
+    assert "automountToken" in answer.stdout
