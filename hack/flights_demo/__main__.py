@@ -18,7 +18,7 @@ from rich.table import Table
 
 from flights_demo import objects, preparation, story
 from flights_demo.cluster import Cluster, proxy
-from flights_demo.commands import DemoError
+from flights_demo.commands import DemoError, alone
 from flights_demo.observer import Observer
 from flights_demo.summary import SceneResult, broken_promises, client_errors
 from flights_demo.traffic_report import TrafficReport
@@ -41,10 +41,11 @@ def main() -> int:
         console = Console(highlight=False, width=_PLAIN_WIDTH)
     phases = preparation.Phases(console)
     try:
-        if arguments.verb == "down":
-            phases.run("clean up", preparation.remove_all)
-            return 0
-        return _play(console, phases, encore=arguments.encore, keep=arguments.keep)
+        with alone():
+            if arguments.verb == "down":
+                phases.run("clean up", preparation.remove_all)
+                return 0
+            return _play(console, phases, encore=arguments.encore, keep=arguments.keep)
     except DemoError as error:
         console.print(f"hack/demo: {error}", style="red", markup=False, soft_wrap=True)
         return 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +15,18 @@ _SHOWN_LINES = 20
 
 class DemoError(Exception):
     """The demo can't go on; the text says why and what to do."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the checkout's demo; raises `DemoError` while another one holds it."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError("another hack/demo of this checkout is running") from None
+        yield
 
 
 def run(

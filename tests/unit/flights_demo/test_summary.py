@@ -16,7 +16,9 @@ from flights_demo.traffic_report import TrafficReport, added
 
 BETTER, ERRORS = RELEASES[0], RELEASES[1]
 STABLE, BAD = "aaaaaaaaaa", "bbbbbbbbbb"
-ROLLED_BACK = SceneResult(ERRORS, End.ROLLED_BACK, BAD, "errors: …", metrics=("errors",), decided_at=60.0)
+ROLLED_BACK = SceneResult(
+    ERRORS, End.ROLLED_BACK, BAD, "errors: …", metrics=("errors",), decided_at=60.0
+)
 
 
 def seen(*, scene: str = "c", outcome: str = "400", revision: str = BAD, count: int = 3):
