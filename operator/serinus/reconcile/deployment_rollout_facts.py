@@ -7,7 +7,7 @@ from datetime import datetime
 from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import parse_time
 from serinus.api.deployment import CanaryStatus, DeploymentStatus
-from serinus.api.enums import OnEvent
+from serinus.api.enums import OnEvent, Reason
 from serinus.reconcile.deployment_analysis import judgement_of
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.model_reference import Unresolved
@@ -21,12 +21,16 @@ from serinus.rollout.weights import canary_replicas
 def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | None) -> StartFacts:
     """Facts about the revision that the spec asks for and that doesn't run.
 
-    A stable revision that was scaled to zero serves nothing: what follows it is the first again.
+    A stable revision that the spec scaled to zero serves nothing: what follows it is the first
+    again. It counts only where the stored status says that zero was wanted: a workload that
+    somebody else scaled away is brought back, and what follows is still compared with it.
     """
     wanted, stable = picture.wanted, status.stable
     assert wanted is not None
+    zero_was_wanted = any(it.reason == Reason.SCALED_TO_ZERO for it in status.conditions)
     scaled_away = (
         stable is not None
+        and zero_was_wanted
         and stable.revision in picture.seen.workloads
         and picture.seen.replicas(stable.revision) == 0
     )

@@ -1,12 +1,14 @@
 """Models that don't compile: the fitted scikit-learn pipeline itself, written by skops.
 
 skops writes JSON and arrays, no pickle, and asks which types may be made again. Ours is an
-allow-list of scikit-learn's and NumPy's own; anything else in the file is refused, at packaging
-as at loading. scikit-learn is imported here and nowhere else at serving time.
+list: classes of scikit-learn and a few of NumPy's and SciPy's by name. Functions are refused, for a
+pipeline would call them: code would come in by the back door. The check holds at packaging as at
+loading. scikit-learn is imported here and nowhere else at serving time.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,24 @@ from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.manifest import Manifest, Task
 from serinus_runtime.artifact.signature import Datatype, InputSpec
 
-_ALLOWED_MODULES = ("sklearn.", "numpy.", "scipy.sparse.", "builtins.")
-_ALLOWED_BUILTINS = frozenset(
+_ALLOWED = frozenset(
     f"builtins.{name}"
     for name in ("bool", "bytes", "complex", "dict", "float", "int", "list", "set", "slice", "str")
-)
-_REFUSED = ("sklearn.utils._mocking", "sklearn.externals", "sklearn.datasets")
+) | {
+    "numpy.dtype",
+    "numpy.ndarray",
+    "numpy.random.mtrand.RandomState",
+    "numpy.random._generator.Generator",
+    "numpy.random._pcg64.PCG64",
+    "numpy.random._mt19937.MT19937",
+    "scipy.sparse._csr.csr_matrix",
+    "scipy.sparse._csr.csr_array",
+    "scipy.sparse._csc.csc_matrix",
+    "scipy.sparse._csc.csc_array",
+}
+_REFUSED_MODULES = ("sklearn.utils._mocking", "sklearn.externals", "sklearn.datasets")
+_REFUSED = frozenset({"sklearn.preprocessing._function_transformer.FunctionTransformer"})
+"""They call whatever function the file names."""
 
 
 class NativePredictor:
@@ -91,6 +105,13 @@ def _check_types(types: Sequence[str]) -> None:
 
 
 def _is_allowed(name: str) -> bool:
-    if name.startswith("builtins."):
-        return name in _ALLOWED_BUILTINS
-    return name.startswith(_ALLOWED_MODULES) and not name.startswith(_REFUSED)
+    """Whether it is a listed type, or a class of scikit-learn; a function is never allowed."""
+    if name in _ALLOWED:
+        return True
+    if not name.startswith("sklearn.") or name.startswith(_REFUSED_MODULES) or name in _REFUSED:
+        return False
+    module, _, attribute = name.rpartition(".")
+    try:
+        return isinstance(getattr(importlib.import_module(module), attribute, None), type)
+    except ImportError:
+        return False

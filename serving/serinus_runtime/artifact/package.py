@@ -97,13 +97,18 @@ def _sync_directory(path: Path) -> None:
 
 
 def directory_of(uri: str, store: Path) -> Path:
-    """Directory of a `file:///store/…` address below the store; raises `FormatRefused`."""
+    """Directory of a `file:///store/models/…` address; raises `FormatRefused`.
+
+    Other folders of the store hold what users bring: nothing there is taken for a model.
+    """
     if not uri.startswith(_URI_PREFIX):
         raise FormatRefused(f"storageUri: expected {_URI_PREFIX}…, got {uri}")
     root = store.resolve()
     directory = (root / uri.removeprefix(_URI_PREFIX)).resolve()
     if not directory.is_relative_to(root):
         raise FormatRefused(f"storageUri: {uri} leads out of the store")
+    if not directory.is_relative_to(root / "models"):
+        raise FormatRefused(f"storageUri: expected {_URI_PREFIX}models/…, got {uri}")
     return directory
 
 

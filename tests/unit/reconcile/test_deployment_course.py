@@ -130,6 +130,28 @@ def test_scaled_to_zero_in_a_canary_ends_the_rollout_and_the_next_revision_is_li
     assert world.reasons()[-1] == "FirstRevision"
 
 
+def test_a_stable_workload_that_somebody_scales_away_comes_back_and_is_still_compared_with() -> (
+    None
+):
+    world = serving_v1()
+    stable = world.stable_revision
+    assert stable is not None
+    told = world.reasons()
+    world.provider_away = True
+    world.serves_version("v2")
+    world.runs(3)
+
+    world.workloads()[stable]["spec"]["replicas"] = 0
+    world.runs(20)
+    waiting = (world.stable, world.canary, world.ready_pods(stable))
+    world.provider_away = False
+    world.runs(5)
+
+    assert waiting == ("v1", None, world.spec["replicas"])
+    assert world.stable == "v1"
+    assert "FirstRevision" not in world.reasons()[len(told) :]
+
+
 def test_a_suspended_deployment_starts_no_rollout_and_serves_on() -> None:
     world = serving_v1()
     world.applies(suspend=True)

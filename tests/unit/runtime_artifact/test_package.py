@@ -1,14 +1,17 @@
 """A package is written once, read by digest only, and holds no code."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import runstring
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
 from serinus_runtime.artifact.digest import digest_of_bytes
@@ -19,6 +22,7 @@ from serinus_runtime.artifact.errors import (
     FormatRefused,
 )
 from serinus_runtime.artifact.manifest import FORMAT_VERSION
+from serinus_runtime.artifact.native import native_bytes
 from serinus_runtime.artifact.package import directory_of, load, read_arrays
 from serinus_runtime.artifact.packaging import package
 from tests.support.trained_models import (
@@ -134,6 +138,12 @@ def test_a_link_out_of_the_store_is_refused(tmp_path: Path) -> None:
         directory_of("file:///store/models/passwd", store)
 
 
+@pytest.mark.parametrize("place", ["data/mine", "runs/first-train-1", "models/../data/mine"])
+def test_only_what_is_below_models_is_taken_for_a_model(place: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatRefused, match="models"):
+        directory_of(f"file:///store/{place}", tmp_path)
+
+
 def test_a_model_without_compiled_form_is_packaged_native_and_says_why(tmp_path: Path) -> None:
     pipeline = fitted(one_hot(), AdaBoostClassifier(n_estimators=5), classes=TWO)
     rows = flights(50, seed=5)
@@ -147,6 +157,16 @@ def test_a_model_without_compiled_form_is_packaged_native_and_says_why(tmp_path:
         "manifest.json", "golden.json", "evaluation.npz", "model.skops",
     }  # fmt: skip
     assert (model.predictor.answers(encoded(rows)) == original_answers(pipeline, rows)).all()
+
+
+@pytest.mark.parametrize("step", [np.full_like, runstring, open])
+def test_a_pipeline_that_names_a_function_is_refused_though_its_types_are_scikit_learns(
+    step: Callable[..., object],
+) -> None:
+    pipeline = Pipeline([("step", FunctionTransformer(step)), ("model", LogisticRegression())])
+
+    with pytest.raises(FormatRefused, match="types that aren't allowed"):
+        native_bytes(pipeline)
 
 
 def test_a_plan_that_differs_from_the_original_falls_back_to_native(tmp_path: Path) -> None:
