@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from serinus.api.metadata import CommonStatus, ObjectMeta
-from serinus.api.pod_settings import PodTemplate, ResourceRequirements
+from serinus.api.pod_settings import JobRunSettings
 from serinus.api.quantities import DecimalText, FractionText, Offset
 from serinus.api.schema_model import (
     API_VERSION,
@@ -311,7 +311,7 @@ class Retention(ApiModel):
     )
 
 
-class FeatureSetSpec(ApiModel):
+class FeatureSetSpec(JobRunSettings):
     """What is wanted of a FeatureSet."""
 
     model_config = ConfigDict(
@@ -378,24 +378,6 @@ class FeatureSetSpec(ApiModel):
         default=None, description="The check for looking into the future; on by default."
     )
     retention: Retention | None = Field(default=None, description="How long snapshots are kept.")
-    suspend: bool | None = Field(default=None, description="Start no further runs.")
-    resources: ResourceRequirements | None = Field(
-        default=None, description="CPU and memory of the run."
-    )
-    active_deadline_seconds: int | None = Field(
-        default=None, ge=1, description="Seconds that a run may take. Default: 3600."
-    )
-    backoff_limit: int | None = Field(
-        default=None, ge=0, le=20, description="Retries after a failed pod. Default: 2."
-    )
-    ttl_seconds_after_finished: int | None = Field(
-        default=None,
-        ge=0,
-        description="Seconds that the Job is kept once its result is in status. Default: 3600.",
-    )
-    pod_template: PodTemplate | None = Field(
-        default=None, description="Placement, labels and pull secrets of the run's pod."
-    )
 
 
 class Snapshot(ApiModel):

@@ -93,3 +93,26 @@ class PodTemplate(ApiModel):
     spec: PodSpecSubset = Field(
         default_factory=PodSpecSubset, description="Placement and pull secrets of the pod."
     )
+
+
+class JobRunSettings(ApiModel):
+    """How the runs of a kind are carried out; what they result in doesn't depend on it."""
+
+    suspend: bool | None = Field(default=None, description="Start no further runs.")
+    resources: ResourceRequirements | None = Field(
+        default=None, description="CPU and memory of the run."
+    )
+    active_deadline_seconds: int | None = Field(
+        default=None, ge=1, description="Seconds that a run may take. Default: 3600."
+    )
+    backoff_limit: int | None = Field(
+        default=None, ge=0, le=20, description="Retries after a failed pod. Default: 2."
+    )
+    ttl_seconds_after_finished: int | None = Field(
+        default=None,
+        ge=0,
+        description="Seconds that the Job is kept once its result is in status. Default: 3600.",
+    )
+    pod_template: PodTemplate | None = Field(
+        default=None, description="Placement, labels and pull secrets of the run's pod."
+    )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from serinus.api.metadata import CommonStatus, ObjectMeta
-from serinus.api.pod_settings import PodTemplate, ResourceRequirements
+from serinus.api.pod_settings import JobRunSettings
 from serinus.api.quantities import DecimalText, FractionText
 from serinus.api.schema_model import (
     API_VERSION,
@@ -206,7 +206,7 @@ class DecisionRule(ApiModel):
     )
 
 
-class TrainingJobSpec(ApiModel):
+class TrainingJobSpec(JobRunSettings):
     """What is wanted of a TrainingJob."""
 
     description: Text | None = Field(default=None, description="What the model is for.")
@@ -238,24 +238,6 @@ class TrainingJobSpec(ApiModel):
     )
     seed: int | None = Field(
         default=None, ge=0, le=4294967295, description="Seed of all chance. Default: 0."
-    )
-    suspend: bool | None = Field(default=None, description="Start no further runs.")
-    resources: ResourceRequirements | None = Field(
-        default=None, description="CPU and memory of the run."
-    )
-    active_deadline_seconds: int | None = Field(
-        default=None, ge=1, description="Seconds that a run may take. Default: 3600."
-    )
-    backoff_limit: int | None = Field(
-        default=None, ge=0, le=20, description="Retries after a failed pod. Default: 2."
-    )
-    ttl_seconds_after_finished: int | None = Field(
-        default=None,
-        ge=0,
-        description="Seconds that the Job is kept once its result is in status. Default: 3600.",
-    )
-    pod_template: PodTemplate | None = Field(
-        default=None, description="Placement, labels and pull secrets of the run's pod."
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,7 +19,7 @@ from serinus.api.job_contract import (
     RUN_INPUT_PATH,
     STORE_MOUNT_PATH,
 )
-from serinus.api.pod_settings import PodTemplate, ResourceRequirements
+from serinus.api.pod_settings import JobRunSettings, ResourceRequirements
 from serinus.api.quantities import parse_quantity
 from serinus.api.schema_model import SecretKeySelector
 from serinus.manifests.naming import RUN_LABEL, owner_labels
@@ -69,16 +69,6 @@ class StoreAccess(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class RunSettings:
-    """What users may say about a run without changing its result; None: the default."""
-
-    resources: ResourceRequirements | None = None
-    active_deadline_seconds: int | None = None
-    backoff_limit: int | None = None
-    pod_template: PodTemplate | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """A run of an object: what its Job is made from.
 
@@ -97,7 +87,7 @@ class Run:
     namespace: str
     name: str
     identity: str
-    settings: RunSettings = RunSettings()
+    settings: JobRunSettings = field(default_factory=JobRunSettings)
     store_access: StoreAccess = StoreAccess.ALL
     pseudonymization_key: SecretKeySelector | None = None
 

@@ -8,7 +8,7 @@ from serinus.api.enums import Kind
 from serinus.api.featureset import FeatureSet, FeatureSetRunStatus, FeatureSetSpec, Sensitivity
 from serinus.api.job_contract import FeatureSetRunInput
 from serinus.api.modelversion import ModelVersion
-from serinus.manifests.job import Run, RunSettings
+from serinus.manifests.job import Run
 from serinus.reconcile.runs import hash_of, run_identity_for
 
 NOT_IN_IDENTITY = frozenset(
@@ -48,12 +48,7 @@ def run_of(feature_set: FeatureSet, chosen: FeatureSetRunStatus) -> Run:
         namespace=metadata.namespace,
         name=chosen.name,
         identity=run_identity_for(metadata.uid, chosen.identity),
-        settings=RunSettings(
-            resources=spec.resources,
-            active_deadline_seconds=spec.active_deadline_seconds,
-            backoff_limit=spec.backoff_limit,
-            pod_template=spec.pod_template,
-        ),
+        settings=spec,
         pseudonymization_key=spec.pseudonymization_key_secret_ref if private else None,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from serinus.api.enums import Kind
 from serinus.api.job_contract import TrainingRunInput
 from serinus.api.trainingjob import TrainingJob, TrainingRunStatus
-from serinus.manifests.job import Run, RunSettings
+from serinus.manifests.job import Run
 from serinus.reconcile.run_execution import key_of
 from serinus.reconcile.runs import run_identity_for, stored_job
 from serinus.reconcile.snapshot import TrainingJobSnapshot
@@ -20,12 +20,7 @@ def run_of(training_job: TrainingJob, chosen: TrainingRunStatus) -> Run:
         namespace=metadata.namespace,
         name=chosen.name,
         identity=run_identity_for(metadata.uid, chosen.identity),
-        settings=RunSettings(
-            resources=spec.resources,
-            active_deadline_seconds=spec.active_deadline_seconds,
-            backoff_limit=spec.backoff_limit,
-            pod_template=spec.pod_template,
-        ),
+        settings=spec,
     )
 
 

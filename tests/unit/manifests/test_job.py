@@ -7,11 +7,10 @@ import pytest
 import yaml
 
 from serinus.api.enums import Kind
-from serinus.api.pod_settings import ResourceRequirements
+from serinus.api.pod_settings import JobRunSettings, ResourceRequirements
 from serinus.api.schema_model import SecretKeySelector
 from serinus.manifests.job import (
     Run,
-    RunSettings,
     StoreAccess,
     make_expiring_job,
     make_job,
@@ -82,7 +81,7 @@ def test_what_isn_t_said_has_a_default() -> None:
 
 
 def test_what_the_spec_says_wins_also_a_zero() -> None:
-    chosen = RunSettings(
+    chosen = JobRunSettings(
         resources=ResourceRequirements(limits={"memory": "1Gi"}),
         active_deadline_seconds=60,
         backoff_limit=0,
@@ -96,7 +95,7 @@ def test_what_the_spec_says_wins_also_a_zero() -> None:
 
 @pytest.mark.parametrize(("limit", "threads"), [("250m", "1"), ("1500m", "2"), ("4", "4")])
 def test_there_are_as_many_threads_as_cpus(limit: str, threads: str) -> None:
-    chosen = RunSettings(resources=ResourceRequirements(limits={"cpu": limit}))
+    chosen = JobRunSettings(resources=ResourceRequirements(limits={"cpu": limit}))
     variables = environment(make_job(run(settings=chosen), SETTINGS))
 
     assert variables["OMP_NUM_THREADS"] == threads
