@@ -25,6 +25,7 @@ PROGRAM_PACKAGES = {
 CNI_PACKAGE = "containernetworking-plugins"
 _INSTALL_TIMEOUT_SECONDS = 900
 _SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
+_SERVICES_STAY_OFF = "#!/bin/sh\n# hack/cluster: no service is started while it installs packages\nexit 101\n"
 
 
 def missing_packages() -> list[str]:
@@ -69,12 +70,20 @@ def ensure() -> None:
 @contextmanager
 def _services_stay_off() -> Iterator[None]:
     """Keep Debian from starting the machine's containerd: the cluster runs one of its own."""
-    if _SERVICE_POLICY.exists():  # the machine has a policy already
+    if _is_policy_of_the_machine():
         yield
         return
-    _SERVICE_POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _SERVICE_POLICY.write_text(_SERVICES_STAY_OFF)
     _SERVICE_POLICY.chmod(0o755)
     try:
         yield
     finally:
         _SERVICE_POLICY.unlink(missing_ok=True)
+
+
+def _is_policy_of_the_machine() -> bool:
+    """Whether there is a policy that a killed `up` didn't leave behind."""
+    try:
+        return _SERVICE_POLICY.read_text() != _SERVICES_STAY_OFF
+    except FileNotFoundError:
+        return False

@@ -85,12 +85,11 @@ PROMETHEUS = ToolModule(
     ("github.com/prometheus/prometheus/cmd/prometheus",),
     tags="netgo,remove_all_sd,enable_kubernetes_sd",
 )
-KWOK = ToolModule("kwok", ("sigs.k8s.io/kwok/cmd/kwok",))
 KIND = ToolModule("kind", ("sigs.k8s.io/kind",))
 KUBECONFORM = ToolModule("kubeconform", ("github.com/yannh/kubeconform/cmd/kubeconform",))
 
 CLUSTER_MODULES = (KUBERNETES, ETCD, COREDNS, PAUSE, HELM, PROMETHEUS)
-TEST_MODULES = (KUBERNETES, ETCD, HELM, KUBECONFORM, KWOK)
+TEST_MODULES = (KUBERNETES, ETCD, HELM, KUBECONFORM)
 KEPT_BUILDS = 3
 """Of each module: going back and forth between branches builds nothing."""
 
