@@ -9,7 +9,8 @@ import shlex
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,8 +49,10 @@ class Phases:
 
 def prepared(phases: Phases) -> Mapping[str, str]:
     """Prepare all; the names of the images by variable."""
-    phases.run("cluster", raise_cluster)
-    images = phases.run("images", build_images)
+    # The one compiles, the other mostly downloads and unpacks: together they take less time.
+    with started(["hack/images/build"]) as build:
+        phases.run("cluster", raise_cluster)
+        images = phases.run("images", lambda: loaded_images(build))
     files = phases.run("data", data.prepared_folder)
     phases.run("Serinus", lambda: install(images))
     phases.run("namespace", lambda: make_namespace(images["SERINUS_SERVER_IMAGE"], files))
@@ -68,9 +71,9 @@ def assignments(text: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words)
 
 
-def build_images() -> dict[str, str]:
-    """Build what changed and give it to the cluster's nodes."""
-    images = assignments(shown(["hack/images/build"]))
+def loaded_images(build: subprocess.Popen[bytes]) -> dict[str, str]:
+    """Wait for the build of what changed, and give it to the cluster's nodes."""
+    images = assignments(output_of(build))
     archives = [value for name, value in images.items() if name.endswith("_ARCHIVE")]
     shown(["hack/cluster", "load", *archives])
     return images
@@ -160,7 +163,27 @@ def reachable() -> bool:
 
 def shown(command: list[str]) -> str:
     """Output of a program that shows its progress itself; raises `DemoError`."""
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        raise DemoError(f"{shlex.join(command)} failed; see above")
-    return done.stdout.decode()
+    with started(command) as process:
+        return output_of(process)
+
+
+@contextmanager
+def started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that shows its progress itself; it is ended when nobody waits for it any more."""
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def output_of(process: subprocess.Popen[bytes]) -> str:
+    """What it printed, once it has ended; raises `DemoError` if it failed."""
+    output, _ = process.communicate()
+    if process.returncode:
+        assert isinstance(process.args, list)
+        raise DemoError(f"{shlex.join(process.args)} failed; see above")
+    return output.decode()

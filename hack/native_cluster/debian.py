@@ -25,7 +25,9 @@ PROGRAM_PACKAGES = {
 CNI_PACKAGE = "containernetworking-plugins"
 _INSTALL_TIMEOUT_SECONDS = 900
 _SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
-_SERVICES_STAY_OFF = "#!/bin/sh\n# hack/cluster: no service is started while it installs packages\nexit 101\n"
+_SERVICES_STAY_OFF = (
+    "#!/bin/sh\n# hack/cluster: no service is started while it installs packages\nexit 101\n"
+)
 
 
 def missing_packages() -> list[str]:
@@ -51,17 +53,18 @@ def ensure() -> None:
         return
     if shutil.which("apt-get") is None:
         raise ClusterError("packages", f"install {', '.join(missing)} and try again")
+    apt_get = ["flock", layout.PACKAGES_LOCK_FILE, "apt-get"]
     options = ["-y", "-q", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]
     env = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"]}
     with phase(f"installing {', '.join(missing)}"), _services_stay_off():
         run(
             "apt-get update",
-            ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600", "update"],
+            [*apt_get, "-q", "-o", "DPkg::Lock::Timeout=600", "update"],
             timeout_seconds=_INSTALL_TIMEOUT_SECONDS,
         )
         run(
             "apt-get install",
-            ["apt-get", "install", *options, *missing],
+            [*apt_get, "install", *options, *missing],
             env=env,
             timeout_seconds=_INSTALL_TIMEOUT_SECONDS,
         )

@@ -19,6 +19,8 @@ VOLUMES = STATE / "volumes"
 RUN = Path("/run/serinus-cluster")
 """Sockets and container mounts."""
 LOCK_FILE = Path("/var/lock/serinus-cluster.lock")
+PACKAGES_LOCK_FILE = Path("/var/lock/serinus-packages.lock")
+"""Held while packages are installed: `apt-get update` waits for nobody, it fails."""
 KUBECONFIG = CONFIG / "admin.kubeconfig"
 AUDIT_LOG = LOGS / "audit.json"
 CONTAINERD_SOCKET = RUN / "containerd.sock"
