@@ -53,7 +53,7 @@ def ensure() -> None:
         return
     if shutil.which("apt-get") is None:
         raise ClusterError("packages", f"install {', '.join(missing)} and try again")
-    apt_get = ["flock", layout.PACKAGES_LOCK_FILE, "apt-get"]
+    apt_get = ["flock", str(layout.PACKAGES_LOCK_FILE), "apt-get"]
     options = ["-y", "-q", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]
     env = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"]}
     with phase(f"installing {', '.join(missing)}"), _services_stay_off():
