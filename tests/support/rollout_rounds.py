@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from serinus.analysis.counters import Arm
 from serinus.analysis.eprocess import Increment
-from serinus.analysis.evidence import after_round, log_harm, log_safe
+from serinus.analysis.evidence import after_round, log_harm, log_safe, round_cap
 from serinus.analysis.spec import Boundary, Comparison
 from serinus.analysis.state import Baseline, Bets, InflationSource, RateState
 from serinus.api.verdicts import Counts
@@ -101,7 +101,7 @@ def grown(
         counts,
         end_ms=state.watermark_ms + 1,
         comparisons=(comparison,),
-        alpha=alpha,
+        cap=round_cap(alpha),
     )
 
 

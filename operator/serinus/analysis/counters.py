@@ -140,7 +140,7 @@ def pod_increments(
 def by_arm(counts: PodCounts, arm: Arm) -> Counts:
     """Sum over the pods."""
     mine = [one for (whose, _), one in counts.items() if whose is arm]
-    return Counts(bad=math.fsum(one.bad for one in mine), total=sum(one.total for one in mine))
+    return Counts(bad=math.fsum([one.bad for one in mine]), total=sum([one.total for one in mine]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from serinus.analysis.arithmetic import log_add, log_sum, rounded
 from serinus.analysis.spec import Boundary
 from serinus.api.verdicts import Counts
 
@@ -41,12 +42,9 @@ LATE_RESERVE = 0.2
 LATE_HAZARD = 0.05
 """Share of the reserve that is bet in each round."""
 
-DECIMALS = 9
-"""State is rounded to this after each round, so that a stored state continues bit for bit."""
-
 _SMALLEST_RATE = 1e-9
+_LARGEST_RATE = 1 - _SMALLEST_RATE
 _LARGEST_LOSS = 0.999  # of the wealth, on stable's side of one event: factors stay above 0
-_NOTHING = -1e9  # log of zero that survives JSON
 
 
 class Side(Enum):
@@ -88,7 +86,7 @@ def new_mixture(side: Side) -> Mixture:
     """The stake before the first round: evidence 1, log 0."""
     reserve = LATE_RESERVE if side is Side.HARM else 0.0
     odds = _odds(side)
-    share = round(math.log((1 - reserve) / len(odds)), DECIMALS)
+    share = rounded(math.log((1 - reserve) / len(odds)))
     return Mixture(log_wealths=(share,) * len(odds), reserve=reserve)
 
 
@@ -113,25 +111,28 @@ def updated_mixture(
     cap
         The most log-evidence that one round may add: a single burst never decides.
     """
-    released = mixture.reserve * LATE_HAZARD
-    stake = math.log(released / len(mixture.log_wealths)) if released > 0 else _NOTHING
-    wealths = []
-    for wealth, odds in zip(mixture.log_wealths, _odds(side), strict=True):
-        gain = log_e_value(
-            increment, boundary, side, odds=odds, stable_rate_guess=stable_rate_guess
-        )
-        wealths.append(
-            round(_log_add(wealth, stake) + min(cap, gain / variance_inflation), DECIMALS)
-        )
-    reserve = round(mixture.reserve - released, DECIMALS)
-    in_reserve = math.log(reserve) if reserve > 0 else _NOTHING
-    evidence = round(log_sum((*wealths, in_reserve)), DECIMALS)
-    return Mixture(
-        log_wealths=tuple(wealths),
-        reserve=reserve,
-        log_evidence=evidence,
-        max_log_evidence=max(mixture.max_log_evidence, evidence),
+    gains = log_e_values(
+        increment, boundary, side, odds=_odds(side), stable_rate_guess=stable_rate_guess
     )
+    released = mixture.reserve * LATE_HAZARD
+    staked = _with_stake(mixture.log_wealths, released)
+    wealths = tuple(
+        [
+            rounded(wealth + min(cap, gain / variance_inflation))
+            for wealth, gain in zip(staked, gains, strict=True)
+        ]
+    )
+    reserve = rounded(mixture.reserve - released)
+    evidence = rounded(log_sum((*wealths, math.log(reserve)) if reserve > 0 else wealths))
+    return Mixture(wealths, reserve, evidence, max(mixture.max_log_evidence, evidence))
+
+
+def _with_stake(log_wealths: Sequence[float], released: float) -> Sequence[float]:
+    """The wealths after their shares of what the reserve released."""
+    if released <= 0:
+        return log_wealths
+    stake = math.log(released / len(log_wealths))
+    return [log_add(wealth, stake) for wealth in log_wealths]
 
 
 def log_e_value(
@@ -147,50 +148,86 @@ def log_e_value(
     Sums over rounds; exceeds log(1/alpha) with probability at most alpha if the canary is not
     beyond `boundary` on this side, at any stopping time.
     """
-    n_c, x_c = increment.canary.total, increment.canary.bad
-    n_s, x_s = increment.stable.total, increment.stable.bad
-    ratio = boundary.ratio
-    if n_c == 0 or (ratio > 0 and n_s == 0):
-        return 0.0
-    line = _rate(boundary.rate(stable_rate_guess))
-    factor = odds if side is Side.HARM else 1 / odds
-    alternative = line * factor / (1 - line + line * factor)
-    guess = 0.0
-    if ratio > 0:
-        # Any guess is valid if q lies exactly on the line, so the guess is cut where q reaches 1.
-        highest = (1 - _SMALLEST_RATE - boundary.increase) / ratio
-        guess = min(
-            _rate(
-                (n_c * (alternative - boundary.increase) + n_s * stable_rate_guess)
-                / (ratio * n_c + n_s)
-            ),
-            highest,
-        )
-        if guess <= 0:
-            return 0.0
-    q = _rate(boundary.rate(guess))
-    bet = (alternative - q) / (q * (1 - q))
-    if side.value * bet <= 0:
-        return 0.0
-    hedge = bet * ratio * n_c / n_s if ratio > 0 else 0.0
-    worst = hedge * (1 - guess) if side is Side.HARM else -hedge * guess
-    scale = max(1.0, worst / _LARGEST_LOSS)
-    bet, hedge = bet / scale, hedge / scale
-    log_e = x_c * math.log1p(bet * (1 - q)) + (n_c - x_c) * math.log1p(-bet * q)
-    if ratio > 0:
-        log_e += x_s * math.log1p(-hedge * (1 - guess)) + (n_s - x_s) * math.log1p(hedge * guess)
+    (log_e,) = log_e_values(
+        increment, boundary, side, odds=(odds,), stable_rate_guess=stable_rate_guess
+    )
     return log_e
 
 
-def log_sum(logs: Sequence[float]) -> float:
-    """Log of the sum of exponentials; `logs` is not empty."""
-    highest = max(logs)
-    return highest + math.log(math.fsum(math.exp(log - highest) for log in logs))
+def log_e_values(
+    increment: Increment,
+    boundary: Boundary,
+    side: Side,
+    *,
+    odds: Sequence[float],
+    stable_rate_guess: float,
+) -> list[float]:
+    """`log_e_value` of several alternatives; what they have in common is computed once."""
+    if increment.canary.total == 0 or (boundary.ratio > 0 and increment.stable.total == 0):
+        return [0.0] * len(odds)
+    factors = odds if side is Side.HARM else [1 / one for one in odds]
+    line = _rate(boundary.rate(stable_rate_guess))
+    rest, multiples = 1 - line, [line * factor for factor in factors]
+    alternatives = [multiple / (rest + multiple) for multiple in multiples]
+    if boundary.ratio > 0:
+        return _against_stable(increment, boundary, side, alternatives, stable_rate_guess)
+    return _against_maximum(increment.canary, boundary, side, alternatives)
 
 
-def _log_add(first: float, second: float) -> float:
-    high, low = max(first, second), min(first, second)
-    return high + math.log1p(math.exp(low - high))
+def _against_maximum(
+    canary: Counts, boundary: Boundary, side: Side, alternatives: Sequence[float]
+) -> list[float]:
+    q = _rate(boundary.increase)
+    bets = [(alternative - q) / (q * (1 - q)) for alternative in alternatives]
+    return [
+        canary.bad * math.log1p(bet * (1 - q)) + (canary.total - canary.bad) * math.log1p(-bet * q)
+        if side.value * bet > 0
+        else 0.0
+        for bet in bets
+    ]
+
+
+def _against_stable(
+    increment: Increment,
+    boundary: Boundary,
+    side: Side,
+    alternatives: Sequence[float],
+    past_rate: float,
+) -> list[float]:
+    """The inner loop of the analysis: without calls that it can spare, and terms that are 0."""
+    n_c, x_c = increment.canary.total, increment.canary.bad
+    n_s, x_s = increment.stable.total, increment.stable.bad
+    ratio, increase, harm = boundary.ratio, boundary.increase, side is Side.HARM
+    # Any guess is valid if q lies exactly on the line, so the guess is cut where q reaches 1.
+    highest = min(_LARGEST_RATE, (_LARGEST_RATE - increase) / ratio)
+    past, weight, log1p = n_s * past_rate, ratio * n_c + n_s, math.log1p
+    logs = []
+    for alternative in alternatives:
+        guess = (n_c * (alternative - increase) + past) / weight
+        if guess < _SMALLEST_RATE:
+            guess = _SMALLEST_RATE
+        if guess > highest:
+            guess = highest
+        q = ratio * guess + increase
+        if not _SMALLEST_RATE <= q <= _LARGEST_RATE:
+            q = _rate(q)
+        bet = (alternative - q) / (q * (1 - q))
+        if guess <= 0 or (bet <= 0 if harm else bet >= 0):
+            logs.append(0.0)
+            continue
+        hedge = bet * ratio * n_c / n_s
+        worst = hedge * (1 - guess) if harm else -hedge * guess
+        if worst > _LARGEST_LOSS:
+            scale = worst / _LARGEST_LOSS
+            bet, hedge = bet / scale, hedge / scale
+        log_e = (n_c - x_c) * log1p(-bet * q)
+        if x_c:
+            log_e = x_c * log1p(bet * (1 - q)) + log_e
+        of_stable = (n_s - x_s) * log1p(hedge * guess)
+        if x_s:
+            of_stable = x_s * log1p(-hedge * (1 - guess)) + of_stable
+        logs.append(log_e + of_stable)
+    return logs
 
 
 def _odds(side: Side) -> tuple[float, ...]:
@@ -198,4 +235,4 @@ def _odds(side: Side) -> tuple[float, ...]:
 
 
 def _rate(value: float) -> float:
-    return min(max(value, _SMALLEST_RATE), 1 - _SMALLEST_RATE)
+    return min(max(value, _SMALLEST_RATE), _LARGEST_RATE)

@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from serinus.analysis.arithmetic import DECIMALS, log_sum, rounded
 from serinus.analysis.counters import Arm, PodCounts, Rejected, by_arm
-from serinus.analysis.eprocess import DECIMALS, Increment, Side, log_sum, updated_mixture
+from serinus.analysis.eprocess import Increment, Side, updated_mixture
 from serinus.analysis.inflation import FALLBACK, measured_inflation
 from serinus.analysis.spec import AgainstMaximum, AgainstStable, Boundary, Comparison, RateRule
 from serinus.analysis.state import Baseline, Bets, InflationSource, RateState
@@ -76,59 +77,64 @@ def after_round(
     *,
     end_ms: int,
     comparisons: Sequence[Comparison | None],
-    alpha: float,
+    cap: float,
 ) -> RateState:
     """The state with one more closed round, which ended at `end_ms`.
 
-    `comparisons` are the rule's, with None in the place of one that the round doesn't count for.
+    Parameters
+    ----------
+    comparisons
+        The rule's, with None in the place of one that the round doesn't count for.
+    cap
+        The most log-evidence that the round may add, `round_cap(alpha)`.
     """
     if isinstance(outcome, Rejected):
         rejected_rounds = state.rejected_rounds + 1
         return replace(
             state, watermark_ms=end_ms, rejected=outcome, rejected_rounds=rejected_rounds
         )
-    passed = replace(state, watermark_ms=end_ms, rejected=None)
     if not any(comparisons):
-        return passed
-    increment = Increment(by_arm(outcome, Arm.CANARY), by_arm(outcome, Arm.STABLE))
+        return replace(state, watermark_ms=end_ms, rejected=None)
+    canary, stable = by_arm(outcome, Arm.CANARY), by_arm(outcome, Arm.STABLE)
+    increment = Increment(canary, stable)
+    guess = stable_rate_guess(state)
+    inflation = state.baseline.variance_inflation
     return replace(
-        passed,
-        canary=_sum(state.canary, increment.canary),
-        stable=_sum(state.stable, increment.stable),
+        state,
+        watermark_ms=end_ms,
+        rejected=None,
+        canary=_sum(state.canary, canary),
+        stable=_sum(state.stable, stable),
         bets=tuple(
-            _after_increment(bets, increment, boundaries(comparison), state, round_cap(alpha))
-            if comparison
-            else bets
-            for bets, comparison in zip(state.bets, comparisons, strict=True)
+            [
+                _after_increment(bets, increment, boundaries(comparison), guess, inflation, cap)
+                if comparison
+                else bets
+                for bets, comparison in zip(state.bets, comparisons, strict=True)
+            ]
         ),
     )
 
 
 def _after_increment(
-    bets: Bets, increment: Increment, lines: Boundaries, before: RateState, cap: float
+    bets: Bets, increment: Increment, lines: Boundaries, guess: float, inflation: float, cap: float
 ) -> Bets:
-    guess = stable_rate_guess(before)
-    inflation = before.baseline.variance_inflation
-    return Bets(
-        harm=updated_mixture(
-            bets.harm,
+    harm, safe = (
+        updated_mixture(
+            mixture,
             increment,
-            Side.HARM,
-            boundary=lines.harm,
+            side,
+            boundary=line,
             stable_rate_guess=guess,
             variance_inflation=inflation,
             cap=cap,
-        ),
-        safe=updated_mixture(
-            bets.safe,
-            increment,
-            Side.SAFE,
-            boundary=lines.safe,
-            stable_rate_guess=guess,
-            variance_inflation=inflation,
-            cap=cap,
-        ),
+        )
+        for mixture, side, line in (
+            (bets.harm, Side.HARM, lines.harm),
+            (bets.safe, Side.SAFE, lines.safe),
+        )
     )
+    return Bets(harm, safe)
 
 
 def log_harm(state: RateState) -> float:
@@ -180,4 +186,4 @@ def total_log_evidence(logs: Iterable[tuple[float, float]]) -> float:
 
 
 def _sum(first: Counts, second: Counts) -> Counts:
-    return Counts(round(first.bad + second.bad, DECIMALS), first.total + second.total)
+    return Counts(rounded(first.bad + second.bad), first.total + second.total)

@@ -20,7 +20,7 @@ from serinus.analysis.counters import (
     scrape_times,
     to_ms,
 )
-from serinus.analysis.evidence import after_round, baseline
+from serinus.analysis.evidence import after_round, baseline, round_cap
 from serinus.analysis.inflation import stable_minutes
 from serinus.analysis.rounds import closed_rounds, lookback_ms
 from serinus.analysis.samples import RangeVector
@@ -86,7 +86,7 @@ def states_after_rounds(
         lookback_ms=_lookback_ms(context),
         pods_started_ms={pod: to_ms(at) for pod, at in context.pods_started_at.items()},
     )
-    trail = [_with_late_scrapes(state, scrapes, context)]
+    trail, cap = [_with_late_scrapes(state, scrapes, context)], round_cap(rules.alpha)
     for closed, outcome in zip(rounds, outcomes, strict=True):
         comparisons = _counting(rule, context, closed.start_ms)
         grown = after_round(
@@ -94,7 +94,7 @@ def states_after_rounds(
             outcome,
             end_ms=closed.end_ms,
             comparisons=comparisons,
-            alpha=rules.alpha,
+            cap=cap,
         )
         trail.append(grown)
     known = _scrapes_before(scrapes, trail[-1].watermark_ms, context)

@@ -13,7 +13,6 @@ from serinus.analysis.eprocess import (
     Increment,
     Side,
     log_e_value,
-    log_sum,
     new_mixture,
     updated_mixture,
 )
@@ -173,7 +172,3 @@ def test_bursts_divide_the_evidence() -> None:
     bursty = [after - before for after, before in zip(wealths(4), start, strict=True)]
 
     assert bursty == pytest.approx([gain / 4 for gain in alone], abs=1e-8)
-
-
-def test_log_sum_of_very_small_numbers() -> None:
-    assert log_sum((-1000, -1000)) == pytest.approx(-1000 + math.log(2))

@@ -74,7 +74,7 @@ def test_the_guess_of_stables_rate_is_the_past_alone() -> None:
     state = new_state(0.02, 100, 1)
     counts = {(Arm.CANARY, "c"): Counts(0, 10), (Arm.STABLE, "s"): Counts(50, 100)}
 
-    grown = after_round(state, counts, end_ms=5, comparisons=BOTH[:1], alpha=0.01)
+    grown = after_round(state, counts, end_ms=5, comparisons=BOTH[:1], cap=round_cap(0.01))
 
     assert stable_rate_guess(state) == 0.02
     assert stable_rate_guess(grown) == pytest.approx((2 + 50) / 200)
@@ -86,7 +86,7 @@ def test_a_rejected_round_only_moves_the_watermark() -> None:
     state = new_state(0.02, 100, 1)
     rejected = Rejected(Contradiction.NOT_A_COUNT, "c-1")
 
-    grown = after_round(state, rejected, end_ms=5, comparisons=BOTH[:1], alpha=0.01)
+    grown = after_round(state, rejected, end_ms=5, comparisons=BOTH[:1], cap=round_cap(0.01))
 
     assert (grown.watermark_ms, grown.rejected, grown.rejected_rounds) == (5, rejected, 1)
     assert (grown.bets, grown.canary, grown.stable) == (state.bets, state.canary, state.stable)
@@ -96,7 +96,7 @@ def test_harm_is_the_average_and_safety_the_weakest_of_two_comparisons() -> None
     state = RateState(0, new_state(0.01, 100, 1).baseline, (Bets(), Bets()))
     bad_everywhere = {(Arm.CANARY, "c"): Counts(50, 100), (Arm.STABLE, "s"): Counts(500, 1000)}
 
-    grown = after_round(state, bad_everywhere, end_ms=5, comparisons=BOTH, alpha=0.01)
+    grown = after_round(state, bad_everywhere, end_ms=5, comparisons=BOTH, cap=round_cap(0.01))
 
     against_stable, against_maximum = grown.bets
     assert against_maximum.harm.log_evidence > 1.9 > 0 >= against_stable.harm.log_evidence
