@@ -52,7 +52,11 @@ def ending_facts(picture: Picture, canary: CanaryStatus, *, stable: str | None) 
     """Facts about whether anybody still wants the rollout."""
     wanted = picture.wanted.revision if picture.wanted else None
     return EndingFacts(
-        revision=canary.revision, replicas=picture.replicas, stable=stable, wanted=wanted
+        revision=canary.revision,
+        replicas=picture.replicas,
+        stable=stable,
+        wanted=wanted,
+        rejected_version=canary.model_version if picture.canary_version_rejected() else None,
     )
 
 

@@ -180,7 +180,8 @@ def rollout_ended(
     changed = status.model_copy(
         update={"canary": None, "analysis": without_states(status.analysis)}
     )
-    action = Action.ABORT if because.reason is Reason.BACK_TO_STABLE else Action.SUPERSEDE
+    taken_away = because.reason in (Reason.BACK_TO_STABLE, Reason.MODEL_VERSION_REJECTED)
+    action = Action.ABORT if taken_away else Action.SUPERSEDE
     return _told(changed, action, canary, because, now)
 
 

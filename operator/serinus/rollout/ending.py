@@ -21,12 +21,15 @@ class EndingFacts:
         None while the first revision is on its way.
     wanted
         Revision that the spec asks for; None when its model reference leads nowhere.
+    rejected_version
+        The ModelVersion that the revision came from, if it is rejected by now; else None.
     """
 
     revision: str
     replicas: int
     stable: str | None
     wanted: str | None
+    rejected_version: str | None = None
 
 
 def scaled_to_zero(facts: EndingFacts) -> Finding | None:
@@ -53,10 +56,25 @@ def rollout_superseded(facts: EndingFacts) -> Finding | None:
     return Finding(Reason.ROLLOUT_SUPERSEDED, message)
 
 
+def model_version_rejected(facts: EndingFacts) -> Finding | None:
+    """The first revision's ModelVersion was rejected while its pods started.
+
+    Beside a stable revision it is rolled back instead (`rollback.py`).
+    """
+    if facts.stable is not None or facts.rejected_version is None:
+        return None
+    message = (
+        f"ModelVersion `{facts.rejected_version}` was rejected and is never served; the rollout of "
+        f"revision {facts.revision}, the first, ended"
+    )
+    return Finding(Reason.MODEL_VERSION_REJECTED, message)
+
+
 ENDING_RULES: tuple[Rule[EndingFacts], ...] = (  # the first match wins
     scaled_to_zero,
     back_to_stable,
     rollout_superseded,
+    model_version_rejected,
 )
 
 

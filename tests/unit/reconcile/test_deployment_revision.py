@@ -5,7 +5,7 @@ import pytest
 from serinus.api.deployment import Feedback
 from serinus.manifests.revision import parse_controller_revision
 from serinus.reconcile.deployment_revision import server_of
-from tests.support.deployment_world import World, model_version, serving_v1
+from tests.support.deployment_world import Behaviour, World, a_world, model_version, serving_v1
 
 
 def untouched(world: World) -> tuple[set[str], str | None]:
@@ -64,6 +64,25 @@ def test_a_canary_whose_version_is_rejected_is_rolled_back() -> None:
 
     assert world.stable == "v1"
     assert world.reasons()[-1] == "ModelVersionRejected"
+
+
+def test_a_first_revision_whose_version_is_rejected_meanwhile_never_becomes_stable() -> None:
+    world = a_world()
+    world.behaviours["v1"] = Behaviour(start_seconds=10)
+    world.runs(5)
+
+    world.versions["v1"] = model_version("v1", phase="Rejected")
+    world.dirty = True
+    world.runs(30)
+    ended = (world.stable, world.canary, len(world.pods), world.actions(), world.reasons()[-1])
+    stalled = world.condition("Stalled")
+    world.versions["v1"] = model_version("v1")
+    world.dirty = True
+    world.runs(30, until="settled")
+
+    assert ended == (None, None, 0, ["start", "abort"], "ModelVersionRejected")
+    assert stalled == ("True", "ModelVersionRejected")
+    assert world.stable == "v1"
 
 
 def test_a_rejected_version_is_never_served() -> None:

@@ -13,6 +13,21 @@ CASES = [
     ("still wanted", EndingFacts("b", 4, "a", "b"), None),
     ("the reference leads nowhere for now", EndingFacts("b", 4, "a", None), None),
     ("the first, and its reference leads nowhere", EndingFacts("b", 4, None, None), None),
+    (
+        "the first, and its version is rejected meanwhile",
+        EndingFacts("b", 4, None, None, rejected_version="v2"),
+        Reason.MODEL_VERSION_REJECTED,
+    ),
+    (
+        "rejected beside stable: that is a rollback's to say",
+        EndingFacts("b", 4, "a", None, rejected_version="v2"),
+        None,
+    ),
+    (
+        "who asks for another says so",
+        EndingFacts("b", 4, None, "c", rejected_version="v2"),
+        Reason.ROLLOUT_SUPERSEDED,
+    ),
     ("zero is told before what is wanted", EndingFacts("b", 0, "a", "c"), Reason.SCALED_TO_ZERO),
 ]
 
