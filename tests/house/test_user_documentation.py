@@ -86,7 +86,8 @@ def test_each_rule_that_moves_traffic_is_named_by_the_runbook_of_its_reason() ->
     for module, table in tables.items():
         path = f"operator/serinus/rollout/{module}"
         source = (ROOT / path).read_text()
-        rules = re.findall(r"^    (\w+),", source[source.index(f"{table}:") :], re.MULTILINE)
+        body = source[source.index(f"{table}:") :]
+        rules = re.findall(r"^    (\w+),", body[: body.index("\n)")], re.MULTILINE)
 
         assert rules
         for rule in rules:

@@ -67,6 +67,7 @@ def rollout() -> Given:
             steps=STEPS,
             step_index=AT_WEIGHT,
             step_seconds=0.0,
+            stable_replicas=4,
             pods=PodFacts(wanted=1, available=1),
             progress_deadline_seconds=600.0,
             has_traffic=True,

@@ -245,7 +245,7 @@ def _where(picture: Picture, status: DeploymentStatus) -> str:
     stable, canary = status.stable, status.canary
     if canary and stable:
         if canary.promoting:
-            return f"revision {canary.revision} ({canary.model_version}) is promoted"
+            return f"revision {canary.revision} ({canary.model_version}) is being promoted"
         return (
             f"canary {canary.revision} ({canary.model_version}), step {canary.step + 1} of "
             f"{canary.steps_total}, {canary.actual_weight} % of requests"

@@ -77,6 +77,7 @@ def rollout_facts(
         steps=rules.steps if rules else (),
         step_index=canary.step,
         step_seconds=step_seconds(canary, now),
+        stable_replicas=picture.replicas,
         pods=canary_pods(picture, canary, wanted=wanted_pods, now=now),
         progress_deadline_seconds=picture.progress_deadline_seconds,
         has_traffic=_has_traffic(picture, canary),

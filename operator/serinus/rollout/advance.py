@@ -10,11 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from serinus.api.enums import Reason, Verb
-from serinus.rollout.facts import Finding, RolloutFacts, first_match
-from serinus.rollout.hold import CLOCK_STANDS_STILL, HOLD_RULES, waits_without_end
+from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
+from serinus.rollout.hold import (
+    HOLD_RULES,
+    HOLDS_OF_A_PROMOTE,
+    HOLDS_OF_A_PROMOTION,
+    clock_stands_still,
+    waits_without_end,
+)
 from serinus.rollout.promotion import PROMOTION_RULES, promoted_by_user
 from serinus.rollout.rollback import ROLLBACK_RULES
-from serinus.rollout.steps import Pause, described
+from serinus.rollout.steps import described, following_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +76,37 @@ def advance(facts: RolloutFacts) -> Transition:
     """What happens to the canary next."""
     if because := first_match(ROLLBACK_RULES, facts):
         return RollBack(because)
-    if facts.promoting:
-        return _finish(facts)
-    if because := promoted_by_user(facts):  # a person's word outranks waiting
-        return Promote(because)
-    ends_pause = isinstance(facts.step, Pause) and facts.asked_for(Verb.PROMOTE)
-    if not ends_pause and (because := first_match(HOLD_RULES, facts)):
+    if because := first_match(_holds(facts), facts):
         return Hold(
             because,
-            clock_stands_still=because.reason in CLOCK_STANDS_STILL,
+            clock_stands_still=clock_stands_still(facts),
             waits_without_end=waits_without_end(facts, because.reason),
         )
-    following = facts.step_index + 1
+    if facts.promoting:
+        return _finish(facts)
+    if because := promoted_by_user(facts):
+        return Promote(because)
+    following = following_index(facts.steps, facts.step_index, facts.stable_replicas)
     if following < len(facts.steps):
-        step = described(facts.steps[following])
-        message = f"step {following + 1} of {len(facts.steps)}: {step}"
-        return StartStep(following, Finding(Reason.STEP_STARTED, message))
+        return StartStep(following, Finding(Reason.STEP_STARTED, _step_told(facts, following)))
     because = first_match(PROMOTION_RULES, facts)
     assert because is not None  # the last rule always applies
     return Promote(because)
+
+
+def _holds(facts: RolloutFacts) -> tuple[Rule[RolloutFacts], ...]:
+    """The reasons to hold that count; a person's `promote` outranks waiting."""
+    if facts.promoting:
+        return HOLDS_OF_A_PROMOTION
+    return HOLDS_OF_A_PROMOTE if facts.asked_for(Verb.PROMOTE) else HOLD_RULES
+
+
+def _step_told(facts: RolloutFacts, following: int) -> str:
+    told = f"step {following + 1} of {len(facts.steps)}: {described(facts.steps[following])}"
+    if following == facts.step_index + 1:
+        return told
+    pods = "1 pod" if facts.stable_replicas == 1 else f"{facts.stable_replicas} pods"
+    return f"{told} (what stands before it is left out: beside {pods} of stable it changes no pod)"
 
 
 def _finish(facts: RolloutFacts) -> Transition:

@@ -71,6 +71,8 @@ class RolloutFacts:
     ----------
     step_seconds
         How long the step has lasted, without the time in which its clock stood still.
+    stable_replicas
+        Pods that stable should have now: beside them a weight becomes a number of pods.
     traffic_problem
         Why the canary doesn't get the requests that it should; None when it does, or when it
         should get none.
@@ -91,6 +93,7 @@ class RolloutFacts:
     steps: tuple[Step, ...]
     step_index: int
     step_seconds: float
+    stable_replicas: int
     pods: PodFacts
     progress_deadline_seconds: float
     has_traffic: bool = False

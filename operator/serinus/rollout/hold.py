@@ -1,26 +1,15 @@
 """Every reason for which a rollout stays where it is. A hold has no end of its own.
 
-The name of a rule is that of its `Reason`. In some holds the clock of the step stands still, so
-that time in which nothing can be learned counts neither for a pause nor towards a deadline.
+The name of a rule is that of its `Reason`. Where nothing can be learned the clock of the step
+stands still, so that this time counts neither for a pause nor towards a deadline.
 """
 
 from __future__ import annotations
 
 from serinus.api.enums import OnEvent, Reason
 from serinus.api.verdicts import Overall
-from serinus.rollout.facts import Finding, RolloutFacts, Rule
+from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
 from serinus.rollout.steps import Analyze, Pause
-
-CLOCK_STANDS_STILL = frozenset(
-    {
-        Reason.PAUSED_BY_USER,
-        Reason.SUSPENDED,
-        Reason.WAITING_FOR_MODEL_VERSION,
-        Reason.METRICS_UNAVAILABLE,
-        Reason.NO_DATA,
-    }
-)
-"""Holds during which the step doesn't get older."""
 
 
 def paused_by_user(facts: RolloutFacts) -> Finding | None:
@@ -57,6 +46,15 @@ def waiting_for_pods(facts: RolloutFacts) -> Finding | None:
     return None
 
 
+def waiting_for_first_pod(facts: RolloutFacts) -> Finding | None:
+    """Not one pod is ready. A promotion would wait for all of them, without a deadline."""
+    if isinstance(facts.step, Pause) or facts.pods.available or not facts.pods.wanted:
+        return None
+    message = f"no pod of {facts.name} is ready; it can be promoted when at least one is"
+    why = f"; {facts.pods.problem.message}" if facts.pods.problem else ""
+    return Finding(Reason.WAITING_FOR_PODS, message + why)
+
+
 def metrics_unavailable(facts: RolloutFacts) -> Finding | None:
     """The metrics provider gives no usable answer."""
     if facts.judgement is None or facts.judgement.overall is not Overall.ERROR:
@@ -66,9 +64,8 @@ def metrics_unavailable(facts: RolloutFacts) -> Finding | None:
 
 
 def no_data(facts: RolloutFacts) -> Finding | None:
-    """The analysis waits for samples of the canary or of stable."""
-    waits = isinstance(facts.step, Analyze) and facts.overall is Overall.NO_DATA
-    if not waits or facts.on_no_data is OnEvent.PROMOTE:
+    """There are no samples of the canary or of stable: nobody watches it, in whichever step."""
+    if facts.overall is not Overall.NO_DATA or facts.on_no_data is OnEvent.PROMOTE:
         return None
     sentence = facts.judgement.sentence if facts.judgement else ""
     return Finding(Reason.NO_DATA, f"{sentence}; are the pods scraped?")
@@ -121,6 +118,34 @@ HOLD_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     paused_by_step,
     insufficient_evidence,
 )
+
+HOLDS_OF_A_PROMOTION: tuple[Rule[RolloutFacts], ...] = (
+    paused_by_user,
+    suspended,
+    waiting_for_model_version,
+)
+"""What holds a promotion that is decided: people's words. The evidence was there already."""
+
+HOLDS_OF_A_PROMOTE: tuple[Rule[RolloutFacts], ...] = (
+    suspended,
+    waiting_for_model_version,
+    waiting_for_first_pod,
+)
+"""Why a person's `promote` is refused: what the spec says, and what can't be done."""
+
+_NOTHING_IS_LEARNED: tuple[Rule[RolloutFacts], ...] = (
+    paused_by_user,
+    suspended,
+    waiting_for_model_version,
+    waiting_for_pods,
+    metrics_unavailable,
+    no_data,
+)
+
+
+def clock_stands_still(facts: RolloutFacts) -> bool:
+    """Whether the step doesn't get older, whichever reason to hold is told."""
+    return first_match(_NOTHING_IS_LEARNED, facts) is not None
 
 
 def waits_without_end(facts: RolloutFacts, reason: Reason) -> bool:

@@ -75,8 +75,13 @@ def analysis_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
 
 
 def no_data(facts: RolloutFacts) -> Finding | None:
-    """There are no samples, and `onNoData: rollback` says what then."""
+    """There are no samples, in whichever step, and `onNoData: rollback` says what then.
+
+    Not while it is promoted: what was shown to be good isn't rejected for want of samples.
+    """
     if facts.on_no_data is not OnEvent.ROLLBACK or facts.overall is not Overall.NO_DATA:
+        return None
+    if facts.promoting:
         return None
     return Finding(Reason.NO_DATA, _said(facts))
 

@@ -7,10 +7,12 @@ upgrade of the operator changes the steps of a rollout that runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from serinus.api.deployment import AnalyzeStep, Canary, PauseStep
 from serinus.api.deployment import Step as ApiStep
 from serinus.api.quantities import duration_seconds
+from serinus.rollout.weights import canary_replicas
 
 DEFAULT_STEP_WEIGHTS = (20, 50)
 DEFAULT_MIN_SAMPLES = 50
@@ -105,6 +107,38 @@ def weight_percent_at(steps: tuple[Step, ...], index: int) -> int:
     """Percent of requests that the canary has at step `index`; 0 before the first weight."""
     weights = [step.weight_percent for step in steps[: index + 1] if isinstance(step, SetWeight)]
     return weights[-1] if weights else 0
+
+
+def following_index(steps: tuple[Step, ...], index: int, stable_replicas: int) -> int:
+    """Index of the step that comes after `index`; `len(steps)` when none does.
+
+    Steps that whole pods can't tell apart become one: a weight that would change no pod is left
+    out, and so is an analysis before it, where a later one beside the same pods asks for as much.
+    """
+    pods = canary_replicas(stable_replicas, weight_percent_at(steps, index))
+    following = index + 1
+    while following < len(steps) and _changes_nothing(steps[following:], stable_replicas, pods):
+        following += 1
+    return following
+
+
+def _changes_nothing(steps: tuple[Step, ...], stable_replicas: int, pods: int) -> bool:
+    """Whether the first of `steps` may be left out beside `pods` of the canary."""
+
+    def is_same_weight(step: Step) -> bool:
+        if not isinstance(step, SetWeight):
+            return False
+        return canary_replicas(stable_replicas, step.weight_percent) == pods
+
+    first, rest = steps[0], steps[1:]
+    if not isinstance(first, Analyze):
+        return is_same_weight(first)
+    after = tuple(dropwhile(is_same_weight, rest))
+    if len(after) == len(rest) or not after or not isinstance(after[0], Analyze):
+        return False
+    later = after[0]
+    asks_for_as_much = later.min_samples >= first.min_samples
+    return asks_for_as_much and later.min_duration_seconds >= first.min_duration_seconds
 
 
 def described(step: Step) -> str:

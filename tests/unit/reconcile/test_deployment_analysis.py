@@ -106,6 +106,44 @@ def test_the_clock_of_a_step_stands_still_while_the_provider_is_away() -> None:
     assert world.reasons()[-1] == "AnalysisDeadlineExceeded"
 
 
+def test_the_clock_stands_still_while_the_provider_is_away_and_a_pod_is_missing_too() -> None:
+    steps = [{"setWeight": 50}, {"pause": {"duration": "2m"}}]
+    world = serving_v1(strategy={"canary": {"steps": steps}})
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(30)
+
+    world.provider_away = True
+    world.behaviours["v2"] = Behaviour(starts=False)
+    world.runs(300)
+    while_away = (world.canary, world.condition("Reconciling"))
+    world.provider_away = False
+    world.behaviours["v2"] = Behaviour()
+    world.runs(60)
+    shortly_before = world.canary
+    world.runs(60, until="settled")
+
+    assert while_away[0]["step"] == 1
+    assert while_away[1] == ("True", "WaitingForPods")
+    assert shortly_before is not None
+    assert world.stable == "v2"
+
+
+def test_without_samples_a_pause_doesn_t_run_out() -> None:
+    steps = [{"setWeight": 50}, {"pause": {"duration": "10m"}}]
+    world = serving_v1(strategy={"canary": {"steps": steps}})
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(10)
+
+    world.scrape_interval = 86_400
+    world.runs(1200)
+
+    assert world.canary["step"] == 1
+    assert world.condition("Reconciling") == ("True", "NoData")
+    assert world.phase == "Paused"
+
+
 def test_an_outage_that_hits_the_provider_in_a_bad_canary_only_delays_the_rollback() -> None:
     world = serving_v1()
     world.behaviours["v2"] = Behaviour(error_percent=40)
@@ -123,7 +161,10 @@ def test_an_outage_that_hits_the_provider_in_a_bad_canary_only_delays_the_rollba
 
 
 def test_a_hold_without_end_is_told_once_a_day() -> None:
-    world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world = serving_v1(
+        analysis={"metrics": []},
+        strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}},
+    )
     world.serves_version("v2")
     world.runs(60, until="paused")
     world.requests_per_second = 0

@@ -262,3 +262,14 @@ def test_going_back_to_an_older_version_is_a_rollout_too_and_its_objects_are_use
 
     assert world.stable_revision == first
     assert len([ref for ref in world.objects if ref.kind == "ControllerRevision"]) == records
+
+
+def test_two_weights_that_are_the_same_pods_are_analyzed_once() -> None:
+    world = serving_v1(replicas=1, strategy={"canary": {"stepWeights": [20, 50]}})
+    world.serves_version("v2")
+    world.runs(600, until="settled")
+
+    steps = [one["because"] for one in world.status["history"] if one["action"] == "step"]
+    assert world.stable == "v2"
+    assert len(steps) == 1
+    assert steps[0].startswith("step 4 of 4: analyze (what stands before it is left out")

@@ -54,6 +54,56 @@ def test_promote_elsewhere_skips_the_evidence_but_not_the_capacity() -> None:
     assert world.unanswered == 0
 
 
+def test_promote_is_refused_while_not_one_pod_is_ready() -> None:
+    world = serving_v1()
+    world.behaviours["v2"] = Behaviour(starts=False)
+    world.serves_version("v2")
+    world.runs(5)
+
+    world.says("promote")
+    world.runs(1)
+    refused = world.status["lastHandledRequest"]
+    world.behaviours["v2"] = Behaviour()
+    world.runs(60, until="canary has traffic")
+    world.says("promote")
+    world.runs(30, until="settled")
+
+    assert refused["outcome"] == "refused"
+    assert "no pod of revision" in refused["message"]
+    assert world.stable == "v2"
+
+
+def test_promote_is_refused_while_the_spec_says_suspend() -> None:
+    world = paused()
+    world.applies(suspend=True)
+
+    world.says("promote")
+    world.runs(1)
+
+    assert outcome(world) == "refused"
+    assert "`spec.suspend` is true" in world.status["lastHandledRequest"]["message"]
+    assert world.canary["step"] == 1
+
+
+def test_a_promotion_that_waits_for_capacity_can_be_paused() -> None:
+    world = serving_v1()
+    world.behaviours["v2"] = Behaviour(start_seconds=30)
+    world.serves_version("v2")
+    world.runs(90, until="canary has traffic")
+    world.says("promote")
+    world.runs(2)
+
+    world.says("pause")
+    world.runs(120)
+    held = (world.stable, world.canary["promoting"], world.phase, outcome(world))
+    world.says("resume")
+    world.runs(30, until="settled")
+
+    assert held == ("v1", True, "Paused", "done")
+    assert world.stable == "v2"
+    assert world.unanswered == 0
+
+
 def test_abort_goes_back_to_stable_and_rejects_until_retry() -> None:
     world = paused()
     revision = world.canary_revision

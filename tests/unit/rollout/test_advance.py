@@ -2,7 +2,7 @@
 
 import pytest
 
-from serinus.api.enums import Reason, Verb
+from serinus.api.enums import OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.advance import (
     FinishPromotion,
@@ -12,6 +12,7 @@ from serinus.rollout.advance import (
     StartStep,
     advance,
 )
+from serinus.rollout.steps import explicit_steps, parsed_steps
 from tests.support.given import (
     AT_FIRST_ANALYSIS,
     AT_LAST_ANALYSIS,
@@ -21,6 +22,8 @@ from tests.support.given import (
     Given,
     rollout,
 )
+
+AT_LAST = 3  # of the default steps
 
 CASES = [
     ("harm", rollout().judged(Overall.HARM), RollBack, Reason.EVIDENCE_OF_HARM),
@@ -91,6 +94,72 @@ CASES = [
         FinishPromotion,
         Reason.PROMOTED,
     ),
+    (
+        "promoted, and a person pauses it before its pods are there",
+        rollout().promoting().pods(4, of=4).but(paused_by="ada"),
+        Hold,
+        Reason.PAUSED_BY_USER,
+    ),
+    (
+        "promoted, and suspended by its spec",
+        rollout().promoting().pods(4, of=4).but(suspended=True),
+        Hold,
+        Reason.SUSPENDED,
+    ),
+    (
+        "promoted, and the spec asks for a model that isn't there yet",
+        rollout().promoting().pods(4, of=4).waits_for_another_model(),
+        Hold,
+        Reason.WAITING_FOR_MODEL_VERSION,
+    ),
+    (
+        "promoted, paused, and aborted",
+        rollout().promoting().but(paused_by="ada").asked(Verb.ABORT),
+        RollBack,
+        Reason.ABORTED_BY_USER,
+    ),
+    (
+        "promoted without samples goes on, whatever `onNoData` says: it was decided",
+        rollout().promoting().pods(4, of=4).judged(Overall.NO_DATA).on_no_data(OnEvent.ROLLBACK),
+        FinishPromotion,
+        Reason.PROMOTED,
+    ),
+    (
+        "a person's promote ends their pause",
+        rollout().at(AT_LAST_ANALYSIS).but(paused_by="ada").asked(Verb.PROMOTE),
+        Promote,
+        Reason.PROMOTED_BY_USER,
+    ),
+    (
+        "a person's promote is no word against the spec",
+        rollout().but(suspended=True).asked(Verb.PROMOTE),
+        Hold,
+        Reason.SUSPENDED,
+    ),
+    (
+        "a person's promote of what the spec no longer asks for",
+        rollout().waits_for_another_model().asked(Verb.PROMOTE),
+        Hold,
+        Reason.WAITING_FOR_MODEL_VERSION,
+    ),
+    (
+        "a person's promote without a single pod",
+        rollout().pods(0, of=1).asked(Verb.PROMOTE),
+        Hold,
+        Reason.WAITING_FOR_PODS,
+    ),
+    (
+        "a person's promote with a pod of two",
+        rollout().pods(1, of=2).asked(Verb.PROMOTE),
+        Promote,
+        Reason.PROMOTED_BY_USER,
+    ),
+    (
+        "a person's promote ends a pause also without pods: it promotes nothing yet",
+        rollout().at(AT_PAUSE).pods(0, of=1).asked(Verb.PROMOTE),
+        StartStep,
+        Reason.STEP_STARTED,
+    ),
     ("no steps", rollout().but(steps=()), Promote, Reason.PROMOTED_WITHOUT_EVIDENCE),
 ]
 
@@ -136,3 +205,54 @@ def test_a_promotion_that_waits_too_long_for_capacity_asks_for_a_person_and_keep
 
     assert isinstance(transition, Hold)
     assert transition.waits_without_end
+
+
+@pytest.mark.parametrize(
+    ("given", "stands_still"),
+    [
+        (rollout().at(AT_TIMED_PAUSE), False),
+        (rollout().at(AT_FIRST_ANALYSIS), False),
+        (rollout().at(AT_FIRST_ANALYSIS).judged(Overall.ERROR), True),
+        (rollout().at(AT_FIRST_ANALYSIS).pods(0, of=1), True),
+        (rollout().at(AT_TIMED_PAUSE).pods(0, of=1).judged(Overall.ERROR), True),
+        (rollout().at(AT_TIMED_PAUSE).judged(Overall.NO_DATA), True),
+        (rollout().at(AT_TIMED_PAUSE).but(traffic_problem="a stranger"), True),
+        (rollout().at(AT_TIMED_PAUSE).but(paused_by="ada").judged(Overall.ERROR), True),
+    ],
+)
+def test_the_clock_stands_still_whichever_reason_to_hold_is_told(
+    given: Given, stands_still: bool
+) -> None:
+    transition = advance(given.facts)
+
+    assert isinstance(transition, Hold)
+    assert transition.clock_stands_still is stands_still
+
+
+@pytest.mark.parametrize(
+    ("stable_replicas", "way"),
+    [(1, [AT_LAST]), (2, [1, 2, AT_LAST]), (4, [1, 2, AT_LAST])],
+)
+def test_steps_that_whole_pods_cannot_tell_apart_become_one(
+    stable_replicas: int, way: list[int]
+) -> None:
+    steps = parsed_steps(explicit_steps(None))
+    given = rollout().but(steps=steps, stable_replicas=stable_replicas).judged(Overall.SAFE)
+    taken = []
+    while isinstance(transition := advance(given.facts), StartStep):
+        taken.append(transition.index)
+        given = given.at(transition.index)
+
+    assert taken == way
+    assert isinstance(transition, Promote)
+
+
+def test_what_is_left_out_is_told() -> None:
+    steps = parsed_steps(explicit_steps(None))
+
+    transition = advance(rollout().but(steps=steps, stable_replicas=1).facts)
+
+    assert transition.because.message == (
+        "step 4 of 4: analyze (what stands before it is left out: beside 1 pod of stable it "
+        "changes no pod)"
+    )

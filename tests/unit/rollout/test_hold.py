@@ -5,7 +5,7 @@ import pytest
 from serinus.api.enums import OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import first_match
-from serinus.rollout.hold import CLOCK_STANDS_STILL, HOLD_RULES, waits_without_end
+from serinus.rollout.hold import HOLD_RULES, clock_stands_still, waits_without_end
 from tests.support.given import (
     AT_FIRST_ANALYSIS,
     AT_LAST_ANALYSIS,
@@ -40,6 +40,11 @@ CASES = [
     (
         "no samples in an analysis",
         rollout().at(AT_FIRST_ANALYSIS).judged(Overall.NO_DATA),
+        Reason.NO_DATA,
+    ),
+    (
+        "no samples in a pause that is over",
+        rollout().at(AT_TIMED_PAUSE, for_seconds=HOUR).judged(Overall.NO_DATA),
         Reason.NO_DATA,
     ),
     ("a pause for a person", rollout().at(AT_PAUSE, for_seconds=HOUR), Reason.PAUSED_BY_STEP),
@@ -119,8 +124,11 @@ CASES = [
         None,
     ),
     (
-        "no samples in a pause that is over",
-        rollout().at(AT_TIMED_PAUSE, for_seconds=HOUR).judged(Overall.NO_DATA),
+        "no samples in a pause, told to promote",
+        rollout()
+        .at(AT_TIMED_PAUSE, for_seconds=HOUR)
+        .judged(Overall.NO_DATA)
+        .on_no_data(OnEvent.PROMOTE),
         None,
     ),
 ]
@@ -160,10 +168,10 @@ def test_a_person_should_look_where_nothing_ends_the_wait(
 
 
 def test_time_in_which_nothing_can_be_learned_makes_no_step_older() -> None:
-    assert Reason.METRICS_UNAVAILABLE in CLOCK_STANDS_STILL
-    assert Reason.PAUSED_BY_USER in CLOCK_STANDS_STILL
-    assert Reason.INSUFFICIENT_EVIDENCE not in CLOCK_STANDS_STILL
-    assert Reason.PAUSED_BY_STEP not in CLOCK_STANDS_STILL
+    assert clock_stands_still(rollout().judged(Overall.ERROR).facts)
+    assert clock_stands_still(rollout().but(paused_by="ada").facts)
+    assert not clock_stands_still(rollout().at(AT_FIRST_ANALYSIS).facts)
+    assert not clock_stands_still(rollout().at(AT_TIMED_PAUSE).facts)
 
 
 def test_what_the_analysis_says_is_in_the_message() -> None:

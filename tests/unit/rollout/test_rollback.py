@@ -64,6 +64,11 @@ CASES = [
         rollout().judged(Overall.NO_DATA).on_no_data(OnEvent.ROLLBACK),
         Reason.NO_DATA,
     ),
+    (
+        "no samples in a pause and told to roll back",
+        rollout().at(AT_PAUSE).judged(Overall.NO_DATA).on_no_data(OnEvent.ROLLBACK),
+        Reason.NO_DATA,
+    ),
     # order
     (
         "a person's word comes before statistics",
@@ -99,6 +104,11 @@ CASES = [
     (
         "capacity is missing for what is promoted",
         rollout().promoting().pods(1, of=4, waiting=HOUR),
+        None,
+    ),
+    (
+        "samples are missing for what is promoted",
+        rollout().promoting().judged(Overall.NO_DATA).on_no_data(OnEvent.ROLLBACK),
         None,
     ),
     (

@@ -1,15 +1,22 @@
 """Steps as users write them, and as the rules read them."""
 
+import pytest
+
 from serinus.api.deployment import Canary
 from serinus.rollout.steps import (
     Analyze,
     Pause,
     SetWeight,
+    Step,
     described,
     explicit_steps,
+    following_index,
     parsed_steps,
     weight_percent_at,
 )
+
+ANALYZE = Analyze(50, 0.0, 1800.0, last=False)
+LAST = Analyze(50, 0.0, 1800.0, last=True)
 
 
 def steps_of(canary: dict[str, object] | None) -> tuple[object, ...]:
@@ -63,3 +70,50 @@ def test_steps_are_told_in_the_words_of_the_spec() -> None:
         "pause",
         "analyze",
     ]
+
+
+@pytest.mark.parametrize(
+    ("says", "steps", "stable_replicas", "then"),
+    [
+        ("whole pods tell them apart", (SetWeight(20), ANALYZE, SetWeight(50), LAST), 2, 1),
+        ("one analysis is enough", (SetWeight(20), ANALYZE, SetWeight(50), LAST), 1, 3),
+        (
+            "three weights, one number of pods",
+            (SetWeight(5), ANALYZE, SetWeight(10), ANALYZE, SetWeight(20), LAST),
+            4,
+            5,
+        ),
+        (
+            "the analysis of a weight that does change pods stays",
+            (SetWeight(5), ANALYZE, SetWeight(20), ANALYZE, SetWeight(50), LAST),
+            4,
+            3,
+        ),
+        ("a pause stays", (SetWeight(20), Pause(None), SetWeight(50), LAST), 1, 1),
+        (
+            "what a pause waits for stays, too",
+            (SetWeight(20), ANALYZE, Pause(None), SetWeight(50), LAST),
+            1,
+            1,
+        ),
+        (
+            "an analysis that asks for more requests than the later one stays",
+            (SetWeight(20), Analyze(500, 0.0, 1800.0, last=False), SetWeight(50), LAST),
+            1,
+            1,
+        ),
+        (
+            "an analysis that asks for more time than the later one stays",
+            (SetWeight(20), Analyze(50, 60.0, 1800.0, last=False), SetWeight(50), LAST),
+            1,
+            1,
+        ),
+        ("no analysis comes later", (SetWeight(20), LAST, SetWeight(50)), 1, 1),
+        ("a weight at the end that changes nothing", (SetWeight(20), SetWeight(50)), 1, 2),
+        ("the end", (SetWeight(20),), 1, 1),
+    ],
+)
+def test_the_step_that_comes_next(
+    says: str, steps: tuple[Step, ...], stable_replicas: int, then: int
+) -> None:
+    assert following_index(steps, 0, stable_replicas) == then, says
