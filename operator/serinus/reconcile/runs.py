@@ -2,8 +2,9 @@
 
 A run is found again by its name. Its result is published in the store first and copied into the
 pod's termination message; where message, pod or Job were lost before they were read, the Job is
-made again under its name, finds the result and only reports it. Nothing here decides what a
-result means; that is its kind's business.
+made again under its name, finds the result and only reports it. Anybody's pod can bear a run's
+label: only those count that the run's own Job controls. Nothing here decides what a result means;
+that is its kind's business.
 """
 
 from __future__ import annotations
@@ -105,20 +106,19 @@ RunState = Missing | Underway | Obsolete | Leaving | NameTaken | Broken | Finish
 
 def run_state(run: RunKey, children: Children) -> RunState:
     """What became of `run`."""
-    pods = tuple(_pods_of(run, children))
-    for pod in pods:
-        if result := _result(run, pod):
-            return Finished(result)
     job = children.get(run.job)
     if job is None:
         return _when_absent(run, children)
     if controller_uid(job) != run.owner_uid:
         return _when_not_ours(run.job, job)
+    pods = children.owned_by(str(job["metadata"]["uid"]), "Pod")
+    for pod in pods:
+        if result := _result(run, pod):
+            return Finished(result)
     if job["metadata"].get("deletionTimestamp"):
         return Leaving(f"waits until the old Job `{run.name}` is gone")
     if job["metadata"].get("annotations", {}).get(IDENTITY_ANNOTATION) != run.identity:
         return Obsolete(job, f"Job `{run.name}` carries out a run that isn't wanted any more")
-    pods = tuple(pod for pod in pods if controller_uid(pod) == job["metadata"].get("uid"))
     if failure := _condition(job, "Failed"):
         return Broken(_why_broken(run, failure, pods))
     if _condition(job, "Complete"):
@@ -151,13 +151,6 @@ def stored_job(run: RunKey, children: Children) -> JsonObject | None:
 def is_finished(job: JsonObject) -> bool:
     """Whether the Job ended, well or badly."""
     return bool(_condition(job, "Failed") or _condition(job, "Complete"))
-
-
-def _pods_of(run: RunKey, children: Children) -> Iterator[JsonObject]:
-    for ref, body in sorted(children.objects.items()):
-        labels = body.get("metadata", {}).get("labels", {})
-        if ref.kind == "Pod" and labels.get(RUN_LABEL) == run.name:
-            yield body
 
 
 def _result(run: RunKey, pod: JsonObject) -> AnyRunResult | None:

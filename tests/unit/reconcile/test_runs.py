@@ -1,5 +1,7 @@
 """What became of a run, and that its result outlives pod and Job."""
 
+from typing import Any
+
 import pytest
 
 from serinus.api.enums import Outcome
@@ -37,13 +39,44 @@ def test_a_result_is_found_again_when_pod_and_job_were_deleted() -> None:
     assert world.run_input(RUN).run == RUN
 
 
-def test_a_pod_s_result_counts_though_its_job_is_gone() -> None:
+def test_a_result_whose_job_is_gone_is_asked_for_again() -> None:
     world = a_feature_set().passes()
     world.run_ends(RUN, Outcome.SUCCEEDED, **snapshot_result(DIGEST_A))
-    del world.objects[ObjectRef("batch/v1", "Job", NAMESPACE, RUN)]
+    del world.objects[ObjectRef("batch/v1", "Job", NAMESPACE, RUN)]  # and its pod stays a while
     world.passes()
 
+    assert world.created_jobs() == [RUN, RUN]
+    assert "latestSnapshot" not in world.status
+
+
+def test_a_result_counts_though_its_job_is_being_deleted() -> None:
+    world = a_feature_set().passes()
+    world.run_ends(RUN, Outcome.SUCCEEDED, **snapshot_result(DIGEST_A))
+    world.job(RUN)["metadata"]["deletionTimestamp"] = "2026-01-01T12:00:00Z"
+    world.apply(world.decide())
+
     assert world.status["latestSnapshot"]["digest"] == DIGEST_A
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        [],
+        [{"uid": "job-of-somebody-else", "controller": True}],
+        [{"uid": "flights-uid", "controller": True}],
+    ],
+    ids=["nobody", "another Job", "the FeatureSet itself"],
+)
+def test_a_pod_that_bears_the_run_s_label_reports_nothing(owners: list[dict[str, Any]]) -> None:
+    world = a_feature_set().passes()
+    world.run_ends(RUN, Outcome.SUCCEEDED, **snapshot_result(DIGEST_A))
+    world.job(RUN).pop("status")
+    [forged] = [body for ref, body in world.objects.items() if ref.kind == "Pod"]
+    forged["metadata"]["ownerReferences"] = owners
+    world.passes()
+
+    assert "latestSnapshot" not in world.status
+    assert world.status["message"] == f"run `{RUN}` is underway"
 
 
 def test_a_complete_job_whose_pod_is_not_seen_to_end_yet_is_waited_for() -> None:
