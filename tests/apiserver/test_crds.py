@@ -59,6 +59,9 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ),
     ("two sources and a transform", FS,
      {"sources": [SOURCE, {**SOURCE, "name": "weather"}], "transform": {"sql": "SELECT 1"}}),
+    ("an at sign that names no user", FS,
+     {"sources": [{"name": "a", "files": {"format": "csv", "uris": [
+         "https://data.example.com/a@b.csv?by=me@here", "file:///data/a@b.csv"]}}]}),
     ("impute by median", FS, on_missing(action="impute", strategy="median")),
     ("impute a constant", FS, on_missing(action="impute", strategy="constant", value="0")),
     ("flag", FS, on_missing(action="flag")),
@@ -100,6 +103,11 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("several sources need a `transform`",
      FS, {"sources": [SOURCE, {**SOURCE, "name": "weather"}]}),
     ("set `files`", FS, {"sources": [{"name": "flights"}]}),
+    (("`uris` may hold no user name or password (`https://user:password@…`): they would stand in "
+      "manifests and logs. Use an address that needs none, or put the file into the store: "
+      "`file:///data/…`"),
+     FS, {"sources": [{"name": "a", "files": {"format": "csv", "uris": [
+         "https://data.example.com/a.csv", "http://ada:secret@data.example.com/b.csv"]}}]}),
     ("set `sql`", FS, {"transform": {}}),
     ("`strategy` is for `action: impute` only",
      FS, on_missing(action="flag", strategy="median")),
@@ -243,6 +251,16 @@ def test_refused_by_a_rule(
 
     assert answer.code == 422, answer.message
     assert message in answer.message
+
+
+def test_a_password_in_an_address_is_refused_without_being_repeated(api_server: ApiServer) -> None:
+    uris = ["http://ada:secret@data.example.com/b.csv"]
+    sources = [{"name": "a", "files": {"uris": uris, "format": "csv"}}]
+    answer = create(api_server, FS, {"sources": sources})
+
+    assert "spec.sources[0].files: Invalid value: " in answer.message
+    assert "`uris` may hold no user name or password" in answer.message
+    assert "secret" not in answer.message
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,19 @@ class CsvOptions(ApiModel):
 class FileSource(ApiModel):
     """Files with the rows of one table."""
 
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "self.uris.all(uri, !uri.matches('^https?://[^/?#]*@'))",
+                (
+                    "`uris` may hold no user name or password (`https://user:password@…`): they "
+                    "would stand in manifests and logs. Use an address that needs none, or put "
+                    "the file into the store: `file:///data/…`"
+                ),
+            )
+        )
+    )
+
     uris: list[Uri] = Field(
         min_length=1,
         max_length=100,
