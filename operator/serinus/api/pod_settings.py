@@ -96,7 +96,10 @@ class PodTemplate(ApiModel):
 
 
 class JobRunSettings(ApiModel):
-    """How the runs of a kind are carried out; what they result in doesn't depend on it."""
+    """How the runs of a kind are carried out; what they result in doesn't depend on it.
+
+    A run that failed is tried again when one of these is changed that may have been to blame.
+    """
 
     suspend: bool | None = Field(default=None, description="Start no further runs.")
     resources: ResourceRequirements | None = Field(

@@ -265,7 +265,12 @@ class TrainingRunStatus(ApiModel):
     name: str = Field(max_length=63, description="Name of the run and its Job.")
     number: int = Field(description="Count of the run, from 1.")
     identity: str = Field(max_length=80, description="Hash of what the result depends on.")
-    generation: int = Field(default=0, description="Generation of the spec that it began with.")
+    settings_hash: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Hash of the settings that it began with: resources, deadline, retries, pod "
+        "template. A run that failed is tried again when they change.",
+    )
     snapshots: list[PinnedSnapshot] = Field(
         default_factory=list, max_length=8, description="Snapshots, pinned before the run began."
     )

@@ -4,7 +4,8 @@ One run for each identity, the hash of the parts of the spec that the snapshot d
 run begins when
 
 - the identity is a new one: a run of the old one that still works is given up;
-- the last run failed and the spec was changed since, be it only its memory;
+- the last run failed and what may have been to blame was changed since: resources, deadline,
+  retries or the pod's template;
 - a person asks for `retry`.
 
 Number and name of a run are in status before its Job is made. New data in the same files is no
@@ -36,8 +37,10 @@ from serinus.reconcile.run_execution import (
     Ended,
     execution,
     expiring_job,
+    is_worth_another_try,
     key_of,
     leftovers,
+    settings_hash,
 )
 from serinus.reconcile.snapshot import FeatureSetSnapshot
 from serinus.reconcile.unreadable_spec import unreadable_spec
@@ -113,22 +116,24 @@ class _Pass:
 
     def _chosen_run(self, *, retry: bool) -> FeatureSetRunStatus | None:
         """The run that this pass is about; a new one where one is due."""
-        last, identity = self.feature_set.status.last_run, run_identity(self.feature_set.spec)
-        generation = self.feature_set.metadata.generation
-        if self.feature_set.spec.suspend:
+        spec, last = self.feature_set.spec, self.feature_set.status.last_run
+        if spec.suspend:
             return last
-        if last and last.identity == identity and not retry:
-            failed = last.outcome == Outcome.FAILED
-            if not (failed and last.generation != generation):
-                return last
+        if last and not retry and self._is_still_wanted(last):
+            return last
         number = last.number + 1 if last else 1
         return FeatureSetRunStatus(
             name=snapshot_run_name(self.feature_set.metadata.name, number),
             number=number,
-            identity=identity,
-            generation=generation,
+            identity=run_identity(spec),
+            settings_hash=settings_hash(spec),
             started_at=format_time(self.now),
         )
+
+    def _is_still_wanted(self, last: FeatureSetRunStatus) -> bool:
+        spec = self.feature_set.spec
+        current = last.identity == run_identity(spec)
+        return current and not is_worth_another_try(last.outcome, last.settings_hash, spec)
 
     def _progress(self, chosen: FeatureSetRunStatus | None) -> Progress:
         latest = self.feature_set.status.latest_snapshot

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from serinus.api.enums import Reason
+from serinus.api.enums import Outcome, Reason
 from serinus.api.job_contract import AnyRunResult, RunInput
+from serinus.api.pod_settings import JobRunSettings
 from serinus.manifests.job import (
     DEFAULT_TTL_SECONDS_AFTER_FINISHED,
     Run,
@@ -39,11 +40,14 @@ from serinus.reconcile.runs import (
     Obsolete,
     RunKey,
     Underway,
+    hash_of,
     run_state,
     stored_job,
 )
 from serinus.reconcile.snapshot import Children
 
+CURES = frozenset({"resources", "active_deadline_seconds", "backoff_limit", "pod_template"})
+"""Settings that may have been to blame for a failure; the others change nothing for a run."""
 SOON_SECONDS = 5.0
 """When to look again for something that goes without an event that we are sure to see."""
 
@@ -95,6 +99,21 @@ def execution(
             return Continues(Note(Reason.NAME_CONFLICT, message), needs_a_person=True)
         case state:
             assert_never(state)
+
+
+def settings_hash(settings: JobRunSettings) -> str:
+    """Hash of the settings that may make a run succeed which failed with others."""
+    parts = settings.model_dump(
+        mode="json", by_alias=True, include=set(CURES), exclude_none=True, exclude_defaults=True
+    )
+    return hash_of(parts)
+
+
+def is_worth_another_try(
+    outcome: str | None, tried_with: str | None, settings: JobRunSettings
+) -> bool:
+    """Whether a run failed, and what may have been to blame was changed since it began."""
+    return outcome == Outcome.FAILED and tried_with != settings_hash(settings)
 
 
 def key_of(run: Run, owner_uid: str) -> RunKey:

@@ -9,7 +9,8 @@ the spec that say what is learnt from them. The rule, for a TrainingJob without 
   still works is given up.
 - A ModelVersion of this TrainingJob that has the identity is adopted instead, the newest first: a
   TrainingJob that is deleted and applied again, or goes back to an older spec, trains nothing.
-- After a failed run another begins when the spec is changed, be it only its memory.
+- After a failed run another begins when what may have been to blame is changed: resources,
+  deadline, retries or the pod's template.
 - `retry` begins a run with the latest snapshots in any case.
 """
 
@@ -109,7 +110,7 @@ def version_number(training_job: str, version: str) -> int | None:
 
 
 def adopted_run(
-    training_job: str, spec: TrainingJobSpec, versions: Iterable[ModelVersion], generation: int
+    training_job: str, spec: TrainingJobSpec, versions: Iterable[ModelVersion]
 ) -> TrainingRunStatus | None:
     """The run that led to the newest ModelVersion that the spec asks for; None if there is none."""
     fitting = list(_fitting_versions(training_job, spec, versions))
@@ -125,7 +126,6 @@ def adopted_run(
         name=source.run or name,
         number=number,
         identity=source.identity or "",
-        generation=generation,
         snapshots=source.feature_snapshots,
         outcome=Outcome.SUCCEEDED if passed else Outcome.REJECTED,
         reason=Reason.MODEL_VERSION_CREATED if passed else Reason.GATE_FAILED,

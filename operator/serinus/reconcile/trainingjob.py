@@ -40,8 +40,10 @@ from serinus.reconcile.run_execution import (
     Ended,
     execution,
     expiring_job,
+    is_worth_another_try,
     key_of,
     leftovers,
+    settings_hash,
 )
 from serinus.reconcile.runs import name_taken_message
 from serinus.reconcile.snapshot import TrainingJobSnapshot
@@ -138,15 +140,13 @@ class _Pass:
     def _chosen_run(self, *, retry: bool) -> TrainingRunStatus | Note | None:
         """The run that this pass is about, a new one where one is due; or what is waited for."""
         spec, metadata = self.training_job.spec, self.training_job.metadata
-        last, generation = self.training_job.status.last_run, metadata.generation
+        last = self.training_job.status.last_run
         if spec.suspend:
             return last
-        if last and not retry and is_current(spec, last.identity, last.snapshots):
-            failed = last.outcome == Outcome.FAILED
-            if not (failed and last.generation != generation):
-                return last
+        if last and not retry and self._is_still_wanted(last):
+            return last
         if not retry:
-            adopted = adopted_run(metadata.name, spec, self.versions, generation)
+            adopted = adopted_run(metadata.name, spec, self.versions)
             if adopted:
                 return adopted
         pinned = pinned_snapshots(spec, self.snapshot.feature_sets)
@@ -157,10 +157,15 @@ class _Pass:
             name=training_run_name(metadata.name, number),
             number=number,
             identity=run_identity(spec, pinned.snapshots),
-            generation=generation,
+            settings_hash=settings_hash(spec),
             snapshots=list(pinned.snapshots),
             started_at=format_time(self.now),
         )
+
+    def _is_still_wanted(self, last: TrainingRunStatus) -> bool:
+        spec = self.training_job.spec
+        current = is_current(spec, last.identity, last.snapshots)
+        return current and not is_worth_another_try(last.outcome, last.settings_hash, spec)
 
     def _progress(self, chosen: TrainingRunStatus | Note | None) -> Progress:
         if chosen is None:
@@ -203,12 +208,8 @@ class _Pass:
             return Progress(chosen, self._version_name_taken(name))
         if chosen.outcome is None:
             # The version was made, then the status was lost or restored from before.
-            adopted = adopted_run(
-                self.training_job.metadata.name,
-                self.training_job.spec,
-                [version],
-                chosen.generation,
-            )
+            owner = self.training_job.metadata.name
+            adopted = adopted_run(owner, self.training_job.spec, [version])
             return Progress(adopted or chosen)
         run = chosen.model_copy(update={"model_version_ref": LocalObjectReference(name=name)})
         message = f"ModelVersion `{name}` was made of run `{run.name}`"

@@ -184,17 +184,53 @@ def test_a_failed_run_is_not_repeated_by_itself() -> None:
     assert world.created_jobs() == [FIRST]
 
 
-def test_a_failed_run_is_repeated_when_the_spec_is_changed_be_it_only_its_memory() -> None:
+def that_failed() -> RunWorld:
     world = a_feature_set().passes()
     world.pod_ends(FIRST, "", 137, reason="OOMKilled")
-    world.job_ends(FIRST, "Failed", "BackoffLimitExceeded").passes()
+    return world.job_ends(FIRST, "Failed", "BackoffLimitExceeded").passes()
+
+
+@pytest.mark.parametrize(
+    "cure",
+    [
+        {"resources": {"limits": {"memory": "8Gi"}}},
+        {"activeDeadlineSeconds": 7200},
+        {"backoffLimit": 5},
+        {"podTemplate": {"spec": {"nodeSelector": {"memory": "large"}}}},
+        {"validation": {"minRows": 5}},
+    ],
+    ids=lambda cure: next(iter(cure)),
+)
+def test_a_failed_run_is_repeated_when_what_may_have_been_to_blame_is_changed(
+    cure: dict[str, object],
+) -> None:
+    world = that_failed()
     assert world.condition("Stalled") == ("True", Reason.JOB_FAILED)
     assert "OOMKilled" in world.status["message"]
 
-    world.edit(resources={"limits": {"memory": "8Gi"}}).passes()
+    world.edit(**cure).passes()
 
     assert world.created_jobs() == [FIRST, SECOND]
     assert world.condition("Stalled")[0] == "False"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ttlSecondsAfterFinished": 5},
+        {"retention": {"snapshots": 3}},
+        {"description": "Flights out of New York"},
+        {"suspend": False},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_failed_run_is_not_repeated_for_what_can_t_have_been_to_blame(
+    change: dict[str, object],
+) -> None:
+    world = that_failed().edit(suspend=True).passes().edit(**{"suspend": None, **change}).passes()
+
+    assert world.created_jobs() == [FIRST]
+    assert world.condition("Stalled") == ("True", Reason.JOB_FAILED)
 
 
 def test_retry_takes_up_new_data_in_the_same_files() -> None:

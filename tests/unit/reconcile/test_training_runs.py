@@ -96,17 +96,17 @@ def test_what_is_there_is_compared_with_the_snapshots_pinned_for_it(
 
 def test_the_newest_fitting_version_is_adopted() -> None:
     versions = [trained("delay-9", A), trained("delay-10", B), trained("delay-11", A, "another")]
-    adopted = adopted_run("delay", SPEC, versions, generation=3)
+    adopted = adopted_run("delay", SPEC, versions)
 
     assert adopted is not None
     assert adopted.model_version_ref is not None
     assert adopted.model_version_ref.name == "delay-10"
-    assert (adopted.number, adopted.generation) == (10, 3)
+    assert adopted.number == 10
 
 
 @pytest.mark.parametrize("source", [None, {"run": "r"}, {"trainingJobRef": {"name": "delay"}}])
 def test_a_version_of_unknown_origin_is_not_adopted(source: dict[str, object] | None) -> None:
-    assert adopted_run("delay", SPEC, [version("delay-1", source)], generation=1) is None
+    assert adopted_run("delay", SPEC, [version("delay-1", source)]) is None
 
 
 def test_pins_are_the_latest_snapshots() -> None:

@@ -131,6 +131,24 @@ def test_a_failed_run_makes_no_version_and_is_not_repeated() -> None:
     assert reasons(world)[-1] == Reason.RUN_FAILED
 
 
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ({"resources": {"limits": {"memory": "8Gi"}}}, [FIRST, SECOND]),
+        ({"ttlSecondsAfterFinished": 5}, [FIRST]),
+        ({"description": "late or not"}, [FIRST]),
+    ],
+)
+def test_a_failed_run_is_repeated_only_when_what_may_have_been_to_blame_is_changed(
+    change: dict[str, object], jobs: list[str]
+) -> None:
+    world = with_snapshot(a_training_job(), DIGEST_A).passes()
+    world.run_ends(FIRST, Outcome.FAILED, reason="OneClass", message="label late: one class")
+    world.passes().edit(**change).passes()
+
+    assert world.created_jobs() == jobs
+
+
 def test_a_newer_snapshot_alone_trains_nothing() -> None:
     world = with_snapshot(with_first_version(), DIGEST_B).passes()
 
