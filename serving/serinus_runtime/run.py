@@ -86,6 +86,7 @@ def _featureset(run: RunInput, settings: Settings) -> RunResult:
         scratch=settings.scratch,
         pseudonymization_key=settings.pseudonymization_key,
         download=HttpDownloader(),
+        now=lambda: datetime.now(UTC),
     )
     return make_snapshot(run, surroundings)
 

@@ -120,10 +120,17 @@ class DataPlane:
     def key_path(self) -> Path:
         return self.root / "key"
 
-    def surroundings(self) -> Surroundings:
+    def surroundings(self, later: timedelta = timedelta()) -> Surroundings:
+        """What a run finds around it that begins so much later."""
         scratch = self.root / "scratch"
         scratch.mkdir(exist_ok=True)
-        return Surroundings(self.store, scratch, self.key_path, HttpDownloader(patience_seconds=0))
+        return Surroundings(
+            self.store,
+            scratch,
+            self.key_path,
+            HttpDownloader(patience_seconds=0),
+            lambda: datetime.now(UTC) + later,
+        )
 
     def put(self, name: str, content: str | bytes) -> Path:
         """A source file."""
@@ -138,7 +145,9 @@ class DataPlane:
     def put_key(self) -> None:
         self.key_path.write_bytes(KEY)
 
-    def snapshot(self, *, keep: Sequence[str] = (), **changes: Any) -> FeatureSetRunResult:
+    def snapshot(
+        self, *, keep: Sequence[str] = (), later: timedelta = timedelta(), **changes: Any
+    ) -> FeatureSetRunResult:
         """Run the FeatureSet; raises what the run raises."""
         document = {
             "run": "flights-snapshot-1",
@@ -148,7 +157,8 @@ class DataPlane:
             "keepDigests": list(keep),
             "spec": feature_set(**changes),
         }
-        return make_snapshot(FeatureSetRunInput.model_validate(document), self.surroundings())
+        run = FeatureSetRunInput.model_validate(document)
+        return make_snapshot(run, self.surroundings(later))
 
     def train(self, snapshot: FeatureSetRunResult, job: Mapping[str, Any]) -> TrainingRunResult:
         """Run a TrainingJob on a snapshot; raises what the run raises."""

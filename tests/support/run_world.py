@@ -53,6 +53,7 @@ class RunWorld:
     taken: set[ObjectRef] = field(default_factory=set)
     feature_sets: dict[str, JsonObject] = field(default_factory=dict)
     model_versions: dict[str, JsonObject] = field(default_factory=dict)
+    training_jobs: list[JsonObject] = field(default_factory=list)
     deployments: list[JsonObject] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
@@ -286,8 +287,8 @@ def a_feature_set(**spec: Any) -> RunWorld:
     """FeatureSet `flights`, just applied."""
 
     def reconcile(world: RunWorld) -> Decision:
-        versions = tuple(world.model_versions.values())
-        seen = FeatureSetSnapshot(world.resource, world.settings, world.children, versions)
+        versions, jobs = tuple(world.model_versions.values()), tuple(world.training_jobs)
+        seen = FeatureSetSnapshot(world.resource, world.settings, world.children, versions, jobs)
         return featureset.reconcile(seen, world.now)
 
     return RunWorld(_resource(Kind.FEATURE_SET, "flights", {**FEATURE_SET_SPEC, **spec}), reconcile)

@@ -320,7 +320,8 @@ class Retention(ApiModel):
         default=10,
         ge=1,
         le=1000,
-        description="Newest snapshots kept; those that a ModelVersion names are always kept.",
+        description="Newest snapshots kept. Those that a ModelVersion came from, that a "
+        "TrainingJob names or uses, or that are younger than an hour are always kept.",
     )
 
 

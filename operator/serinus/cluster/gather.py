@@ -46,6 +46,7 @@ class Gatherer:
             self.settings,
             self._children(Kind.FEATURE_SET, resource, taken),
             self._all(Kind.MODEL_VERSION, resource),
+            self._all(Kind.TRAINING_JOB, resource),
         )
 
     def training_job(

@@ -28,8 +28,7 @@ from serinus.api.job_contract import FeatureSetRunResult
 from serinus.manifests.naming import snapshot_run_name
 from serinus.reconcile.decision import Decision, Event, EventType, PrunedObject
 from serinus.reconcile.featureset_conditions import Progress, data_valid, phase, readiness
-from serinus.reconcile.featureset_run import run_identity, run_input_of, run_of
-from serinus.reconcile.model_reference import parsed_versions
+from serinus.reconcile.featureset_run import kept_digests, run_identity, run_input_of, run_of
 from serinus.reconcile.readiness import all_conditions, bounded, trouble_events
 from serinus.reconcile.retry_request import retry_request
 from serinus.reconcile.run_execution import (
@@ -147,7 +146,7 @@ class _Pass:
             return Progress(chosen, latest, desired=expiring)
         found = execution(
             run,
-            run_input_of(self.feature_set, run, parsed_versions(self.snapshot.model_versions)),
+            run_input_of(self.feature_set, run, kept_digests(self.snapshot, self.feature_set)),
             self.feature_set.metadata.uid,
             self.snapshot.children,
             self.snapshot.settings,

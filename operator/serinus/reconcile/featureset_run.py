@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from serinus.api.enums import Kind
 from serinus.api.featureset import FeatureSet, FeatureSetRunStatus, FeatureSetSpec, Sensitivity
 from serinus.api.job_contract import FeatureSetRunInput
-from serinus.api.modelversion import ModelVersion
 from serinus.manifests.job import Run
 from serinus.reconcile.runs import hash_of, run_identity_for
+from serinus.reconcile.snapshot import FeatureSetSnapshot
+from serinus.reconcile.snapshots_in_use import digests_in_use
 
 NOT_IN_IDENTITY = frozenset(
     {
@@ -53,27 +54,22 @@ def run_of(feature_set: FeatureSet, chosen: FeatureSetRunStatus) -> Run:
     )
 
 
-def run_input_of(
-    feature_set: FeatureSet, run: Run, versions: Iterable[ModelVersion]
-) -> FeatureSetRunInput:
-    """What the run's pod is told."""
+def run_input_of(feature_set: FeatureSet, run: Run, keep: Iterable[str]) -> FeatureSetRunInput:
+    """What the run's pod is told; retention takes no snapshot of the digests `keep`."""
     return FeatureSetRunInput(
         run=run.name,
         identity=run.identity,
         namespace=run.namespace,
         feature_set=run.owner,
         spec=feature_set.spec,
-        keep_digests=kept_digests(feature_set, versions),
+        keep_digests=sorted(keep),
     )
 
 
-def kept_digests(feature_set: FeatureSet, versions: Iterable[ModelVersion]) -> list[str]:
-    """Snapshots that retention may not take: those that models came from, and the latest."""
-    name, latest = feature_set.metadata.name, feature_set.status.latest_snapshot
-    named = {
-        pinned.digest
-        for version in versions
-        for pinned in (version.spec.source.feature_snapshots if version.spec.source else ())
-        if pinned.feature_set == name
-    }
-    return sorted(named | ({latest.digest} if latest else set()))
+def kept_digests(snapshot: FeatureSetSnapshot, feature_set: FeatureSet) -> set[str]:
+    """Snapshots that retention may not take: those that somebody needs, and the latest."""
+    latest = feature_set.status.latest_snapshot
+    needed = digests_in_use(
+        feature_set.metadata.name, snapshot.model_versions, snapshot.training_jobs
+    )
+    return needed | ({latest.digest} if latest else set())

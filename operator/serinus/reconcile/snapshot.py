@@ -56,7 +56,8 @@ class FeatureSetSnapshot:
     settings: Settings
     children: Children = field(default_factory=Children)
     model_versions: tuple[JsonObject, ...] = ()
-    """All of the namespace: their snapshots are kept."""
+    training_jobs: tuple[JsonObject, ...] = ()
+    """Both all of the namespace: the snapshots that they need are kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,12 @@ def make_snapshot(run: FeatureSetRunInput, surroundings: Surroundings) -> Featur
         statistics(frame, [_as_json(item) for item in broken]),
     )
     retain = (spec.retention or Retention()).snapshots
-    deleted = collect(parent, retain=retain, keep=(*run.keep_digests, written.digest))
+    deleted = collect(
+        parent,
+        retain=retain,
+        keep=(*run.keep_digests, written.digest),
+        now=surroundings.now(),
+    )
     _log.info(
         "snapshot written",
         extra={

@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ FORMAT = {"name": "serinus-snapshot", "version": "1"}
 MANIFEST_FILE = "manifest.json"
 DATA_FILE = "data/part-0.parquet"
 STATISTICS_FILE = "statistics.json"
+GRACE = timedelta(hours=1)
+"""How long a snapshot is kept in any case."""
 _ROW_GROUP_ROWS = 122_880
 
 SPEC_FIELDS = (
@@ -141,17 +144,24 @@ def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, indent=1, allow_nan=False).encode()
 
 
-def collect(parent: Path, *, retain: int, keep: Collection[str]) -> tuple[str, ...]:
+def collect(parent: Path, *, retain: int, keep: Collection[str], now: datetime) -> tuple[str, ...]:
     """Delete all but the `retain` newest snapshots and those of the digests `keep`; the deleted.
 
-    Age is when the manifest was written. Left-overs of crashed runs are none of its business.
+    What is younger than `GRACE` is never taken: who needs it may not have said so when `keep` was
+    written down. Age is when the manifest was written. Left-overs of crashed runs are none of its
+    business.
     """
     kept = {hex_of(digest) for digest in keep}
     found = [path for path in parent.glob("*") if (path / MANIFEST_FILE).is_file()]
     newest_first = sorted(
         found, key=lambda path: (path / MANIFEST_FILE).stat().st_mtime_ns, reverse=True
     )
-    deleted = [path for path in newest_first[retain:] if path.name not in kept]
+    youngest_taken = (now - GRACE).timestamp()
+    deleted = [
+        path
+        for path in newest_first[retain:]
+        if path.name not in kept and (path / MANIFEST_FILE).stat().st_mtime <= youngest_taken
+    ]
     for path in deleted:
         # The manifest goes first, so that a half-deleted snapshot isn't taken for one.
         (path / MANIFEST_FILE).unlink(missing_ok=True)

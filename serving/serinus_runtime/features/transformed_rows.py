@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +43,7 @@ class Surroundings:
     scratch: Path
     pseudonymization_key: Path
     download: Downloader
+    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)

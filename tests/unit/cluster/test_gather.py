@@ -77,6 +77,13 @@ def test_a_training_job_sees_the_feature_sets_that_it_names() -> None:
     assert list(found.feature_sets) == ["flights"]
 
 
+def test_a_feature_set_sees_who_may_need_its_snapshots() -> None:
+    found = gatherer(our(Kind.MODEL_VERSION, "delay-1"), our(Kind.TRAINING_JOB, "delay"))
+    seen = found.feature_set(our(Kind.FEATURE_SET, "flights"), frozenset())
+
+    assert (names(seen.model_versions), names(seen.training_jobs)) == (["delay-1"], ["delay"])
+
+
 def test_a_model_version_sees_who_may_serve_it() -> None:
     found = gatherer(our(Kind.DEPLOYMENT, "delay")).model_version(
         our(Kind.MODEL_VERSION, "delay-1"), frozenset()

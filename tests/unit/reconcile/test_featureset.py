@@ -11,6 +11,7 @@ from serinus.reconcile.featureset_run import run_identity
 from tests.support.run_world import (
     DIGEST_A,
     DIGEST_B,
+    DIGEST_C,
     FEATURE_SET_SPEC,
     NAMESPACE,
     RunWorld,
@@ -292,23 +293,23 @@ def test_a_feature_set_that_is_resumed_begins_the_run_that_is_due() -> None:
     assert world.created_jobs() == [FIRST, SECOND]
 
 
-def test_snapshots_that_models_came_from_are_kept() -> None:
+def test_snapshots_that_models_and_training_jobs_need_are_kept() -> None:
     world = a_feature_set()
     pinned = {"featureSet": "flights", "digest": DIGEST_B, "uri": "file:///store/x"}
-    elsewhere = {"featureSet": "other", "digest": DIGEST_A, "uri": "file:///store/y"}
-    world.model_versions["delay-1"] = {
-        "metadata": {"name": "delay-1"},
-        "spec": {
-            "modelName": "delay",
-            "modelFormat": {"name": "serinus"},
-            "storageUri": "file:///store/models/delay/x",
-            "digest": DIGEST_A,
-            "source": {"featureSnapshots": [pinned, elsewhere]},
-        },
-    }
+    world.model_versions["delay-1"] = {"spec": {"source": {"featureSnapshots": [pinned]}}}
+    world.training_jobs = [
+        {"spec": {"featureSetRefs": [{"name": "flights", "snapshot": DIGEST_C}]}},
+        {"spec": {"featureSetRefs": [{"name": "flights"}]}},
+    ]
     world.passes()
 
-    assert world.run_input(FIRST).keep_digests == [DIGEST_B]
+    assert world.run_input(FIRST).keep_digests == [DIGEST_B, DIGEST_C]
+
+
+def test_the_latest_snapshot_is_kept_while_the_next_one_is_made() -> None:
+    world = with_first_snapshot().ask(Verb.RETRY).passes()
+
+    assert world.run_input(SECOND).keep_digests == [DIGEST_A]
 
 
 def test_the_secret_for_private_columns_reaches_the_pod_by_reference() -> None:

@@ -1,6 +1,7 @@
 """A FeatureSet's run as its Job does it, on an invented airline."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,17 +139,24 @@ def test_the_scratch_folder_is_left_empty(plane: DataPlane) -> None:
     assert not list((plane.root / "scratch").iterdir())
 
 
-def test_old_snapshots_go_but_for_those_in_use(plane: DataPlane) -> None:
-    digests = []
+def digests_kept(plane: DataPlane, *, later: timedelta) -> list[int]:
+    """Which of three snapshots are left when one may stay and the first is in use."""
+    digests: list[str] = []
     for rows in (100, 101, 102):
         plane.put_flights(rows)
-        result = plane.snapshot(retention={"snapshots": 1}, keep=digests[:1])
+        result = plane.snapshot(retention={"snapshots": 1}, keep=digests[:1], later=later)
         assert result.snapshot is not None
         digests.append(result.snapshot.digest)
+    kept = {f"sha256:{path.name}" for path in plane.store.snapshots("flights").iterdir()}
+    return [number for number, digest in enumerate(digests) if digest in kept]
 
-    kept = {path.name for path in plane.store.snapshots("flights").iterdir()}
 
-    assert kept == {digests[0].removeprefix("sha256:"), digests[2].removeprefix("sha256:")}
+def test_old_snapshots_go_but_for_those_in_use(plane: DataPlane) -> None:
+    assert digests_kept(plane, later=timedelta(hours=2)) == [0, 2]
+
+
+def test_a_young_snapshot_stays_for_who_may_need_it_by_now(plane: DataPlane) -> None:
+    assert digests_kept(plane, later=timedelta(minutes=50)) == [0, 1, 2]
 
 
 def test_a_single_source_needs_no_transform(plane: DataPlane) -> None:

@@ -1,6 +1,7 @@
 """Snapshots are content-addressed, checked when read, and collected by age but for those in use."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from serinus.api.featureset import FeatureSetSpec
 from serinus_runtime.features.snapshot import (
     DATA_FILE,
+    GRACE,
     MANIFEST_FILE,
     STATISTICS_FILE,
     WrittenSnapshot,
@@ -92,9 +94,22 @@ def test_the_newest_and_those_in_use_are_kept(tmp_path: Path) -> None:
     for age, snapshot in enumerate(reversed(snapshots)):
         os.utime(snapshot.path / MANIFEST_FILE, (1000 - age, 1000 - age))
 
-    deleted = collect(tmp_path, retain=2, keep=[snapshots[0].digest])
+    now = datetime.fromtimestamp(1000, UTC) + GRACE
+
+    deleted = collect(tmp_path, retain=2, keep=[snapshots[0].digest], now=now)
 
     assert set(deleted) == {snapshots[1].path.name, snapshots[2].path.name}
     assert {path.name for path in tmp_path.iterdir()} == {
         snapshots[number].path.name for number in (0, 3, 4)
     }
+
+
+def test_none_is_taken_that_is_younger_than_the_grace_time(tmp_path: Path) -> None:
+    older, younger, newest = (written(tmp_path, float(number)) for number in range(3))
+    for snapshot, seconds in ((older, 1000), (younger, 1001), (newest, 1002)):
+        os.utime(snapshot.path / MANIFEST_FILE, (seconds, seconds))
+    now = datetime.fromtimestamp(1000, UTC) + GRACE
+
+    deleted = collect(tmp_path, retain=1, keep=(), now=now)
+
+    assert deleted == (older.path.name,)
