@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pydantic.alias_generators import to_camel
+
 from serinus.analysis.spec import Boundary
 from serinus.api.deployment import Analysis, AnalysisMetric, DeploymentSpec, Feedback
 from serinus.api.enums import MetricTemplate
 from serinus.api.quantities import duration_seconds, parse_decimal
+from serinus.api.schema_model import ApiModel
 from serinus.manifests.naming import NAME_MAX_LENGTH
 from serinus.manifests.pod import denied_entries
 from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis
@@ -42,6 +45,7 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
         )
     if not name[:1].isalpha():
         yield f"metadata.name: `{name}` must start with a letter, because its Service must"
+    yield from _unknown_choices(spec)
     if spec.server:
         denied = denied_entries(spec.server.pod_template)
         if denied:
@@ -52,6 +56,41 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
         yield from _feedback_problems(spec.server.feedback)
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
+
+
+def _unknown_choices(spec: DeploymentSpec) -> Iterator[str]:
+    """Choices of which none is taken, as the CRD demands, that this operator knows.
+
+    One that only a newer operator knows is left out when it is read, and it would look as if
+    nothing had been chosen.
+    """
+    for path, model, members in _choices(spec):
+        if all(getattr(model, member) is None for member in members):
+            known = " nor ".join(f"`{to_camel(member)}`" for member in members)
+            neither = "neither " if len(members) > 1 else "not "
+            yield f"{path}: {neither}{known}, and this operator knows nothing else there"
+
+
+def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, ...]]]:
+    """Where exactly one of some members has to be set."""
+    yield "spec.model", spec.model, ("version_ref", "channel")
+    if spec.model.channel:
+        yield "spec.model.channel", spec.model.channel, ("alias", "latest_approved")
+    if spec.server:
+        for index, variable in enumerate(spec.server.env):
+            yield f"spec.server.env[{index}]", variable, ("value", "secret_key_ref")
+    if spec.traffic:
+        yield "spec.traffic", spec.traffic, ("replicas",)
+    if spec.strategy:
+        yield "spec.strategy", spec.strategy, ("canary",)
+        canary = spec.strategy.canary
+        if canary:
+            yield "spec.strategy.canary", canary, ("steps", "step_weights")
+            for index, step in enumerate(canary.steps or ()):
+                path = f"spec.strategy.canary.steps[{index}]"
+                yield path, step, ("set_weight", "pause", "analyze")
+    for index, metric in enumerate(spec.analysis.metrics if spec.analysis else ()):
+        yield f"spec.analysis.metrics[{index}]", metric, ("template", "prometheus")
 
 
 def _feedback_problems(feedback: Feedback | None) -> Iterator[str]:

@@ -21,6 +21,26 @@ def of_metric(**given: Any) -> dict[str, Any]:
 
 
 CASES = [
+    ({"model": {"alias": "v1"}}, "spec.model: neither `versionRef` nor `channel`"),
+    (
+        {"model": {"channel": {"modelName": "delay", "newest": True}}},
+        "spec.model.channel: neither `alias` nor `latestApproved`",
+    ),
+    ({"traffic": {"gatewayAPI": {}}}, "spec.traffic: not `replicas`, and this operator knows"),
+    ({"strategy": {"blueGreen": {}}}, "spec.strategy: not `canary`"),
+    ({"strategy": {"canary": {}}}, "spec.strategy.canary: neither `steps` nor `stepWeights`"),
+    (
+        {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"shadow": {"percent": 100}}]}}},
+        "spec.strategy.canary.steps[1]: neither `setWeight` nor `pause` nor `analyze`",
+    ),
+    (
+        {"server": {"env": [{"name": "A", "configMapKeyRef": {}}]}},
+        "spec.server.env[0]: neither `value` nor `secretKeyRef`",
+    ),
+    (
+        {"analysis": {"metrics": [{"name": "m", "datadog": {"query": "q"}}]}},
+        "spec.analysis.metrics[0]: neither `template` nor `prometheus`",
+    ),
     ({"analysis": {"falseRollbackRate": "0"}}, 'spec.analysis.falseRollbackRate: "0"'),
     ({"analysis": {"falsePromotionRate": "1"}}, 'spec.analysis.falsePromotionRate: "1"'),
     ({"analysis": {"varianceInflation": "0.5"}}, 'spec.analysis.varianceInflation: "0.5"'),
