@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from serinus.analysis.samples import Query
-from serinus.api.conditions import condition, merge_conditions, parse_time
+from serinus.api.conditions import merge_conditions, parse_time
 from serinus.api.deployment import DeploymentStatus
-from serinus.api.enums import ConditionType, Phase, Reason
+from serinus.api.enums import ConditionType, Reason
 from serinus.manifests.naming import feedback_secret_name
 from serinus.manifests.service import service_url
 from serinus.reconcile.decision import Decision, Event, EventType, JsonObject
@@ -32,12 +32,7 @@ from serinus.reconcile.deployment_course import (
     would_start,
 )
 from serinus.reconcile.deployment_facts import CREATED_WITHIN
-from serinus.reconcile.deployment_picture import (
-    Picture,
-    SpecUnreadableError,
-    pictured,
-    stored_status,
-)
+from serinus.reconcile.deployment_picture import Picture, pictured
 from serinus.reconcile.deployment_rollout_facts import step_seconds
 from serinus.reconcile.snapshot import DeploymentSnapshot
 from serinus.rollout.steps import Analyze, Pause
@@ -53,10 +48,7 @@ def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
     A canary with traffic has the queries of its metrics, unless it ends anyway. Where one would
     begin, only whether the provider answers is asked: without it, not even the first pod starts.
     """
-    try:
-        picture = pictured(snapshot, now)
-    except SpecUnreadableError:
-        return ()
+    picture = pictured(snapshot, now)
     if ends_whatever_metrics_say(picture, now):
         return ()
     analysis = picture.analysis()
@@ -67,23 +59,19 @@ def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
 
 def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
     """Decide the next state of one Deployment. Pure and total: never raises, never waits."""
-    try:
-        picture = pictured(snapshot, now)
-    except SpecUnreadableError as error:
-        return _unreadable(snapshot.resource, str(error), now)
+    picture = pictured(snapshot, now)
     if picture.metadata.deletion_timestamp is not None:
         return Decision()  # what it owns goes with it
     found = with_actual_weight(picture, course(picture, now))
     status = _with_summary(picture, found, now)
-    stored = stored_status(snapshot.resource)
     new = _as_json(status)
     return Decision(
         status=new,
         desired=desired_objects(picture, status, now),
         prune=pruned_objects(picture, status),
         requeue_after_seconds=_requeue_after_seconds(picture, found, now),
-        events=found.events + _standing_events(stored, status),
-        status_precedes_action=found.moved or _acts(_as_json(stored)) != _acts(new),
+        events=found.events + _standing_events(picture.stored, status),
+        status_precedes_action=found.moved or _acts(_as_json(picture.stored)) != _acts(new),
     )
 
 
@@ -112,27 +100,6 @@ def _with_summary(picture: Picture, found: Course, now: datetime) -> DeploymentS
             ),
         }
     )
-
-
-def _unreadable(resource: JsonObject, problem: str, now: datetime) -> Decision:
-    """A spec that the CRD wouldn't let through: nothing that runs is touched."""
-    status = stored_status(resource)
-    generation = resource.get("metadata", {}).get("generation", 0)
-    found = [
-        condition(ConditionType.READY, False, Reason.INVALID_SPEC, problem),
-        condition(ConditionType.STALLED, True, Reason.INVALID_SPEC, problem),
-    ]
-    stalled = status.model_copy(
-        update={
-            "observed_generation": generation,
-            "phase": Phase.DEGRADED.value,
-            "message": problem[:MESSAGE_MAX],
-            "conditions": merge_conditions(
-                status.conditions, found, generation=generation, now=now
-            ),
-        }
-    )
-    return Decision(status=_as_json(stalled), events=_standing_events(status, stalled))
 
 
 def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> float | None:

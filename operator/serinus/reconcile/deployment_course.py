@@ -27,6 +27,7 @@ from serinus.reconcile.deployment_rollout_facts import (
     canary_pods,
     ending_facts,
     may_get_traffic,
+    reference_problem,
     rollout_facts,
     start_facts,
     wanted_canary_replicas,
@@ -197,7 +198,12 @@ def _first_revision(
     seen = with_pods_seen(canary, pods, now)
     name = f"revision {canary.revision} ({canary.model_version})"
     deadline = picture.progress_deadline_seconds
-    transition = launch(name, pods, progress_deadline_seconds=deadline)
+    transition = launch(
+        name,
+        pods,
+        progress_deadline_seconds=deadline,
+        reference_problem=reference_problem(picture, canary),
+    )
     with_seen = status.model_copy(update={"canary": seen})
     return _carried_out(picture, AskedFor(with_seen), seen, transition, None, now)
 

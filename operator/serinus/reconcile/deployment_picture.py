@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from serinus.analysis.samples import Query, QueryResult
-from serinus.api.conditions import format_time, parse_time
-from serinus.api.deployment import (
-    Analysis,
-    CanaryStatus,
-    Deployment,
-    DeploymentSpec,
-    DeploymentStatus,
-    RevisionStatus,
-)
+from serinus.api.deployment import Analysis, DeploymentSpec, DeploymentStatus
+from serinus.api.enums import Reason
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
 from serinus.manifests.naming import revision_object_name, service_name
 from serinus.manifests.revision import RevisionRecord
 from serinus.manifests.settings import Settings
-from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
 from serinus.reconcile.deployment_facts import Observed, observed
-from serinus.reconcile.deployment_revision import wanted_revision
+from serinus.reconcile.deployment_revision import Wanted, wanted
 from serinus.reconcile.deployment_rules import RolloutRules, parsed_rules
+from serinus.reconcile.deployment_status import (
+    found_again,
+    is_lost,
+    stored_status,
+    zero_was_wanted,
+)
 from serinus.reconcile.deployment_validation import analysis_problem, spec_problem
 from serinus.reconcile.model_reference import (
     Resolution,
-    Resolved,
+    Unresolved,
     is_rejected,
     parsed_versions,
-    resolved,
 )
+from serinus.reconcile.readable_part import readable_part
 from serinus.reconcile.snapshot import Children, DeploymentSnapshot, controller_uid
 
 DEFAULT_REPLICAS = 1
 FIRST_REVISION_WEIGHT_PERCENT = 100
+NEEDED_FOR_A_REVISION = frozenset({"model", "server"})
+"""Fields of a spec without which nobody knows which revision it asks for."""
 DEFAULT_PROGRESS_DEADLINE_SECONDS = 600
 DEFAULT_REVISION_HISTORY_LIMIT = 10
-
-
-class SpecUnreadableError(ValueError):
-    """The spec isn't what the CRD describes; the text names the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,14 @@ class Picture:
 
     Attributes
     ----------
+    spec
+        What can be read of it; `spec_problem` says what can't.
+    stored
+        The status as stored, as far as it can be read.
     status
-        As stored; where it was lost, with the stable revision found again.
+        The same; where stable was lost, with the one that was found again.
+    status_lost
+        Whether a status that there must have been is gone.
     wanted
         Revision that the spec asks for; None when the model reference leads nowhere.
     rules
@@ -64,7 +65,9 @@ class Picture:
 
     metadata: ObjectMeta
     spec: DeploymentSpec
+    stored: DeploymentStatus
     status: DeploymentStatus
+    status_lost: bool
     settings: Settings
     seen: Observed
     children: Children
@@ -143,125 +146,82 @@ class Picture:
 
 
 def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
-    """Everything that was seen, in the words of the decision.
-
-    Raises
-    ------
-    SpecUnreadableError
-        If the spec isn't what the CRD describes.
-    """
-    metadata, spec = _parsed(snapshot.resource)
+    """Everything that was seen, in the words of the decision."""
+    resource = snapshot.resource
+    metadata = readable_part(ObjectMeta, resource.get("metadata")).value
     seen = observed(
         snapshot.children, name=metadata.name, namespace=metadata.namespace, uid=metadata.uid
     )
-    status = _found_again(stored_status(snapshot.resource), seen, now)
+    stored = stored_status(resource)
+    status = found_again(stored, seen, now)
     versions = parsed_versions(snapshot.model_versions)
-    stable = status.stable
-    resolution = resolved(
-        spec.model, versions, serving=stable.model_version if stable is not None else None
-    )
-    problem = spec_problem(metadata.name, spec)
-    wanted = None
-    if isinstance(resolution, Resolved):
-        wanted = wanted_revision(
+    given = readable_part(DeploymentSpec, resource.get("spec"), stand_ins={"model": {}})
+    spec, problem = given.value, None
+    if given.problem is not None:
+        problem = unreadable(f"spec.{given.problem}")
+    if "replicas" in given.lost:
+        spec = spec.model_copy(update={"replicas": _last_known_replicas(status, seen)})
+    if problem is not None and NEEDED_FOR_A_REVISION & given.lost:
+        lead = Wanted(Unresolved(Reason.INVALID_SPEC, problem))
+    else:
+        lead = wanted(
             metadata.name,
             metadata.namespace,
-            version=resolution.version,
-            server=spec.server,
+            spec=spec,
+            status=status,
+            versions=versions,
             seen=seen,
             settings=snapshot.settings,
         )
     return Picture(
         metadata=metadata,
         spec=spec,
-        status=status,
+        stored=stored,
+        status=_named(status, lead),
+        status_lost=is_lost(stored) and bool(seen.records),
         settings=snapshot.settings,
         seen=seen,
         children=snapshot.children,
         versions=versions,
         samples=snapshot.samples,
-        resolution=resolution,
-        wanted=wanted,
-        wanted_version=resolution.version.metadata.name if isinstance(resolution, Resolved) else "",
+        resolution=lead.resolution,
+        wanted=lead.record,
+        wanted_version=lead.version,
         rules=_rules(status),
-        spec_problem=problem,
+        spec_problem=problem or spec_problem(metadata.name, spec),
     )
 
 
-def stored_status(resource: JsonObject) -> DeploymentStatus:
-    """The status as stored; an unreadable one counts as lost."""
-    try:
-        status = DeploymentStatus.model_validate(resource.get("status") or {})
-        for moment in _moments(status):
-            parse_time(moment)
-        _check_numbers(status.canary)
-    except ValueError:  # pydantic's ValidationError is one, too
-        return DeploymentStatus()
-    return status
-
-
-def _check_numbers(canary: CanaryStatus | None) -> None:
-    if canary is None:
-        return
-    counts = (canary.step, canary.weight, canary.frozen_seconds, canary.samples_before)
-    if min(counts) < 0 or canary.weight > FIRST_REVISION_WEIGHT_PERCENT:
-        raise ValueError("a number in the status that can't be")
-
-
-def _moments(status: DeploymentStatus) -> Iterator[str]:
-    """Every time that decisions read."""
-    yield from (entry.at for entry in status.history)
-    if status.stable and status.stable.since:
-        yield status.stable.since
-    if canary := status.canary:
-        times = (
-            canary.started_at,
-            canary.step_started_at,
-            canary.traffic_started_at,
-            canary.pods_missing_since,
-            canary.frozen_since,
-        )
-        yield from (moment for moment in times if moment is not None)
-
-
-def _parsed(resource: JsonObject) -> tuple[ObjectMeta, DeploymentSpec]:
-    try:
-        deployment = Deployment.model_validate({**resource, "status": {}})
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        raise SpecUnreadableError(f"{path}: {first['msg']}") from error
-    return deployment.metadata, deployment.spec
-
-
-def _found_again(status: DeploymentStatus, seen: Observed, now: datetime) -> DeploymentStatus:
-    """A lost status: what serves is found again, and never taken for a first deployment."""
-    if status.observed_generation or status.stable or status.canary:
-        return status
-    revision = _stable_by_children(seen)
-    if revision is None:
-        return status
-    record = seen.records.get(revision)
-    stable = RevisionStatus(
-        revision=revision,
-        model_version=record.model_version if record else "",
-        since=format_time(now),
+def unreadable(problem: str) -> str:
+    """What to do about a part of a spec that can't be read."""
+    return (
+        f"{problem}. Check that the CustomResourceDefinitions are of the operator's version; what "
+        "runs goes on"
     )
-    return status.model_copy(update={"stable": stable})
 
 
-def _stable_by_children(seen: Observed) -> str | None:
-    """The Service says it; without one it is the oldest revision with most ready pods."""
-    if seen.service and seen.service.stable_annotation in seen.workloads:
-        return seen.service.stable_annotation
-    if seen.service:
-        return None  # a Service that names no stable never had one
-    serving = [one for one in seen.workloads.values() if one.available > 0]
-    if not serving:
-        return None
-    numbers = {revision: record.number for revision, record in seen.records.items()}
-    best = max(serving, key=lambda one: (one.available, -numbers.get(one.revision, 0)))
-    return best.revision
+def _named(status: DeploymentStatus, lead: Wanted) -> DeploymentStatus:
+    """What runs under the name that the spec gives it.
+
+    The same bytes under another name are the same revision; who looks for what serves a version
+    looks for the name that is asked for.
+    """
+    if lead.record is None:
+        return status
+    renamed = {
+        role: one.model_copy(update={"model_version": lead.version})
+        for role, one in (("stable", status.stable), ("canary", status.canary))
+        if one is not None and one.revision == lead.record.revision
+    }
+    return status.model_copy(update=renamed)
+
+
+def _last_known_replicas(status: DeploymentStatus, seen: Observed) -> int:
+    """Pods that were wanted when the spec could be read; zero only where zero was wanted."""
+    if zero_was_wanted(status):
+        return 0
+    role = status.stable or status.canary
+    return max(seen.replicas(role.revision) if role else 0, DEFAULT_REPLICAS)
 
 
 def _rules(status: DeploymentStatus) -> RolloutRules | None:

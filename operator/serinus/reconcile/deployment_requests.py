@@ -53,6 +53,8 @@ def asked_for(picture: Picture, now: datetime) -> AskedFor:
     refused = why_refused(
         request, picture.metadata, revisions=_revisions(picture), verbs=VERBS, now=now
     )
+    if refused is None and picture.status_lost:
+        refused = "the status was lost, and with it whether this was done already; ask again"
     if refused:
         return AskedFor(status, request, refused=refused)
     match Verb(request.verb):

@@ -10,12 +10,15 @@ from serinus.api.deployment import CanaryStatus, DeploymentStatus
 from serinus.api.enums import OnEvent, Reason
 from serinus.reconcile.deployment_analysis import judgement_of
 from serinus.reconcile.deployment_picture import Picture
-from serinus.reconcile.model_reference import Unresolved
+from serinus.reconcile.deployment_status import zero_was_wanted
+from serinus.reconcile.model_reference import Unresolved, is_gone
 from serinus.rollout.ending import EndingFacts
 from serinus.rollout.facts import Finding, PodFacts, Request, RolloutFacts
 from serinus.rollout.revision import is_rejected
 from serinus.rollout.start import StartFacts
 from serinus.rollout.weights import canary_replicas
+
+_BY_DELETION = (Reason.MODEL_VERSION_NOT_FOUND, Reason.CHANNEL_EMPTY)
 
 
 def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | None) -> StartFacts:
@@ -27,10 +30,9 @@ def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | N
     """
     wanted, stable = picture.wanted, status.stable
     assert wanted is not None
-    zero_was_wanted = any(it.reason == Reason.SCALED_TO_ZERO for it in status.conditions)
     scaled_away = (
         stable is not None
-        and zero_was_wanted
+        and zero_was_wanted(status)
         and stable.revision in picture.seen.workloads
         and picture.seen.replicas(stable.revision) == 0
     )
@@ -88,7 +90,7 @@ def rollout_facts(
         suspended=bool(picture.spec.suspend),
         rejected=is_rejected(canary.revision, status.rejected_revisions),
         request=request,
-        reference_problem=_reference_problem(picture, canary),
+        reference_problem=reference_problem(picture, canary),
         canary_version_rejected=picture.canary_version_rejected(),
         on_deadline=rules.on_deadline if rules else OnEvent.HOLD,
         on_no_data=rules.on_no_data if rules else OnEvent.HOLD,
@@ -158,15 +160,17 @@ def _traffic_problem(
     return "the Service is about to send requests to the canary"
 
 
-def _reference_problem(picture: Picture, canary: CanaryStatus) -> Finding | None:
-    """A reference to another model that isn't there.
+def reference_problem(picture: Picture, canary: CanaryStatus) -> Finding | None:
+    """Why nobody knows whether the canary's version is still asked for.
 
-    That the canary's own version was deleted, or a channel became empty, changes nothing that runs.
+    The reference means another one that isn't there, or two, or none, or the canary's own, which
+    isn't ready any more. That its own was deleted changes nothing.
     """
-    resolution, reference = picture.resolution, picture.spec.model.version_ref
-    if not isinstance(resolution, Unresolved) or reference is None:
+    resolution = picture.resolution
+    if not isinstance(resolution, Unresolved):
         return None
-    if reference.name == canary.model_version:
+    was_deleted = is_gone(canary.model_version, picture.versions)
+    if was_deleted and resolution.reason in _BY_DELETION:
         return None
     return Finding(resolution.reason, resolution.message)
 

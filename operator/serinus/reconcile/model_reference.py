@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from serinus.api.conditions import parse_time
 from serinus.api.deployment import Channel, ModelReference
 from serinus.api.enums import ConditionType, Phase, Reason
 from serinus.api.modelversion import ModelVersion
@@ -26,19 +27,33 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A version that runs; it was chosen at `since` at the latest, None: nobody knows when."""
+
+    version: str
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unresolved:
-    """Why the reference leads to no version; `message` names what is waited for."""
+    """Why the reference leads to no version; `message` names what is waited for.
+
+    `version` is the one that can't be used or doesn't exist; empty when none is meant.
+    """
 
     reason: Reason
     message: str
+    version: str = ""
 
     @property
     def needs_a_person(self) -> bool:
         """Whether waiting won't help."""
-        return self.reason in (Reason.ALIAS_CONFLICT, Reason.MODEL_VERSION_REJECTED)
+        return self.reason in _FOR_A_PERSON
 
 
 Resolution = Resolved | Unresolved
+
+_FOR_A_PERSON = (Reason.ALIAS_CONFLICT, Reason.INVALID_SPEC, Reason.MODEL_VERSION_REJECTED)
 
 
 def parsed_versions(bodies: Iterable[JsonObject]) -> tuple[ModelVersion, ...]:
@@ -55,23 +70,27 @@ def parsed_versions(bodies: Iterable[JsonObject]) -> tuple[ModelVersion, ...]:
 
 
 def resolved(
-    reference: ModelReference, versions: Sequence[ModelVersion], *, serving: str | None
+    reference: ModelReference, versions: Sequence[ModelVersion], *, running: Sequence[Running] = ()
 ) -> Resolution:
-    """Where `reference` leads; `serving` is the name of the version that stable came from."""
+    """Where `reference` leads; `running` are the versions that run, the newest choice first."""
     if reference.channel is not None:
-        return _of_channel(reference.channel, versions)
+        return _of_channel(reference.channel, versions, running)
     name = reference.version_ref.name if reference.version_ref else ""
     found = next((one for one in versions if one.metadata.name == name), None)
     if found is not None:
         return _if_it_may_serve(found)
-    if name == serving:
-        return Unresolved(
-            Reason.MODEL_VERSION_NOT_FOUND,
-            f"ModelVersion `{name}` doesn't exist any more; what it gave goes on serving",
-        )
+    if any(one.version == name for one in running):
+        return _gone(name)
     return Unresolved(
-        Reason.WAITING_FOR_MODEL_VERSION, f"waits for ModelVersion `{name}`, which doesn't exist"
+        Reason.WAITING_FOR_MODEL_VERSION,
+        f"waits for ModelVersion `{name}`, which doesn't exist",
+        name,
     )
+
+
+def is_gone(name: str, versions: Iterable[ModelVersion]) -> bool:
+    """Whether no ModelVersion `name` exists any more."""
+    return all(one.metadata.name != name for one in versions)
 
 
 def is_rejected(name: str, versions: Iterable[ModelVersion]) -> bool:
@@ -79,7 +98,9 @@ def is_rejected(name: str, versions: Iterable[ModelVersion]) -> bool:
     return any(one.metadata.name == name and one.status.phase == Phase.REJECTED for one in versions)
 
 
-def _of_channel(channel: Channel, versions: Sequence[ModelVersion]) -> Resolution:
+def _of_channel(
+    channel: Channel, versions: Sequence[ModelVersion], running: Sequence[Running]
+) -> Resolution:
     of_model = [one for one in versions if one.spec.model_name == channel.model_name]
     if channel.alias is not None:
         return _of_alias(channel.model_name, channel.alias, of_model)
@@ -87,7 +108,26 @@ def _of_channel(channel: Channel, versions: Sequence[ModelVersion]) -> Resolutio
     if not ready:
         message = f"waits for a version of model `{channel.model_name}` that is ready and approved"
         return Unresolved(Reason.CHANNEL_EMPTY, message)
-    return Resolved(max(ready, key=_age_order))
+    newest = max(ready, key=_age_order)
+    if running and is_gone(running[0].version, versions) and not _is_newer(newest, running[0]):
+        return _gone(running[0].version)  # what is left is older: nothing goes back by a deletion
+    return Resolved(newest)
+
+
+def _gone(name: str) -> Unresolved:
+    message = f"ModelVersion `{name}` doesn't exist any more; what it gave goes on serving"
+    return Unresolved(Reason.MODEL_VERSION_NOT_FOUND, message, name)
+
+
+def _is_newer(version: ModelVersion, running: Running) -> bool:
+    """Whether the version was made after the one that runs was chosen."""
+    created = version.metadata.creation_timestamp
+    if running.since is None or created is None:
+        return False
+    try:
+        return parse_time(created) > parse_time(running.since)
+    except ValueError:
+        return False
 
 
 def _of_alias(model_name: str, alias: str, versions: Sequence[ModelVersion]) -> Resolution:
@@ -109,11 +149,11 @@ def _if_it_may_serve(version: ModelVersion) -> Resolution:
     if version.status.phase == Phase.REJECTED:
         why = f": {version.status.message}" if version.status.message else ""
         message = f"ModelVersion `{name}` is rejected and is never served{why}"
-        return Unresolved(Reason.MODEL_VERSION_REJECTED, message)
+        return Unresolved(Reason.MODEL_VERSION_REJECTED, message, name)
     if not _is_ready(version):
         why = f": {version.status.message}" if version.status.message else ""
         message = f"waits for ModelVersion `{name}`, which isn't ready{why}"
-        return Unresolved(Reason.WAITING_FOR_MODEL_VERSION, message)
+        return Unresolved(Reason.WAITING_FOR_MODEL_VERSION, message, name)
     return Resolved(version)
 
 

@@ -12,9 +12,23 @@ from serinus.rollout.facts import Finding, PodFacts
 
 
 def launch(
-    name: str, pods: PodFacts, *, progress_deadline_seconds: float
+    name: str,
+    pods: PodFacts,
+    *,
+    progress_deadline_seconds: float,
+    reference_problem: Finding | None = None,
 ) -> FinishPromotion | Hold:
-    """What happens to the first revision next; `name` is how messages call it."""
+    """What happens to the first revision next; `name` is how messages call it.
+
+    `reference_problem` says why the model reference leads nowhere; None when it leads to a version.
+    """
+    if reference_problem is not None:
+        message = f"the first revision: {reference_problem.message}"
+        return Hold(
+            Finding(Reason.WAITING_FOR_MODEL_VERSION, message),
+            clock_stands_still=False,
+            waits_without_end=True,
+        )
     if pods.ready:
         message = f"{name} is stable: the first revision, all its pods are ready"
         return FinishPromotion(Finding(Reason.FIRST_REVISION, message))

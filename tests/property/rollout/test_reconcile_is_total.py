@@ -53,13 +53,16 @@ def replaced(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
     return changed
 
 
-IN_SPEC = [("spec", *path) for path in places(SNAPSHOT.resource["spec"])]
-IN_STATUS = [("status", *path) for path in places(SNAPSHOT.resource["status"])]
+ANYWHERE = [
+    (part, *path)
+    for part in ("metadata", "spec", "status")
+    for path in [(), *places(SNAPSHOT.resource[part])]
+]
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(IN_SPEC + IN_STATUS), JUNK)
-def test_junk_anywhere_in_spec_or_status_is_answered(path: tuple[Any, ...], junk: Any) -> None:
+@given(st.sampled_from(ANYWHERE), JUNK)
+def test_junk_anywhere_in_an_object_is_answered(path: tuple[Any, ...], junk: Any) -> None:
     snapshot = DeploymentSnapshot(
         resource=replaced(SNAPSHOT.resource, path, junk),
         settings=SNAPSHOT.settings,

@@ -1,11 +1,15 @@
 """What serves is found by what the user chose, and never changes because of where it came from."""
 
+from typing import Any
+
 import pytest
 
 from serinus.api.deployment import Feedback
 from serinus.manifests.revision import parse_controller_revision
 from serinus.reconcile.deployment_revision import server_of
 from tests.support.deployment_world import Behaviour, World, a_world, model_version, serving_v1
+
+PAUSED_AT_20 = {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}}
 
 
 def untouched(world: World) -> tuple[set[str], str | None]:
@@ -168,6 +172,153 @@ def test_a_channel_that_becomes_empty_keeps_stable() -> None:
     assert untouched(world) == before
     assert world.condition("ModelResolved") == ("False", "ChannelEmpty")
     assert world.condition("Ready") == ("True", "Succeeded")
+
+
+def by_channel(**channel: Any) -> World:
+    """`v1` is stable and the channel leads to it; `v2` is there and isn't asked for yet."""
+    world = serving_v1(strategy=PAUSED_AT_20)
+    world.versions["v1"] = model_version("v1", aliases=["champion"])
+    world.applies(model={"channel": {"modelName": "delay"} | channel})
+    world.runs(20, until="settled")
+    return world
+
+
+def canary_by_alias() -> World:
+    world = by_channel(alias="champion")
+    world.versions |= {"v1": model_version("v1"), "v2": model_version("v2", aliases=["champion"])}
+    world.dirty = True
+    world.runs(60, until="paused")
+    return world
+
+
+UNCLEAR = {
+    "a second version bears the alias": (
+        {"v3": model_version("v3", aliases=["champion"])},
+        "AliasConflict",
+    ),
+    "the alias moved to a version that isn't ready": (
+        {
+            "v2": model_version("v2"),
+            "v3": model_version("v3", aliases=["champion"], phase="Verifying"),
+        },
+        "WaitingForModelVersion",
+    ),
+    "nobody bears the alias any more": ({"v2": model_version("v2")}, "ChannelEmpty"),
+    "its own version is verified again": (
+        {"v2": model_version("v2", aliases=["champion"], phase="Verifying")},
+        "WaitingForModelVersion",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "why"), UNCLEAR.values(), ids=UNCLEAR)
+def test_a_canary_stays_where_it_is_while_nobody_knows_whether_it_is_asked_for(
+    change: dict[str, Any], why: str
+) -> None:
+    world = canary_by_alias()
+    before = dict(world.versions)
+
+    world.versions |= change
+    world.dirty = True
+    world.runs(5)
+    world.says("resume")
+    world.runs(100)
+    held = (world.stable, world.canary["modelVersion"], world.canary["step"])
+    resolved = world.condition("ModelResolved")
+    world.versions = before
+    world.dirty = True
+    world.runs(5)
+    world.says("promote")
+    world.runs(60, until="settled")
+
+    assert held == ("v1", "v2", 1)
+    assert resolved == ("False", why)
+    assert world.stable == "v2"
+
+
+def test_deleting_the_newest_version_sends_nobody_back_to_an_older_one() -> None:
+    world = by_channel(latestApproved=True)
+    world.versions["v2"] = model_version("v2", created="2030-01-01T00:00:00Z")
+    world.dirty = True
+    world.runs(60, until="paused")
+    world.says("promote")
+    world.runs(60, until="settled")
+    world.runs(10)
+    before = untouched(world)
+
+    del world.versions["v2"]
+    world.dirty = True
+    world.runs(60)
+    left = (untouched(world), world.condition("ModelResolved"), world.phase)
+    world.versions["v3"] = model_version("v3", created="2030-01-02T00:00:00Z")
+    world.dirty = True
+    world.runs(60, until="paused")
+
+    assert left == (before, ("False", "ModelVersionNotFound"), "Healthy")
+    assert world.canary["modelVersion"] == "v3"
+
+
+@pytest.mark.parametrize("reference", ["versionRef", "alias", "latestApproved"])
+def test_a_canary_whose_version_is_deleted_is_asked_for_all_the_same(reference: str) -> None:
+    world = by_channel(latestApproved=True) if reference == "latestApproved" else canary_by_alias()
+    if reference == "latestApproved":
+        world.versions["v2"] = model_version("v2", created="2030-01-01T00:00:00Z")
+    if reference == "versionRef":
+        world.applies(model={"versionRef": {"name": "v2"}})
+    world.dirty = True
+    world.runs(60, until="paused")
+
+    del world.versions["v2"]
+    world.dirty = True
+    world.runs(5)
+    world.says("promote")
+    world.runs(60, until="settled")
+
+    assert world.stable == "v2"
+    assert "abort" not in world.actions()
+
+
+def test_back_at_stable_whose_version_was_deleted_the_canary_goes() -> None:
+    world = serving_v1(strategy=PAUSED_AT_20)
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+
+    del world.versions["v1"]
+    world.applies(model={"versionRef": {"name": "v1"}})
+    world.runs(20, until="settled")
+
+    assert (world.stable, world.reasons()[-1]) == ("v1", "BackToStable")
+    assert world.condition("Promoted") == ("True", "Promoted")
+
+
+def test_a_change_that_would_need_a_deleted_version_is_told_as_not_done() -> None:
+    world = serving_v1()
+    before = untouched(world)
+
+    del world.versions["v1"]
+    world.applies(server={"runtimeVersion": "2"})
+    world.runs(30)
+
+    assert untouched(world) == before
+    assert world.condition("Reconciling") == ("True", "WaitingForModelVersion")
+    assert "no other revision of it can be made" in world.status["message"]
+
+
+def test_a_first_revision_whose_version_is_verified_again_isn_t_stable_before_it_is_ready() -> None:
+    world = a_world()
+    world.behaviours["v1"] = Behaviour(start_seconds=10)
+    world.runs(5)
+
+    world.versions["v1"] = model_version("v1", phase="Verifying")
+    world.dirty = True
+    world.runs(30)
+    held = (world.stable, world.phase, world.ready_pods(world.canary_revision))
+    world.versions["v1"] = model_version("v1")
+    world.dirty = True
+    world.runs(10, until="settled")
+
+    assert held == (None, "Paused", 4)
+    assert world.stable == "v1"
 
 
 @pytest.mark.parametrize("applied", ["before", "after"])

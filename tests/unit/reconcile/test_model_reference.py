@@ -8,6 +8,7 @@ from serinus.api.deployment import ModelReference
 from serinus.api.enums import Reason
 from serinus.reconcile.model_reference import (
     Resolved,
+    Running,
     Unresolved,
     is_rejected,
     parsed_versions,
@@ -102,9 +103,7 @@ CASES = [
 def test_a_reference(
     reference: dict[str, Any], versions: list[dict[str, Any]], then: str, said: str
 ) -> None:
-    found = resolved(
-        ModelReference.model_validate(reference), parsed_versions(versions), serving=None
-    )
+    found = resolved(ModelReference.model_validate(reference), parsed_versions(versions))
 
     if isinstance(found, Resolved):
         assert found.version.metadata.name == then
@@ -114,11 +113,38 @@ def test_a_reference(
 
 
 def test_a_version_that_serves_and_is_deleted_goes_on_serving() -> None:
-    found = resolved(ModelReference.model_validate(PINNED), (), serving="v1")
+    found = resolved(ModelReference.model_validate(PINNED), (), running=(Running("v1", None),))
 
     assert isinstance(found, Unresolved)
     assert found.reason == Reason.MODEL_VERSION_NOT_FOUND
     assert not found.needs_a_person
+
+
+LEFT = [
+    ("an older one is left", "2026-01-01T00:00:00Z", None),
+    ("one of the same moment is left", "2026-01-05T00:00:00Z", None),
+    ("one came after what serves was chosen", "2026-01-05T00:00:01Z", "v2"),
+    ("one that tells no time is left", "yesterday", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("created", "then"), [row[1:] for row in LEFT], ids=[row[0] for row in LEFT]
+)
+def test_where_the_newest_was_deleted_only_a_newer_one_takes_its_place(
+    created: str, then: str | None
+) -> None:
+    serves = Running("v9", "2026-01-05T00:00:00Z")
+    versions = parsed_versions([model_version("v2", created=created)])
+
+    found = resolved(ModelReference.model_validate(LATEST), versions, running=(serves,))
+
+    if then is None:
+        assert isinstance(found, Unresolved)
+        assert (found.reason, found.version) == (Reason.MODEL_VERSION_NOT_FOUND, "v9")
+    else:
+        assert isinstance(found, Resolved)
+        assert found.version.metadata.name == then
 
 
 def test_a_version_on_its_way_out_is_gone() -> None:
