@@ -393,7 +393,12 @@ class World:
         return body
 
     def _applied(self, wanted: DesiredObject, stored: dict[str, Any]) -> dict[str, Any]:
+        """As the server does it: what a create has set isn't taken away by being left out."""
         body = copy.deepcopy(dict(wanted.body))
+        for kind in ("labels", "annotations"):
+            merged = {**stored["metadata"].get(kind, {}), **body["metadata"].get(kind, {})}
+            if merged:
+                body["metadata"][kind] = merged
         self.resource_version += 1
         kept = {"uid", "ownerReferences"}
         body["metadata"] |= {key: stored["metadata"][key] for key in kept}
@@ -519,10 +524,9 @@ class World:
 def _differs(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
     """Whether an apply would change anything of what is ours."""
     metadata, theirs = wanted["metadata"], stored["metadata"]
-    return (
-        wanted.get("spec") != stored.get("spec")
-        or metadata.get("labels") != theirs.get("labels")
-        or metadata.get("annotations") != theirs.get("annotations")
+    return wanted.get("spec") != stored.get("spec") or any(
+        not metadata.get(kind, {}).items() <= theirs.get(kind, {}).items()
+        for kind in ("labels", "annotations")
     )
 
 

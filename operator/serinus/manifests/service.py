@@ -41,18 +41,20 @@ def split_selector(deployment: str) -> dict[str, str]:
 def make_service(
     deployment: str, namespace: str, *, selector: dict[str, str], stable: str | None
 ) -> JsonObject:
-    """The Service; `stable` is None until the first revision is."""
-    metadata: JsonObject = {
-        "name": service_name(deployment),
-        "namespace": namespace,
-        "labels": owner_labels(Kind.DEPLOYMENT, deployment),
-    }
-    if stable:
-        metadata["annotations"] = {STABLE_ANNOTATION: stable}
+    """The Service; `stable` is None until the first revision is.
+
+    The annotation is always there, and empty where nothing is stable: one that was left out would
+    keep its old value in a Service that was made with it.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata,
+        "metadata": {
+            "name": service_name(deployment),
+            "namespace": namespace,
+            "labels": owner_labels(Kind.DEPLOYMENT, deployment),
+            "annotations": {STABLE_ANNOTATION: stable or ""},
+        },
         "spec": {
             "type": "ClusterIP",
             "selector": selector,

@@ -183,7 +183,7 @@ def _service(body: JsonObject, name: str) -> ServiceFacts:
         selector=selector,
         pinned_to=pinned,
         split=selector == split_selector(name),
-        stable_annotation=body["metadata"].get("annotations", {}).get(STABLE_ANNOTATION),
+        stable_annotation=body["metadata"].get("annotations", {}).get(STABLE_ANNOTATION) or None,
     )
 
 

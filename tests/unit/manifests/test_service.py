@@ -30,12 +30,12 @@ def test_pinned_finds_one_revision_and_split_finds_all() -> None:
     assert [split <= labels.items() for labels in (one, other, foreign)] == [True, True, False]
 
 
-def test_before_the_first_revision_is_stable_none_is_remembered() -> None:
+def test_before_the_first_revision_is_stable_it_is_said_that_none_is() -> None:
     service = make_service(
         "delay", "flights", selector=pinned_selector("delay", "c0ffee0000"), stable=None
     )
 
-    assert "annotations" not in service["metadata"]
+    assert service["metadata"]["annotations"] == {"serinus.dev/stable-revision": ""}
 
 
 def test_the_address_is_that_of_the_service() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from serinus.reconcile.decision import ObjectRef
-from tests.support.deployment_world import NAME, NAMESPACE, World, serving_v1
+from tests.support.deployment_world import NAME, NAMESPACE, Behaviour, World, serving_v1
 
 PAUSED = {"canary": {"steps": [{"setWeight": 40}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]}}
 
@@ -157,6 +157,25 @@ def test_what_a_person_asked_for_before_the_status_was_lost_isn_t_done_again() -
     assert world.canary["step"] == 1
     assert (handled["nonce"], handled["outcome"]) == ("n-1", "refused")
     assert "the status was lost" in handled["message"]
+
+
+def test_lost_before_the_first_after_zero_is_stable_no_earlier_one_is_made_up() -> None:
+    world = serving_v1()
+    world.objects.pop(ObjectRef("v1", "Service", NAMESPACE, NAME))  # made anew while `v1` is stable
+    world.dirty = True
+    world.runs(2)
+    world.applies(replicas=0)
+    world.runs(10)
+    world.behaviours["v2"] = Behaviour(start_seconds=20)
+    world.serves_version("v2")
+    world.applies(replicas=2)
+    world.runs(5)
+
+    without_status(world).runs(60, until="settled")
+
+    assert world.stable == "v2"
+    assert {pod.version for pod in world.pods} == {"v2"}
+    assert "RolloutStarted" not in world.reasons()
 
 
 def test_after_zero_the_first_isn_t_compared_with_what_the_service_still_remembers() -> None:
