@@ -5,7 +5,8 @@ Nothing is decided here; the cluster's objects become the few facts that decisio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,7 +61,7 @@ class Pod:
     uid: str
     revision: str
     ours: bool
-    """Whether the workload of its revision made it."""
+    """Whether the ReplicaSet of its revision's workload made it, told by its uid."""
     started_at: datetime | None
     problem: PodProblem | None
     creating: bool = False
@@ -189,31 +190,54 @@ def _service(body: JsonObject, name: str) -> ServiceFacts:
 
 def _pods(children: Children, name: str, workloads: Mapping[str, Workload]) -> tuple[Pod, ...]:
     label = OWNER_LABELS[Kind.DEPLOYMENT]
-    found = [
-        _pod(body, workloads)
+    bodies = [
+        body
         for ref, body in children.objects.items()
         if ref.kind == "Pod"
         and body["metadata"].get("labels", {}).get(label) == name
         and body.get("status", {}).get("phase") not in ("Succeeded", "Failed")
     ]
+    claims = [(body, _revision(body), _replica_set_uid(body, workloads)) for body in bodies]
+    believed = _believed((revision, uid) for _, revision, uid in claims if uid is not None)
+    found = (_pod(body, ours=(revision, uid) in believed) for body, revision, uid in claims)
     return tuple(sorted(found, key=lambda pod: pod.name))
 
 
-def _pod(body: JsonObject, workloads: Mapping[str, Workload]) -> Pod:
+def _believed(claims: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Each revision with the uid of its ReplicaSet, as most of its pods bear it.
+
+    A revision's template never changes, so all its pods are of one ReplicaSet. Its name can be
+    claimed; of two with that name, one isn't ours or is on its way out. Where as many pods say
+    the one as the other, neither is believed.
+    """
+    uids: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for revision, uid in claims:
+        uids[revision][uid] += 1
+    return frozenset(
+        (revision, uid)
+        for revision, counts in uids.items()
+        for uid, pods in counts.items()
+        if all(pods > others for other, others in counts.items() if other != uid)
+    )
+
+
+def _pod(body: JsonObject, *, ours: bool) -> Pod:
     metadata = body["metadata"]
-    labels = metadata.get("labels", {})
-    revision = labels.get(REVISION_LABEL, "")
     started = body.get("status", {}).get("startTime")
     leaving = metadata.get("deletionTimestamp") is not None
     return Pod(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
-        revision=revision,
-        ours=revision in workloads and _made_by(body, workloads[revision]),
+        revision=_revision(body),
+        ours=ours,
         started_at=parse_time(started) if started else None,
         problem=None if leaving else pod_problem(body),
         creating=not leaving and _is_creating(body.get("status", {})),
     )
+
+
+def _revision(pod: JsonObject) -> str:
+    return str(pod["metadata"].get("labels", {}).get(REVISION_LABEL, ""))
 
 
 def _is_creating(status: Any) -> bool:
@@ -223,13 +247,15 @@ def _is_creating(status: Any) -> bool:
     )
 
 
-def _made_by(pod: JsonObject, workload: Workload) -> bool:
-    """A workload's pods belong to its ReplicaSet, which bears its name and the template's hash."""
+def _replica_set_uid(pod: JsonObject, workloads: Mapping[str, Workload]) -> str | None:
+    """Uid of the ReplicaSet that made the pod, if that bears the workload's name and its hash."""
     metadata = pod["metadata"]
+    workload = workloads.get(_revision(pod))
+    if workload is None:
+        return None
     made = f"{workload.name}-{metadata.get('labels', {}).get('pod-template-hash')}"
-    return any(
-        reference.get("controller")
-        and reference.get("kind") == "ReplicaSet"
-        and reference.get("name") == made
-        for reference in metadata.get("ownerReferences", ())
-    )
+    for reference in metadata.get("ownerReferences", ()):
+        is_ours = reference.get("kind") == "ReplicaSet" and reference.get("name") == made
+        if reference.get("controller") and is_ours:
+            return str(reference.get("uid", ""))
+    return None

@@ -1,5 +1,6 @@
 """Whose pods get requests: the label alone isn't enough."""
 
+from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_facts import observed
 from serinus.reconcile.snapshot import Children
 from tests.support.deployment_world import NAME, NAMESPACE, UID, Pod, World, serving_v1
@@ -28,20 +29,34 @@ def test_a_pod_that_somebody_else_labelled_keeps_the_service_pinned() -> None:
     assert "intruder" in world.status["message"]
 
 
-def test_a_pod_with_our_labels_that_our_workload_didn_t_make_is_a_stranger() -> None:
-    world = serving_v1()
-    facts = seen(world)
-    assert facts.strangers(world.stable_revision) == ()
-
-    body = world._pod_body(world.pods[0])
-    body["metadata"]["name"] = "copy"
-    body["metadata"]["ownerReferences"][0]["name"] = "somebody-else"
+def with_pods_like(world: World, number: int, **reference: str) -> list[str]:
+    """Strangers among the pods of stable, when `number` more of them name another controller."""
     objects = dict(world.snapshot({}).children.objects)
-    (ref,) = [one for one in objects if one.name == world.pods[0].name]
-    objects[type(ref)("v1", "Pod", NAMESPACE, "copy")] = body
+    for place in range(number):
+        body = world._pod_body(world.pods[0])
+        body["metadata"]["name"] = f"copy-{place}"
+        body["metadata"]["ownerReferences"][0] |= reference
+        objects[ObjectRef("v1", "Pod", NAMESPACE, f"copy-{place}")] = body
     facts = observed(Children(objects), name=NAME, namespace=NAMESPACE, uid=UID)
+    return [pod.name for pod in facts.strangers(world.stable_revision)]
 
-    assert [pod.name for pod in facts.strangers(world.stable_revision)] == ["copy"]
+
+def test_the_pods_of_our_workload_are_no_strangers() -> None:
+    assert with_pods_like(serving_v1(), 0) == []
+
+
+def test_a_pod_with_our_labels_that_another_replica_set_made_is_a_stranger() -> None:
+    assert with_pods_like(serving_v1(), 1, name="somebody-else") == ["copy-0"]
+
+
+def test_a_pod_that_claims_the_name_of_our_replica_set_is_told_by_its_uid() -> None:
+    assert with_pods_like(serving_v1(), 3, uid="of-somebody-else") == ["copy-0", "copy-1", "copy-2"]
+
+
+def test_where_pods_disagree_about_their_replica_set_none_is_trusted() -> None:
+    world = serving_v1(replicas=2)
+
+    assert len(with_pods_like(world, 2, uid="of-somebody-else")) == 4
 
 
 def test_a_workload_whose_controller_hasn_t_seen_its_spec_has_no_ready_pods_yet() -> None:
