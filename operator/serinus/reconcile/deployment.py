@@ -60,8 +60,6 @@ def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
 def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
     """Decide the next state of one Deployment. Pure and total: never raises, never waits."""
     picture = pictured(snapshot, now)
-    if picture.metadata.deletion_timestamp is not None:
-        return Decision()  # what it owns goes with it
     found = with_actual_weight(picture, course(picture, now))
     status = _with_summary(picture, found, now)
     new = _as_json(status)

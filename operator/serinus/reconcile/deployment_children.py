@@ -92,7 +92,7 @@ def _wanted_replicas(picture: Picture, status: DeploymentStatus) -> dict[str, in
 
 
 def _still_serves(picture: Picture, status: DeploymentStatus, revision: str) -> bool:
-    """The stable revision of before a promotion, until the Service is seen to have moved on."""
+    """Whether it was stable before a promotion, and the Service isn't seen to have moved on."""
     service = picture.seen.service
     return (
         status.stable is not None

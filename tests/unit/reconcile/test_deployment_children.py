@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from serinus.reconcile.decision import ApplyPolicy, Decision, ObjectRef, Ownership
-from serinus.reconcile.deployment import reconcile
+from serinus.reconcile.decision import ApplyPolicy, ObjectRef, Ownership
 from tests.support.deployment_world import (
     NAME,
     NAMESPACE,
@@ -202,12 +201,3 @@ def _image(world: World) -> str:
         "containers"
     ]
     return str(container["image"])
-
-
-def test_a_deployment_on_its_way_out_makes_nothing_any_more() -> None:
-    world = serving_v1()
-    snapshot = world.snapshot({})
-    leaving = {**snapshot.resource["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
-    going = replace(snapshot, resource={**snapshot.resource, "metadata": leaving})
-
-    assert reconcile(going, world.now) == Decision()
