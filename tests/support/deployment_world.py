@@ -442,7 +442,7 @@ class World:
 
     def _version_of(self, revision: str) -> str:
         for ref, body in self.objects.items():
-            if ref.kind == "ControllerRevision" and body["data"]["revision"] == revision:
+            if ref.kind == "ControllerRevision" and body["data"].get("revision") == revision:
                 return str(body["data"]["modelVersion"])
         return ""
 

@@ -586,7 +586,14 @@ class DeploymentStatus(CommonStatus):
         default=None, max_length=16, description="Revision that the spec asks for."
     )
     rejected_revisions: list[RejectedRevision] = Field(
-        default_factory=list, max_length=20, description="Revisions that aren't tried again."
+        default_factory=list,
+        max_length=20,
+        description="Revisions that aren't tried again, the newest 20. All are remembered.",
+    )
+    retried_revisions: list[Annotated[str, StringConstraints(max_length=16)]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Revisions that may be tried again, while their rejection is still on record.",
     )
     analysis: list[MetricStatus] = Field(
         default_factory=list,

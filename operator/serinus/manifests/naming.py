@@ -51,6 +51,11 @@ def revision_object_name(deployment: str, revision: str) -> str:
     return f"{deployment}-{revision}"
 
 
+def rejection_name(deployment: str, revision: str) -> str:
+    """The ControllerRevision that remembers that a revision was rejected."""
+    return f"{revision_object_name(deployment, revision)}-rejected"
+
+
 def service_name(deployment: str) -> str:
     """The Service through which clients reach whatever serves."""
     return deployment

@@ -12,6 +12,7 @@ from datetime import datetime
 from serinus.api.deployment import DeploymentStatus
 from serinus.api.enums import Kind
 from serinus.manifests.naming import feedback_secret_name, owner_labels
+from serinus.manifests.rejection import make_rejection
 from serinus.manifests.revision import RevisionRecord, make_controller_revision
 from serinus.manifests.service import make_service, pinned_selector, split_selector
 from serinus.manifests.store_claim import make_store_claim
@@ -26,6 +27,7 @@ from serinus.reconcile.decision import (
 )
 from serinus.reconcile.deployment_facts import Workload
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_rejections import rejection_of, taken_back, unrecorded
 from serinus.reconcile.deployment_rollout_facts import strangers, wanted_canary_replicas
 
 
@@ -49,6 +51,7 @@ def desired_objects(
         *_workloads(picture, up),
         *_service(picture, status),
         *_workloads(picture, down),
+        *_rejections(picture, status),
     ]
     return tuple(one for one in objects if not _is_left_alone(picture, one))
 
@@ -64,8 +67,9 @@ def pruned_objects(picture: Picture, status: DeploymentStatus) -> tuple[PrunedOb
     )
     over = {record.revision for record in idle[picture.revision_history_limit :]}
     over |= {one for one in seen.workloads if one not in seen.records and one not in kept}
-    return tuple(
-        pruned for revision in sorted(over) for pruned in _pruned_revision(picture, revision)
+    return (
+        *(pruned for one in sorted(over) for pruned in _pruned_revision(picture, status, one)),
+        *_rejections_taken_back(picture, status),
     )
 
 
@@ -202,8 +206,14 @@ def _in_use(picture: Picture, status: DeploymentStatus) -> frozenset[str]:
     return frozenset(named)
 
 
-def _pruned_revision(picture: Picture, revision: str) -> Iterator[PrunedObject]:
-    """The workload once it has no pods, then the record."""
+def _pruned_revision(
+    picture: Picture, status: DeploymentStatus, revision: str
+) -> Iterator[PrunedObject]:
+    """The workload once it has no pods, then the record.
+
+    Not that of a rejected revision: without it nobody would know that the same choice of a user
+    leads to the same revision, once the default image is another one.
+    """
     workload = picture.seen.workloads.get(revision)
     namespace = picture.metadata.namespace
     if workload is not None:
@@ -212,10 +222,22 @@ def _pruned_revision(picture: Picture, revision: str) -> Iterator[PrunedObject]:
             yield PrunedObject(ref, workload.uid)
         return
     body = picture.seen.record_bodies.get(revision)
-    if body is not None:
+    if body is not None and rejection_of(revision, status, picture.seen) is None:
         metadata = body["metadata"]
         ref = ObjectRef("apps/v1", "ControllerRevision", namespace, metadata["name"])
         yield PrunedObject(ref, metadata.get("uid", ""))
+
+
+def _rejections(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
+    for rejected in unrecorded(status, picture.seen):
+        body = make_rejection(picture.name, picture.metadata.namespace, rejected)
+        yield DesiredObject(body, ApplyPolicy.CREATE_ONLY)
+
+
+def _rejections_taken_back(picture: Picture, status: DeploymentStatus) -> Iterator[PrunedObject]:
+    for rejection in taken_back(status, picture.seen):
+        ref = ObjectRef("apps/v1", "ControllerRevision", picture.metadata.namespace, rejection.name)
+        yield PrunedObject(ref, rejection.uid)
 
 
 def _is_left_alone(picture: Picture, wanted: DesiredObject) -> bool:

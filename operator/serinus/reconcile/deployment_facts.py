@@ -12,13 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from serinus.api.conditions import parse_time
+from serinus.api.deployment import RejectedRevision
 from serinus.api.enums import Kind, Reason
 from serinus.manifests.naming import (
     OWNER_LABELS,
     REVISION_LABEL,
+    rejection_name,
     revision_object_name,
     service_name,
 )
+from serinus.manifests.rejection import parse_rejection
 from serinus.manifests.revision import RevisionRecord, parse_controller_revision
 from serinus.manifests.service import STABLE_ANNOTATION, pinned_selector, split_selector
 from serinus.reconcile.decision import JsonObject, ObjectRef
@@ -80,11 +83,21 @@ class ServiceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """The record of a rejection, and the object that holds it."""
+
+    record: RejectedRevision
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
-    """All children of one Deployment."""
+    """All children of one Deployment, those of a revision by its name."""
 
     records: Mapping[str, RevisionRecord] = field(default_factory=dict)
     record_bodies: Mapping[str, JsonObject] = field(default_factory=dict)
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
     service: ServiceFacts | None = None
@@ -128,6 +141,11 @@ def observed(children: Children, *, name: str, namespace: str, uid: str) -> Obse
         if record and body["metadata"]["name"] == revision_object_name(name, record.revision):
             records[record.revision] = record
             bodies[record.revision] = body
+    rejections = {
+        rejection.record.revision: rejection
+        for body in children.owned_by(uid, "ControllerRevision")
+        if (rejection := _rejection(body, name)) is not None
+    }
     workloads = {
         workload.revision: workload
         for body in children.owned_by(uid, "Deployment")
@@ -138,10 +156,18 @@ def observed(children: Children, *, name: str, namespace: str, uid: str) -> Obse
     return Observed(
         records=records,
         record_bodies=bodies,
+        rejections=rejections,
         workloads=workloads,
         pods=_pods(children, name, workloads),
         service=_service(service, name) if service is not None and owned else None,
     )
+
+
+def _rejection(body: JsonObject, deployment: str) -> Rejection | None:
+    record, metadata = parse_rejection(body), body["metadata"]
+    if record is None or metadata["name"] != rejection_name(deployment, record.revision):
+        return None
+    return Rejection(record, metadata["name"], metadata.get("uid", ""))
 
 
 def _workload(body: JsonObject) -> Workload | None:

@@ -17,6 +17,7 @@ from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
 from serinus.reconcile.deployment_facts import Observed, observed
+from serinus.reconcile.deployment_rejections import with_rejections
 from serinus.reconcile.deployment_revision import Wanted, wanted
 from serinus.reconcile.deployment_rules import RolloutRules, parsed_rules
 from serinus.reconcile.deployment_status import (
@@ -153,7 +154,7 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
         snapshot.children, name=metadata.name, namespace=metadata.namespace, uid=metadata.uid
     )
     stored = stored_status(resource)
-    status = found_again(stored, seen, now)
+    status = with_rejections(found_again(stored, seen, now), seen)
     versions = parsed_versions(snapshot.model_versions)
     given = readable_part(DeploymentSpec, resource.get("spec"), stand_ins={"model": {}})
     spec, problem = given.value, None

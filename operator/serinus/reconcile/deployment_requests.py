@@ -10,10 +10,10 @@ from serinus.api.enums import Reason, Verb
 from serinus.api.metadata import ActionRequest
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_rejections import rejection_of, with_retried
 from serinus.reconcile.requests import RequestOutcome, handled, pending_request, why_refused
 from serinus.rollout.advance import Promote, RollBack, StartStep, Transition
 from serinus.rollout.facts import Request
-from serinus.rollout.revision import is_rejected, without_rejected
 
 VERBS = frozenset({Verb.PROMOTE, Verb.ABORT, Verb.RETRY, Verb.PAUSE, Verb.RESUME})
 _PAUSED_BY_MAX = 256
@@ -104,11 +104,10 @@ def _revisions(picture: Picture) -> frozenset[str]:
 
 def _retried(picture: Picture, request: ActionRequest) -> AskedFor:
     status = picture.status
-    if not is_rejected(request.revision, status.rejected_revisions):
+    if rejection_of(request.revision, status, picture.seen) is None:
         return AskedFor(status, request, refused=f"revision {request.revision} isn't rejected")
-    rejected = without_rejected(status.rejected_revisions, request.revision)
     return AskedFor(
-        status.model_copy(update={"rejected_revisions": rejected}),
+        with_retried(status, request.revision),
         request,
         done=f"revision {request.revision} may be tried again",
     )

@@ -10,11 +10,11 @@ from serinus.api.deployment import CanaryStatus, DeploymentStatus
 from serinus.api.enums import OnEvent, Reason
 from serinus.reconcile.deployment_analysis import judgement_of
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_rejections import rejection_of
 from serinus.reconcile.deployment_status import zero_was_wanted
 from serinus.reconcile.model_reference import Unresolved, is_gone
 from serinus.rollout.ending import EndingFacts
 from serinus.rollout.facts import Finding, PodFacts, Request, RolloutFacts
-from serinus.rollout.revision import is_rejected
 from serinus.rollout.start import StartFacts
 from serinus.rollout.weights import canary_replicas
 
@@ -36,7 +36,6 @@ def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | N
         and stable.revision in picture.seen.workloads
         and picture.seen.replicas(stable.revision) == 0
     )
-    rejected = [item for item in status.rejected_revisions if item.revision == wanted.revision]
     return StartFacts(
         revision=wanted.revision,
         model_version=picture.wanted_version,
@@ -45,7 +44,7 @@ def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | N
         spec_problem=picture.spec_problem,
         name_conflict=picture.name_conflict(wanted.revision),
         suspended=bool(picture.spec.suspend),
-        rejected=rejected[0] if rejected else None,
+        rejected=rejection_of(wanted.revision, status, picture.seen),
         provider_problem=provider,
     )
 
@@ -88,7 +87,7 @@ def rollout_facts(
         promoting=canary.promoting,
         paused_by=canary.paused_by,
         suspended=bool(picture.spec.suspend),
-        rejected=is_rejected(canary.revision, status.rejected_revisions),
+        rejected=rejection_of(canary.revision, status, picture.seen) is not None,
         request=request,
         reference_problem=reference_problem(picture, canary),
         canary_version_rejected=picture.canary_version_rejected(),

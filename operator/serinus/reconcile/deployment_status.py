@@ -71,7 +71,9 @@ def _most_ready(status: DeploymentStatus, seen: Observed) -> str | None:
         return None
     numbers = {revision: record.number for revision, record in seen.records.items()}
     serving = [
-        one for one in seen.workloads.values() if one.available > 0 and one.revision != canary
+        one
+        for one in seen.workloads.values()
+        if one.available > 0 and one.revision != canary and one.revision not in seen.rejections
     ]
     best = max(
         serving, key=lambda one: (one.available, -numbers.get(one.revision, 0)), default=None

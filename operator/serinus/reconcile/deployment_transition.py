@@ -165,6 +165,9 @@ def rolled_back(
         update={
             "canary": None,
             "rejected_revisions": with_rejected(status.rejected_revisions, rejected),
+            "retried_revisions": [
+                one for one in status.retried_revisions if one != canary.revision
+            ],
             "analysis": without_states(status.analysis),
         }
     )

@@ -38,15 +38,10 @@ def content_hash(content: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_LENGTH]
 
 
-def is_rejected(revision: str, rejected: list[RejectedRevision]) -> bool:
-    """Whether the revision may not be tried again until `retry`."""
-    return any(item.revision == revision for item in rejected)
-
-
 def with_rejected(
     rejected: list[RejectedRevision], item: RejectedRevision
 ) -> list[RejectedRevision]:
-    """The list with `item` as the newest; the oldest are forgotten beyond the bound."""
+    """The list with `item` as the newest, without the oldest beyond the bound."""
     others = without_rejected(rejected, item.revision)
     return [*others, item][-REJECTED_MAX:]
 

@@ -39,6 +39,15 @@ def scaled_to_zero() -> World:
     return world
 
 
+def retried() -> World:
+    world = superseded()
+    world.runs(60, until="paused")
+    world.says("abort")
+    world.runs(30)
+    world.says("retry")
+    return world
+
+
 def story(world: World) -> dict[str, object]:
     """What a rollout leaves behind, without the moments at which things happened."""
     return {
@@ -52,12 +61,13 @@ def story(world: World) -> dict[str, object]:
             revision: body["spec"]["replicas"] for revision, body in world.workloads().items()
         },
         "selector": (world.service or {}).get("spec", {}).get("selector"),
+        "records": sorted(ref.name for ref in world.objects if ref.kind == "ControllerRevision"),
         "pods made": world.pods_made,
         "unanswered": world.unanswered if world.spec["replicas"] else 0,
     }
 
 
-@pytest.mark.parametrize("given", [promoted, rolled_back, superseded, scaled_to_zero])
+@pytest.mark.parametrize("given", [promoted, rolled_back, superseded, scaled_to_zero, retried])
 def test_the_end_is_the_same_at_whichever_write_the_operator_dies(
     given: Callable[[], World],
 ) -> None:

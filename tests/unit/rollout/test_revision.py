@@ -7,7 +7,6 @@ import pytest
 from serinus.api.deployment import RejectedRevision, Server
 from serinus.rollout.revision import (
     REJECTED_MAX,
-    is_rejected,
     revision_hash,
     revision_inputs,
     with_rejected,
@@ -53,11 +52,11 @@ def test_a_revision_is_ten_hexadecimal_digits_and_always_the_same() -> None:
     assert revision() == "465f3120a0"
 
 
-def test_a_rejected_revision_is_known_until_it_is_let_go() -> None:
+def test_a_rejection_is_listed_until_it_is_let_go() -> None:
     listed = with_rejected([], RejectedRevision(revision="a", reason="r", at="t"))
 
-    assert is_rejected("a", listed)
-    assert not is_rejected("b", listed)
+    assert [item.revision for item in listed] == ["a"]
+    assert without_rejected(listed, "b") == listed
     assert without_rejected(listed, "a") == []
 
 
