@@ -88,8 +88,7 @@ def env() -> dict[str, str]:
         "PATH": os.pathsep.join([*map(str, _client_folders()), os.environ.get("PATH", "")]),
         "SERINUS_CLUSTER": chosen.value,
     }
-    # Its own Prometheus image is what the chart names, from its registry.
-    return named | ({"SERINUS_AUDIT_LOG": str(kind.AUDIT_LOG)} if chosen is Provider.KIND else {})
+    return named | (kind.env() if chosen is Provider.KIND else {})
 
 
 def load(archives: list[Path]) -> None:
@@ -102,8 +101,9 @@ def load(archives: list[Path]) -> None:
         case Provider.GIVEN:
             raise ClusterError(
                 "load",
-                "push the images to a registry that the cluster reads, and name them in "
-                "SERINUS_OPERATOR_IMAGE, SERINUS_JOBS_IMAGE and SERINUS_SERVER_IMAGE",
+                "push the images, and one of Prometheus, to a registry that the cluster reads, "
+                "and name them in SERINUS_OPERATOR_IMAGE, SERINUS_JOBS_IMAGE, "
+                "SERINUS_SERVER_IMAGE and SERINUS_PROMETHEUS_IMAGE",
             )
 
 

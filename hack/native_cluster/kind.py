@@ -21,11 +21,16 @@ LOCK_FILE = HOME / "lock"
 NODE_LOGS = "/var/log/kubernetes"
 NODE_POLICY = "/etc/kubernetes/audit-policy.yaml"
 CREATE_TIMEOUT_SECONDS = 600
+ENGINES = ("docker", "podman")
+PROMETHEUS = "prom/prometheus:v3.15.0"
+"""Pulled as the node's own image is, from where the engine looks first; the chart names none."""
+PROMETHEUS_IMAGE = f"localhost/serinus/{PROMETHEUS.rpartition('/')[2]}"
+"""The same by a name that the chart takes, on the node."""
 
 
 def engine_runs() -> bool:
     """Whether a container engine answers."""
-    return any(shutil.which(name) and succeeds([name, "info"]) for name in ("docker", "podman"))
+    return _engine() is not None
 
 
 def up() -> None:
@@ -41,6 +46,7 @@ def up() -> None:
             config.flush()
             where = ("--config", config.name, "--kubeconfig", str(KUBECONFIG))
             _kind("create", "cluster", "--name", CLUSTER, "--wait", "180s", *where)
+        _give_prometheus()
 
 
 def down() -> None:
@@ -54,11 +60,35 @@ def exists() -> bool:
     return CLUSTER in _kind("get", "clusters").split()
 
 
+def env() -> dict[str, str]:
+    """Environment for those who use the cluster, besides how to reach it."""
+    return {"SERINUS_AUDIT_LOG": str(AUDIT_LOG), "SERINUS_PROMETHEUS_IMAGE": PROMETHEUS_IMAGE}
+
+
 def load(archives: list[Path]) -> None:
     """Give the cluster's node images."""
     for archive in archives:
         with phase(f"loading {archive.name}"):
             _kind("load", "image-archive", str(archive), "--name", CLUSTER)
+
+
+def _engine() -> str | None:
+    """The container engine that answers."""
+    found = (name for name in ENGINES if shutil.which(name) and succeeds([name, "info"]))
+    return next(found, None)
+
+
+def _give_prometheus() -> None:
+    engine = _engine() or ENGINES[0]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "prometheus.tar"
+        for words in (
+            ["pull", "--quiet", PROMETHEUS],
+            ["tag", PROMETHEUS, PROMETHEUS_IMAGE],
+            ["save", "--output", str(archive), PROMETHEUS_IMAGE],
+        ):
+            run("Prometheus", [engine, *words], timeout_seconds=CREATE_TIMEOUT_SECONDS)
+        load([archive])
 
 
 def cluster_config() -> str:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.support.api_server import ROOT, TOKEN, ApiServer, folder_with
+from tests.support.chart import rendered
 
 EXAMPLES = sorted((ROOT / "hack" / "examples").rglob("*.yaml"))
 MISSPELT = """
@@ -101,11 +102,7 @@ def kubeconform(schema_folder: Path, manifests: str) -> subprocess.CompletedProc
 
 
 def rendered_chart() -> str:
-    command = [
-        folder_with("helm") / "helm", "template", "serinus", "charts/serinus",
-        "--namespace=serinus-system",
-    ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    return yaml.safe_dump_all(rendered())
 
 
 def test_kubeconform_passes_on_the_rendered_chart(schema_folder: Path) -> None:

@@ -17,6 +17,11 @@ FORBIDDEN = {
         r"\b(proxy|sum)[.]golang[.]org",
         r"\bregistry[.]npmjs[.]org",
     ],
+    "host of an image registry (users name theirs)": [
+        r"\b(docker|ghcr|quay|gcr)[.]io\b",
+        r"\bmcr[.]microsoft[.]com\b",
+        r"\bregistry[.]k8s[.]io\b",
+    ],
     "path of one machine": [
         r"/[w]ork/(main|shared)",
         r"/[t]mp/plan",

@@ -49,10 +49,19 @@ class ApiServer:
     url: str
     client: httpx.Client
 
-    def post(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> Answer:
+    def post(
+        self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, user: str | None = None
+    ) -> Answer:
         """Create, with the strictness of kubectl: unknown fields are refused."""
         parameters = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
-        return _answer(self.client.post(path, json=body, params=parameters))
+        return _answer(
+            self.client.post(path, json=body, params=parameters, headers=_speaking_for(user))
+        )
+
+    def patch(self, path: str, change: Mapping[str, Any], *, user: str | None = None) -> Answer:
+        """Merge a change into the object; null takes a field away."""
+        headers = {"Content-Type": "application/merge-patch+json", **_speaking_for(user)}
+        return _answer(self.client.patch(path, json=change, headers=headers))
 
     def put(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> Answer:
         parameters = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
@@ -134,6 +143,10 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
         )
         _await("kube-apiserver is ready", lambda: _is_ready(client, server, folder))
         yield ApiServer(url, client)
+
+
+def _speaking_for(user: str | None) -> dict[str, str]:
+    return {} if user is None else {"Impersonate-User": user}
 
 
 def _answer(response: httpx.Response) -> Answer:

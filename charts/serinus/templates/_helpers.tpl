@@ -28,6 +28,24 @@ app.kubernetes.io/part-of: serinus
 {{- end }}
 {{- end }}
 
+{{- /* An image by its full name: list of the context, the value and where it stands. */ -}}
+{{- define "serinus.image" -}}
+{{- $root := index . 0 }}
+{{- $image := index . 1 }}
+{{- $host := splitList "/" $image | first }}
+{{- if and (contains "/" $image) (or (contains "." $host) (contains ":" $host) (eq $host "localhost")) }}
+{{- $image }}
+{{- else if $root.Values.image.registry }}
+{{- printf "%s/%s" (trimSuffix "/" $root.Values.image.registry) $image }}
+{{- else }}
+{{- fail (printf "%s: `%s` names no registry. Set image.registry to the one that has your images, such as registry.example.com/mlops, or give this image with its registry" (index . 2) $image) }}
+{{- end }}
+{{- end }}
+
+{{- define "serinus.pullSecretNames" -}}
+{{- range $index, $secret := .Values.imagePullSecrets }}{{ if $index }},{{ end }}{{ $secret.name }}{{ end }}
+{{- end }}
+
 {{- define "serinus.prometheus.installed" -}}
 {{- if and .Values.prometheus.install (not .Values.prometheus.url) }}true{{ end }}
 {{- end }}
@@ -96,4 +114,37 @@ capabilities: {drop: [ALL]}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+{{- end }}
+
+{{- define "serinus.prometheus.config" -}}
+global:
+  scrape_interval: {{ .Values.prometheus.scrapeInterval }}
+  scrape_timeout: {{ .Values.prometheus.scrapeInterval }}
+scrape_configs:
+- job_name: serinus-model-servers
+  kubernetes_sd_configs:
+  - role: pod
+    selectors:
+    - {role: pod, label: "app.kubernetes.io/managed-by=serinus,serinus.dev/revision"}
+    {{- with .Values.watchNamespaces }}
+    namespaces: {names: {{ toJson . }}}
+    {{- end }}
+  relabel_configs: {{- include "serinus.prometheus.relabelling" . | nindent 2 }}
+- job_name: serinus-operator
+  # The operator tells of objects by their namespaces; without this they would be its own.
+  honor_labels: true
+  kubernetes_sd_configs:
+  - role: pod
+    selectors:
+    - role: pod
+      label: "app.kubernetes.io/name={{ include "serinus.name" . }},app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=operator"
+    namespaces: {names: [{{ .Release.Namespace }}]}
+  relabel_configs: {{- include "serinus.prometheus.relabelling" . | nindent 2 }}
+{{- end }}
+
+{{- define "serinus.prometheus.relabelling" -}}
+- {source_labels: [__meta_kubernetes_pod_container_port_name], regex: http, action: keep}
+- {source_labels: [__meta_kubernetes_pod_phase], regex: Running, action: keep}
+- {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
+- {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
 {{- end }}

@@ -36,6 +36,9 @@ class OperatorSettings(BaseModel):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         default="IfNotPresent", alias="SERINUS_IMAGE_PULL_POLICY"
     )
+    image_pull_secrets: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        default=(), alias="SERINUS_IMAGE_PULL_SECRETS"
+    )
     prometheus_url: Annotated[str | None, Optional] = Field(
         default=None, alias="SERINUS_PROMETHEUS_URL"
     )
@@ -72,6 +75,7 @@ class OperatorSettings(BaseModel):
             jobs_image=self.jobs_image,
             server_image=self.server_image,
             image_pull_policy=self.image_pull_policy,
+            image_pull_secrets=self.image_pull_secrets,
             store=StoreSettings(
                 size=self.store_size,
                 access_mode=self.store_access_mode,

@@ -165,6 +165,7 @@ def _pod_template(run: Run, settings: Settings) -> JsonObject:
         annotations={IDENTITY_ANNOTATION: run.identity},
         store=store,
         additions=run.settings.pod_template,
+        image_pull_secrets=settings.image_pull_secrets,
         restart_policy="Never",
         termination_grace_period_seconds=TERMINATION_GRACE_PERIOD_SECONDS,
     )

@@ -60,6 +60,8 @@ class PodParts:
         From `make_container`.
     additions
         The user's `podTemplate`. Its labels and annotations never win over ours.
+    image_pull_secrets
+        Names of Secrets for our images; those of `additions` come on top.
     restart_policy
         None: the workload's default.
     """
@@ -70,6 +72,7 @@ class PodParts:
     annotations: Mapping[str, str] = field(default_factory=dict)
     store: StoreMount | None = None
     additions: PodTemplate | None = None
+    image_pull_secrets: tuple[str, ...] = ()
     restart_policy: str | None = None
     termination_grace_period_seconds: int | None = None
 
@@ -127,6 +130,8 @@ def _spec(parts: PodParts, additions: PodTemplate) -> JsonObject:
     placement = additions.spec.model_dump(by_alias=True, exclude_defaults=True, exclude_none=True)
     if parts.store and parts.store.settings.access_mode == "ReadWriteOnce":
         placement["affinity"] = _on_the_store_s_node(placement.get("affinity", {}), parts.store)
+    if secrets := _pull_secrets(parts, additions):
+        placement["imagePullSecrets"] = secrets
     spec: JsonObject = {
         **placement,
         "automountServiceAccountToken": False,
@@ -149,6 +154,11 @@ def _spec(parts: PodParts, additions: PodTemplate) -> JsonObject:
     if parts.termination_grace_period_seconds is not None:
         spec["terminationGracePeriodSeconds"] = parts.termination_grace_period_seconds
     return spec
+
+
+def _pull_secrets(parts: PodParts, additions: PodTemplate) -> list[JsonObject]:
+    of_user = (one.name for one in additions.spec.image_pull_secrets)
+    return [{"name": name} for name in dict.fromkeys((*parts.image_pull_secrets, *of_user))]
 
 
 def allowed(entries: Mapping[str, str]) -> dict[str, str]:

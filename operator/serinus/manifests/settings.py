@@ -26,5 +26,7 @@ class Settings:
     jobs_image: str
     server_image: str
     image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets that each namespace with our pods has to have."""
     store: StoreSettings = field(default_factory=StoreSettings)
     actors_verified: bool = False

@@ -89,6 +89,7 @@ def make_server_pod_template(serving: ServingRevision, settings: Settings) -> Js
         volumes=(_feedback_volume(serving.deployment),),
         store=store,
         additions=serving.server.pod_template,
+        image_pull_secrets=settings.image_pull_secrets,
         termination_grace_period_seconds=TERMINATION_GRACE_PERIOD_SECONDS,
     )
     return make_pod_template(parts)

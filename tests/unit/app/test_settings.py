@@ -25,6 +25,7 @@ def test_all_of_the_charts_variables_are_read() -> None:
             "SERINUS_LEASE_NAME": "release",
             "SERINUS_LEASE_NAMESPACE": "system",
             "SERINUS_IMAGE_PULL_POLICY": "Always",
+            "SERINUS_IMAGE_PULL_SECRETS": "registry-key,mirror-key",
             "SERINUS_PROMETHEUS_URL": "http://prometheus:9090",
             "SERINUS_PROMETHEUS_TOKEN_FILE": "/etc/serinus/prometheus/token",
             "SERINUS_WATCH_NAMESPACES": "team-a, team-b",
@@ -42,6 +43,7 @@ def test_all_of_the_charts_variables_are_read() -> None:
     assert settings.watch_namespaces == ("team-a", "team-b")
     assert settings.log_level == "DEBUG"
     assert builders.image_pull_policy == "Always"
+    assert builders.image_pull_secrets == ("registry-key", "mirror-key")
     assert builders.actors_verified
     assert (builders.store.size, builders.store.storage_class) == ("1Gi", "fast")
 

@@ -100,3 +100,10 @@ def test_kind_writes_its_audit_log_where_env_says() -> None:
     inside = Path(arguments["audit-log-path"])
     assert Path(logs["hostPath"]) / inside.relative_to(logs["containerPath"]) == kind.AUDIT_LOG
     assert policy["containerPath"] == arguments["audit-policy-file"]
+
+
+def test_kind_s_prometheus_bears_a_name_that_the_chart_takes() -> None:
+    image = kind.env()["SERINUS_PROMETHEUS_IMAGE"]
+
+    assert image.startswith("localhost/")
+    assert image.rpartition(":")[2] == kind.PROMETHEUS.rpartition(":")[2]

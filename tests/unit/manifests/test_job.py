@@ -1,6 +1,7 @@
 """The Job of a run: golden files of whole manifests, and what each setting changes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ def test_the_pod_can_t_speak_to_kubernetes_and_holds_the_key_in_memory_only() ->
     assert pod["automountServiceAccountToken"] is False
     assert {"name": "pseudonymization", "emptyDir": {"medium": "Memory"}} in pod["volumes"]
     assert "PSEUDONYMIZATION_KEY" not in environment({"spec": {"template": {"spec": pod}}})
+
+
+def test_the_pull_secrets_of_the_chart_reach_the_pod() -> None:
+    job = make_job(run(), replace(SETTINGS, image_pull_secrets=("registry-key",)))
+
+    assert job["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "registry-key"}]
 
 
 def test_what_isn_t_said_has_a_default() -> None:

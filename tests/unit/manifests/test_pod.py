@@ -68,6 +68,18 @@ def test_placement_and_pull_secrets_are_the_users() -> None:
     assert made["spec"]["imagePullSecrets"] == [{"name": "pull"}]
 
 
+def test_the_platform_s_pull_secrets_come_first_and_each_is_named_once() -> None:
+    user = {"spec": {"imagePullSecrets": [{"name": "mine"}, {"name": "registry-key"}]}}
+
+    made = template(user, image_pull_secrets=("registry-key", "mirror-key"))
+
+    assert made["spec"]["imagePullSecrets"] == [
+        {"name": "registry-key"},
+        {"name": "mirror-key"},
+        {"name": "mine"},
+    ]
+
+
 @pytest.mark.parametrize(
     "key",
     [

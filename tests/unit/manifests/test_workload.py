@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,12 @@ def test_the_workload_is_what_was_reviewed(
     text = json.dumps(workload(**changes), indent=2, sort_keys=True) + "\n"
 
     golden(f"manifests/workload-{name}.json", text)
+
+
+def test_the_pull_secrets_of_the_chart_reach_the_pods() -> None:
+    made = template(settings=replace(SETTINGS, image_pull_secrets=("registry-key",)))
+
+    assert made["spec"]["imagePullSecrets"] == [{"name": "registry-key"}]
 
 
 def test_the_pods_know_no_role_and_bear_the_labels_that_find_them() -> None:

@@ -1,0 +1,149 @@
+"""What users say to the chart, and what Helm makes of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.chart import NAMESPACE, REGISTRY, Body, helm_template, rendered
+
+
+def pods(manifests: list[Body]) -> dict[str, Body]:
+    """Specs of the pods that the chart itself makes, by name."""
+    return {
+        one["metadata"]["name"]: one["spec"]["template"]["spec"]
+        for one in manifests
+        if one["kind"] == "Deployment"
+    }
+
+
+def image(pod: Body) -> str:
+    return str(pod["containers"][0]["image"])
+
+
+def told(pod: Body) -> dict[str, str]:
+    """What a pod's environment says."""
+    return {one["name"]: one["value"] for one in pod["containers"][0]["env"] if "value" in one}
+
+
+def test_without_a_registry_nothing_is_installed_and_the_value_is_named() -> None:
+    answer = helm_template()
+
+    assert answer.returncode != 0
+    assert "names no registry. Set image.registry" in answer.stderr
+
+
+def test_all_images_come_from_the_registry_that_the_user_names() -> None:
+    made = pods(rendered())
+    operator = told(made["serinus"])
+
+    assert image(made["serinus"]) == f"{REGISTRY}/serinus/operator:0.1.0"
+    assert operator["SERINUS_JOBS_IMAGE"] == f"{REGISTRY}/serinus/jobs:0.1.0"
+    assert operator["SERINUS_SERVER_IMAGE"] == f"{REGISTRY}/serinus/server:0.1.0"
+    assert image(made["serinus-prometheus"]).startswith(f"{REGISTRY}/prometheus/prometheus:")
+
+
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        ("other.example.com/operator:2", "other.example.com/operator:2"),
+        ("registry:5000/operator:2", "registry:5000/operator:2"),
+        ("localhost/serinus/operator:2", "localhost/serinus/operator:2"),
+        ("operator:2", f"{REGISTRY}/operator:2"),
+        ("mine/operator@sha256:1234", f"{REGISTRY}/mine/operator@sha256:1234"),
+    ],
+)
+def test_an_image_may_name_a_registry_of_its_own(named: str, used: str) -> None:
+    assert image(pods(rendered(f"image.operator={named}"))["serinus"]) == used
+
+
+def test_pull_secrets_reach_all_pods() -> None:
+    secrets = [{"name": "registry-key"}, {"name": "mirror-key"}]
+    made = pods(
+        rendered(*(f"imagePullSecrets[{n}].name={s['name']}" for n, s in enumerate(secrets)))
+    )
+
+    assert all(pod["imagePullSecrets"] == secrets for pod in made.values())
+    assert told(made["serinus"])["SERINUS_IMAGE_PULL_SECRETS"] == "registry-key,mirror-key"
+
+
+@pytest.mark.parametrize(
+    ("setting", "field"),
+    [
+        ("imagePullSecrets[0]=registry-key", "imagePullSecrets"),
+        ("prometheus.url=http://ada:secret@prometheus:9090", "prometheus"),
+        ("image.regsitry=registry.example.com", "regsitry"),
+        ("store.accessMode=ReadWriteSome", "accessMode"),
+    ],
+)
+def test_a_value_that_can_t_be_meant_is_refused_by_name(setting: str, field: str) -> None:
+    answer = helm_template(setting)
+
+    assert answer.returncode != 0
+    assert field in answer.stderr
+
+
+def scrape_jobs(manifests: list[Body]) -> dict[str, Body]:
+    [config] = [
+        yaml.safe_load(one["data"]["prometheus.yaml"])
+        for one in manifests
+        if one["kind"] == "ConfigMap"
+    ]
+    return {job["job_name"]: job for job in config["scrape_configs"]}
+
+
+def labels_of(manifests: list[Body], name: str) -> dict[str, str]:
+    [one] = [it for it in manifests if (it["kind"], it["metadata"]["name"]) == ("Deployment", name)]
+    return dict(one["spec"]["template"]["metadata"]["labels"])
+
+
+def test_its_prometheus_scrapes_the_model_servers_and_the_operator() -> None:
+    manifests = rendered()
+    jobs = scrape_jobs(manifests)
+    [operator] = jobs["serinus-operator"]["kubernetes_sd_configs"]
+    wanted = dict(one.split("=") for one in operator["selectors"][0]["label"].split(","))
+
+    assert "namespaces" not in jobs["serinus-model-servers"]["kubernetes_sd_configs"][0]
+    assert operator["namespaces"] == {"names": [NAMESPACE]}
+    assert wanted.items() <= labels_of(manifests, "serinus").items()
+    assert not wanted.items() <= labels_of(manifests, "serinus-prometheus").items()
+    assert jobs["serinus-operator"]["honor_labels"] is True
+
+
+def granted(manifests: list[Body], service_account: str) -> Iterator[tuple[str, Any]]:
+    """Where a service account has rights, with the rules; the whole cluster is no namespace."""
+    rules = {
+        (one["metadata"].get("namespace", ""), one["metadata"]["name"]): one["rules"]
+        for one in manifests
+        if one["kind"] in ("Role", "ClusterRole")
+    }
+    for one in manifests:
+        subjects = [subject["name"] for subject in one.get("subjects", ())]
+        if service_account in subjects:
+            namespace = one["metadata"].get("namespace", "")
+            place = namespace if one["roleRef"]["kind"] == "Role" else ""
+            yield namespace, rules[place, one["roleRef"]["name"]]
+
+
+def test_with_named_namespaces_rights_are_given_there_only() -> None:
+    manifests = rendered("watchNamespaces={team-a,team-b}")
+    prometheus = [place for place, _ in granted(manifests, "serinus-prometheus")]
+
+    assert sorted(prometheus) == [NAMESPACE, "team-a", "team-b"]
+    [servers] = scrape_jobs(manifests)["serinus-model-servers"]["kubernetes_sd_configs"]
+    assert servers["namespaces"] == {"names": ["team-a", "team-b"]}
+
+
+def test_another_scrape_interval_restarts_prometheus() -> None:
+    def checksum(*settings: str) -> str:
+        [one] = [
+            it["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+            for it in rendered(*settings, only=["prometheus"])
+            if it["kind"] == "Deployment"
+        ]
+        return str(one)
+
+    assert checksum() == checksum()
+    assert checksum() != checksum("prometheus.scrapeInterval=30s")
+    assert checksum() != checksum("watchNamespaces={team-a}")
