@@ -16,18 +16,11 @@ from serinus.cli.errors import ClusterError
 from serinus.cli.kubectl import Annotation, Kubectl
 from tests.support import command_line
 from tests.support.api_server import TOKEN, ApiServer, folder_with
+from tests.support.chart import bind, put
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "people"
 DEPLOYMENTS = f"/apis/serinus.dev/v1alpha1/namespaces/{NAMESPACE}/modeldeployments"
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
-POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
-BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-PATHS = {
-    "ValidatingAdmissionPolicy": POLICIES,
-    "ValidatingAdmissionPolicyBinding": BINDINGS,
-    "ClusterRole": f"{RBAC}/clusterroles",
-}
 POLICY_TIMEOUT_SECONDS = 60
 
 MANAGER = "mia"
@@ -57,25 +50,16 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def chart(api_server: ApiServer) -> None:
-    """Roles and policy of the chart, in force."""
-    helm = folder_with("helm") / "helm"
-    rendered = subprocess.run(
-        [helm, "template", "serinus", "charts/serinus", "--namespace=serinus-system",
-         "--show-only=templates/personas.yaml", "--show-only=templates/admission-policy.yaml"],
-        capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
-    for manifest in yaml.safe_load_all(rendered.stdout):
-        answer = api_server.post(PATHS[manifest["kind"]], manifest)
-        assert answer.accepted, answer.message
+def rights(api_server: ApiServer, chart: None) -> None:
+    """Who may do what in the namespace."""
     api_server.post(
         "/api/v1/namespaces",
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
     )
     for person in (MANAGER, *ODD_NAMES):
-        bind(api_server, "serinus-viewer", person)
-        bind(api_server, "serinus-release-manager", person)
-    bind(api_server, "serinus-viewer", EDITOR)
+        bind(api_server, NAMESPACE, "serinus-viewer", person)
+        bind(api_server, NAMESPACE, "serinus-release-manager", person)
+    bind(api_server, NAMESPACE, "serinus-viewer", EDITOR)
     editing = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
@@ -84,20 +68,8 @@ def chart(api_server: ApiServer) -> None:
             {"apiGroups": ["serinus.dev"], "resources": ["modeldeployments"], "verbs": ["patch"]}
         ],
     }
-    assert api_server.post(f"{RBAC}/clusterroles", editing).accepted
-    bind(api_server, "editing", EDITOR)
-
-
-def bind(api_server: ApiServer, role: str, person: str) -> None:
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"generateName": "people-"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": person}],
-    }
-    answer = api_server.post(f"{RBAC}/namespaces/{NAMESPACE}/rolebindings", binding)
-    assert answer.accepted, answer.message
+    put(api_server, [editing])
+    bind(api_server, NAMESPACE, "editing", EDITOR)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +97,7 @@ def kubectl_on_path(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def canary(api_server: ApiServer, chart: None) -> Iterator[dict[str, Any]]:
+def canary(api_server: ApiServer, rights: None) -> Iterator[dict[str, Any]]:
     """A Deployment in the middle of a canary."""
     body = command_line.deployment(command_line.IN_CANARY)
     status = body.pop("status")
