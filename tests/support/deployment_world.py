@@ -104,6 +104,7 @@ class World:
             "jobs:1", "server:1", store=StoreSettings(access_mode="ReadWriteMany")
         )
     )
+    vouched_since: datetime | None = None
     requests_per_second: int = 120
     scrape_interval: int = 5
     second: int = 0
@@ -337,6 +338,7 @@ class World:
             children=Children(objects),
             model_versions=tuple(self.versions.values()),
             samples=samples,
+            vouched_since=self.vouched_since,
         )
 
     def answer(self, query: Query) -> QueryResult:

@@ -29,6 +29,7 @@ from serinus.app.reconcilers import reconcilers
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.resources import OBSERVED
 from serinus.cluster.store import WatchEvent, ref_of
+from serinus.cluster.vouching import NobodyVouches
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
 from tests.support.fake_kube import is_selected
@@ -169,7 +170,7 @@ class LivingWorld(World):
     async def _decide(
         self, resource: JsonObject, taken: frozenset[ObjectRef], now: datetime
     ) -> Decision:
-        rows = reconcilers(Gatherer(self.store, SETTINGS, NoMetrics()))
+        rows = reconcilers(Gatherer(self.store, SETTINGS, NoMetrics(), NobodyVouches()))
         return await rows[Kind(resource["kind"])](resource, taken, now)
 
     def restarted(self) -> "LivingWorld":

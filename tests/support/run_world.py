@@ -49,6 +49,7 @@ class RunWorld:
     reconcile: Callable[["RunWorld"], Decision]
     now: datetime = NOW
     settings: Settings = SETTINGS
+    vouched_since: datetime | None = None
     objects: dict[ObjectRef, JsonObject] = field(default_factory=dict)
     taken: set[ObjectRef] = field(default_factory=set)
     feature_sets: dict[str, JsonObject] = field(default_factory=dict)
@@ -288,7 +289,9 @@ def a_feature_set(**spec: Any) -> RunWorld:
 
     def reconcile(world: RunWorld) -> Decision:
         versions, jobs = tuple(world.model_versions.values()), tuple(world.training_jobs)
-        seen = FeatureSetSnapshot(world.resource, world.settings, world.children, versions, jobs)
+        seen = FeatureSetSnapshot(
+            world.resource, world.settings, world.children, versions, jobs, world.vouched_since
+        )
         return featureset.reconcile(seen, world.now)
 
     return RunWorld(_resource(Kind.FEATURE_SET, "flights", {**FEATURE_SET_SPEC, **spec}), reconcile)
@@ -300,7 +303,12 @@ def a_training_job(**spec: Any) -> RunWorld:
     def reconcile(world: RunWorld) -> Decision:
         versions = tuple(world.model_versions.values())
         seen = TrainingJobSnapshot(
-            world.resource, world.settings, world.children, world.feature_sets, versions
+            world.resource,
+            world.settings,
+            world.children,
+            world.feature_sets,
+            versions,
+            world.vouched_since,
         )
         return trainingjob.reconcile(seen, world.now)
 
@@ -312,7 +320,9 @@ def a_model_version(**spec: Any) -> RunWorld:
 
     def reconcile(world: RunWorld) -> Decision:
         deployments = tuple(world.deployments)
-        seen = ModelVersionSnapshot(world.resource, world.settings, world.children, deployments)
+        seen = ModelVersionSnapshot(
+            world.resource, world.settings, world.children, deployments, world.vouched_since
+        )
         return modelversion.reconcile(seen, world.now)
 
     return RunWorld(

@@ -58,6 +58,10 @@ app.kubernetes.io/part-of: serinus
 {{- end }}
 {{- end }}
 
+{{- define "serinus.requestPolicy" -}}
+{{- printf "%s-requests" (include "serinus.fullname" .) }}
+{{- end }}
+
 {{- define "serinus.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 65532

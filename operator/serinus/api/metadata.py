@@ -52,7 +52,8 @@ class HandledRequest(ApiModel):
     actor: str = Field(default="", max_length=256, description="Who asked.")
     actor_verified: bool = Field(
         default=False,
-        description="Whether the admission policy vouches for the actor.",
+        description="Whether the admission policy was in force when the request was written, "
+        "and so vouches for the actor.",
     )
     at: str = Field(max_length=32, description="When it was handled.")
 

@@ -35,10 +35,11 @@ from serinus.cluster.fence import FencedKube
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.kube import KubeOverHttp
 from serinus.cluster.lease import Lease
-from serinus.cluster.ports import MetricSource
+from serinus.cluster.ports import MetricSource, Vouching
 from serinus.cluster.queue import WorkQueue
 from serinus.cluster.store import Store
 from serinus.cluster.taken_names import TakenNames
+from serinus.cluster.vouching import AdmissionPolicy, NobodyVouches
 from serinus.cluster.worker import Worker, run_workers
 from serinus.metrics.exposition import OperatorMetrics
 from serinus.metrics.prometheus_reader import NoMetricSource, PrometheusReader, PrometheusServer
@@ -138,6 +139,9 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         name=settings.lease_name,
         identity=settings.pod_uid,
     )
+    vouching: Vouching = NobodyVouches()
+    if settings.request_policy:
+        vouching = AdmissionPolicy(kube, settings.request_policy)
     store, queue = Store(), WorkQueue[ObjectRef]()
     feed, fenced, taken = Feed(store, queue), FencedKube(kube, lease), TakenNames(clock)
     events = EventRecorder(fenced, clock, instance=settings.pod_name)
@@ -148,7 +152,7 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         applier=Applier(fenced, store, feed, taken, events, clock),
         taken=taken,
         clock=clock,
-        reconcilers=reconcilers(Gatherer(store, settings.for_builders(), source)),
+        reconcilers=reconcilers(Gatherer(store, settings.for_builders(), source, vouching)),
         observer=metrics,
     )
     health = Health(queue, lease.seconds_left)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from serinus.api.enums import Kind
-from serinus.cluster.gather import Gatherer
+from serinus.cluster.gather import AnySnapshot, Gatherer
 from serinus.cluster.worker import Decide
 from serinus.reconcile import deployment, featureset, modelversion, trainingjob
 from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
@@ -15,30 +15,20 @@ from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
 def reconcilers(gatherer: Gatherer) -> Mapping[Kind, Decide]:
     """One row a kind."""
     return {
-        Kind.FEATURE_SET: _at_once(
-            lambda resource, taken, now: featureset.reconcile(
-                gatherer.feature_set(resource, taken), now
-            )
-        ),
-        Kind.TRAINING_JOB: _at_once(
-            lambda resource, taken, now: trainingjob.reconcile(
-                gatherer.training_job(resource, taken), now
-            )
-        ),
-        Kind.MODEL_VERSION: _at_once(
-            lambda resource, taken, now: modelversion.reconcile(
-                gatherer.model_version(resource, taken), now
-            )
-        ),
+        Kind.FEATURE_SET: _decides(gatherer, gatherer.feature_set, featureset.reconcile),
+        Kind.TRAINING_JOB: _decides(gatherer, gatherer.training_job, trainingjob.reconcile),
+        Kind.MODEL_VERSION: _decides(gatherer, gatherer.model_version, modelversion.reconcile),
         Kind.DEPLOYMENT: _deployment(gatherer),
     }
 
 
-def _at_once(
-    decide: Callable[[JsonObject, frozenset[ObjectRef], datetime], Decision],
+def _decides(
+    gatherer: Gatherer,
+    gather: Callable[[JsonObject, frozenset[ObjectRef]], AnySnapshot],
+    reconcile: Callable[[AnySnapshot, datetime], Decision],
 ) -> Decide:
     async def decided(resource: JsonObject, taken: frozenset[ObjectRef], now: datetime) -> Decision:
-        return decide(resource, taken, now)
+        return reconcile(await gatherer.with_vouching(gather(resource, taken)), now)
 
     return decided
 
@@ -47,7 +37,7 @@ def _deployment(gatherer: Gatherer) -> Decide:
     """Only a Deployment needs samples: they are fetched before it is decided on."""
 
     async def decided(resource: JsonObject, taken: frozenset[ObjectRef], now: datetime) -> Decision:
-        snapshot = gatherer.deployment(resource, taken)
+        snapshot = await gatherer.with_vouching(gatherer.deployment(resource, taken))
         complete = await gatherer.with_samples(snapshot, deployment.queries, now)
         return deployment.reconcile(complete, now)
 

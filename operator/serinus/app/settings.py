@@ -49,11 +49,15 @@ class OperatorSettings(BaseModel):
         default=(), alias="SERINUS_WATCH_NAMESPACES"
     )
     store_size: str = Field(default="20Gi", alias="SERINUS_STORE_SIZE")
-    store_access_mode: str = Field(default="ReadWriteOnce", alias="SERINUS_STORE_ACCESS_MODE")
+    store_access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(
+        default="ReadWriteOnce", alias="SERINUS_STORE_ACCESS_MODE"
+    )
     store_storage_class: Annotated[str | None, Optional] = Field(
         default=None, alias="SERINUS_STORE_STORAGE_CLASS"
     )
-    actors_verified: bool = Field(default=False, alias="SERINUS_ACTORS_VERIFIED")
+    request_policy: Annotated[str | None, Optional] = Field(
+        default=None, alias="SERINUS_REQUEST_POLICY"
+    )
     lease_name: str = Field(default="serinus", alias="SERINUS_LEASE_NAME")
     lease_namespace: str = Field(default="default", alias="SERINUS_LEASE_NAMESPACE")
     pod_uid: str = Field(
@@ -81,7 +85,6 @@ class OperatorSettings(BaseModel):
                 access_mode=self.store_access_mode,
                 storage_class=self.store_storage_class,
             ),
-            actors_verified=self.actors_verified,
         )
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from serinus.analysis.samples import Query
 from serinus.api.enums import Kind
 from serinus.api.schema_model import API_VERSION
 from serinus.cluster.dependants import owner_ref
-from serinus.cluster.ports import MetricSource
+from serinus.cluster.ports import MetricSource, Vouching
 from serinus.cluster.resources import CHILDREN
 from serinus.cluster.store import Store, ref_of
 from serinus.manifests.naming import OWNER_LABELS
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.requests import has_pending_request
 from serinus.reconcile.snapshot import (
     Children,
     DeploymentSnapshot,
@@ -27,17 +29,24 @@ from serinus.reconcile.snapshot import (
 CLAIM_API_VERSION, CLAIM_KIND = "v1", "PersistentVolumeClaim"
 _CHILD_KINDS = frozenset((resource.api_version, resource.kind) for resource in CHILDREN)
 
-Snapshot = FeatureSetSnapshot | TrainingJobSnapshot | ModelVersionSnapshot | DeploymentSnapshot
+AnySnapshot = TypeVar(
+    "AnySnapshot",
+    FeatureSetSnapshot,
+    TrainingJobSnapshot,
+    ModelVersionSnapshot,
+    DeploymentSnapshot,
+)
 Queries = Callable[[DeploymentSnapshot, datetime], tuple[Query, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Gatherer:
-    """Reads the store and, for a Deployment, asks the provider of metrics."""
+    """Reads the store; asks who vouches for a request, and the provider of metrics."""
 
     store: Store
     settings: Settings
     metrics: MetricSource
+    vouching: Vouching
 
     def feature_set(self, resource: JsonObject, taken: frozenset[ObjectRef]) -> FeatureSetSnapshot:
         """All that concerns a FeatureSet."""
@@ -80,6 +89,12 @@ class Gatherer:
             self._children(Kind.DEPLOYMENT, resource, taken),
             self._all(Kind.MODEL_VERSION, resource),
         )
+
+    async def with_vouching(self, snapshot: AnySnapshot) -> AnySnapshot:
+        """The snapshot with who vouches for the person that asks for something, if one does."""
+        if not has_pending_request(snapshot.resource):
+            return snapshot
+        return replace(snapshot, vouched_since=await self.vouching.vouched_since())
 
     async def with_samples(
         self, snapshot: DeploymentSnapshot, queries: Queries, now: datetime

@@ -49,6 +49,14 @@ class Kube(Protocol):
         ...
 
 
+class Vouching(Protocol):
+    """Whether somebody vouches that a request's actor is who wrote it. It never raises."""
+
+    async def vouched_since(self) -> datetime | None:
+        """Since when, without a break until now; None: nobody does."""
+        ...
+
+
 class Clock(Protocol):
     """Time. Waiting is asyncio's, whose loop counts as `monotonic` does."""
 

@@ -75,12 +75,23 @@ CHILDREN: tuple[Resource, ...] = (
 SECRET = Resource("v1", "Secret", "secrets")
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
 EVENT = Resource("events.k8s.io/v1", "Event", "events")
+POLICY = Resource(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+)
+POLICY_BINDING = Resource(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+)
+"""These two belong to no namespace."""
 
 OBSERVED: tuple[Resource, ...] = (*OWNERS.values(), *CHILDREN)
 
 _BY_KIND = {
     (resource.api_version, resource.kind): resource
-    for resource in (*OBSERVED, SECRET, LEASE, EVENT)
+    for resource in (*OBSERVED, SECRET, LEASE, EVENT, POLICY, POLICY_BINDING)
 }
 
 

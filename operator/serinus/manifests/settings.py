@@ -18,10 +18,7 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Images, the store, and what the chart installed.
-
-    `actors_verified`: an admission policy vouches for the actor that a person's request names.
-    """
+    """Images and the store."""
 
     jobs_image: str
     server_image: str
@@ -29,4 +26,3 @@ class Settings:
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets that each namespace with our pods has to have."""
     store: StoreSettings = field(default_factory=StoreSettings)
-    actors_verified: bool = False

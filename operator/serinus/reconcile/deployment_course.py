@@ -111,7 +111,7 @@ def course(picture: Picture, now: datetime) -> Course:
         asked,
         found.status,
         found.transition,
-        actor_verified=picture.settings.actors_verified,
+        vouched_since=picture.vouched_since,
         overtaken_by=found.hold.because.message if found.hold else "something else came first",
         now=now,
     )

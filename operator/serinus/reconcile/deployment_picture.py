@@ -58,6 +58,8 @@ class Picture:
         The same; where stable was lost, with the one that was found again.
     status_lost
         Whether a status that there must have been is gone.
+    vouched_since
+        Since when a policy vouches for who asks; None where nobody does.
     wanted
         Revision that the spec asks for; None when the model reference leads nowhere.
     rules
@@ -70,6 +72,7 @@ class Picture:
     status: DeploymentStatus
     status_lost: bool
     settings: Settings
+    vouched_since: datetime | None
     seen: Observed
     children: Children
     versions: tuple[ModelVersion, ...]
@@ -181,6 +184,7 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
         status=_named(status, lead),
         status_lost=is_lost(stored) and bool(seen.records),
         settings=snapshot.settings,
+        vouched_since=snapshot.vouched_since,
         seen=seen,
         children=snapshot.children,
         versions=versions,

@@ -73,7 +73,7 @@ def answered(
     status: DeploymentStatus,
     transition: Transition | None,
     *,
-    actor_verified: bool,
+    vouched_since: datetime | None,
     overtaken_by: str,
     now: datetime,
 ) -> tuple[DeploymentStatus, tuple[Event, ...]]:
@@ -84,7 +84,7 @@ def answered(
     done = not asked.refused and bool(message)
     outcome = RequestOutcome.DONE if done else RequestOutcome.REFUSED
     message = message or overtaken_by
-    record = handled(asked.pending, outcome, message, actor_verified=actor_verified, now=now)
+    record = handled(asked.pending, outcome, message, vouched_since=vouched_since, now=now)
     by = f" by {record.actor}" if record.actor else ""
     event = Event(
         EventType.NORMAL if done else EventType.WARNING,

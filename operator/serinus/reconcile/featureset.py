@@ -70,7 +70,7 @@ class _Pass:
             metadata,
             old.last_handled_request,
             obstacle=self._no_retry(),
-            actor_verified=self.snapshot.settings.actors_verified,
+            vouched_since=self.snapshot.vouched_since,
             now=self.now,
         )
         chosen = self._chosen_run(retry=asked.granted)

@@ -67,8 +67,7 @@ class _Pass:
 
     def decision(self) -> Decision:
         metadata, old = self.version.metadata, self.version.status
-        vouched = self.snapshot.settings.actors_verified
-        asked = asked_for(self.version, self.now, actor_verified=vouched)
+        asked = asked_for(self.version, self.now, vouched_since=self.snapshot.vouched_since)
         verification = self._verification(verify_again=asked.verify_again)
         standing = Standing(self.version, verification, asked.approved_by, asked.approved_at)
         ready = readiness(standing)

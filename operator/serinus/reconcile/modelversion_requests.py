@@ -28,7 +28,7 @@ class Asked:
     events: tuple[Event, ...] = ()
 
 
-def asked_for(version: ModelVersion, now: datetime, *, actor_verified: bool) -> Asked:
+def asked_for(version: ModelVersion, now: datetime, *, vouched_since: datetime | None) -> Asked:
     """What is asked for, granted or refused, and the record of it."""
     metadata, old = version.metadata, version.status
     approved = (old.approved_by, old.approved_at)
@@ -40,7 +40,7 @@ def asked_for(version: ModelVersion, now: datetime, *, actor_verified: bool) -> 
     approves = request.verb == Verb.APPROVE
     message = obstacle or ("approved" if approves else "it is verified again")
     outcome = RequestOutcome.REFUSED if obstacle else RequestOutcome.DONE
-    record = handled(request, outcome, message, actor_verified=actor_verified, now=now)
+    record = handled(request, outcome, message, vouched_since=vouched_since, now=now)
     actor = record.actor or "unknown"
     text = bounded(f"`{record.verb}` by {actor}: {message}")
     if obstacle:

@@ -21,8 +21,11 @@ from serinus.api.metadata import (
     HandledRequest,
     ObjectMeta,
 )
+from serinus.reconcile.decision import JsonObject
 
 VALID_FOR = timedelta(minutes=10)
+POLICY_DELAY = timedelta(seconds=10)
+"""An admission policy that was just made isn't in force at once."""
 _NONCE_MAX, _VERB_MAX, _ACTOR_MAX, _MESSAGE_MAX = 64, 32, 256, 1024
 
 
@@ -31,6 +34,19 @@ class RequestOutcome(StrEnum):
 
     DONE = "done"
     REFUSED = "refused"
+
+
+def has_pending_request(resource: JsonObject) -> bool:
+    """Whether a person asks the object, of whatever kind, for something that wasn't handled."""
+    if not (resource["metadata"].get("annotations") or {}).get(REQUEST_ANNOTATION):
+        return False
+    try:
+        metadata = ObjectMeta.model_validate(resource["metadata"])
+        stored = (resource.get("status") or {}).get("lastHandledRequest")
+        last = HandledRequest.model_validate(stored) if stored else None
+    except (ValidationError, AttributeError):
+        return True
+    return pending_request(metadata, last) is not None
 
 
 def pending_request(
@@ -82,7 +98,7 @@ def handled(
     outcome: RequestOutcome,
     message: str,
     *,
-    actor_verified: bool,
+    vouched_since: datetime | None,
     now: datetime,
 ) -> HandledRequest:
     """The record that goes into status."""
@@ -92,6 +108,16 @@ def handled(
         outcome=outcome.value,
         message=message[:_MESSAGE_MAX],
         actor=request.actor[:_ACTOR_MAX],
-        actor_verified=actor_verified,
+        actor_verified=_is_vouched_for(request, vouched_since),
         at=format_time(now),
     )
+
+
+def _is_vouched_for(request: ActionRequest, vouched_since: datetime | None) -> bool:
+    """Whether the policy was in force when the request was written; not if that is no time."""
+    if vouched_since is None:
+        return False
+    try:
+        return parse_time(request.issued_at) >= vouched_since + POLICY_DELAY
+    except ValueError:
+        return False

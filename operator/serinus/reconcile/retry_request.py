@@ -31,7 +31,7 @@ def retry_request(
     last_handled: HandledRequest | None,
     *,
     obstacle: str | None,
-    actor_verified: bool,
+    vouched_since: datetime | None,
     now: datetime,
 ) -> RetryRequest:
     """The request to retry, refused where `obstacle` says why no run can begin."""
@@ -42,7 +42,7 @@ def retry_request(
     refusal = refusal or obstacle
     outcome = RequestOutcome.REFUSED if refusal else RequestOutcome.DONE
     message = refusal or "another run begins"
-    record = handled(request, outcome, message, actor_verified=actor_verified, now=now)
+    record = handled(request, outcome, message, vouched_since=vouched_since, now=now)
     reason = Reason.REQUEST_REFUSED if refusal else Reason.REQUEST_HANDLED
     type_ = EventType.WARNING if refusal else EventType.NORMAL
     event = Event(type_, reason.value, f"`{record.verb}` by {record.actor or 'unknown'}: {message}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from serinus.analysis.samples import Query, QueryResult
 from serinus.manifests.settings import Settings
@@ -58,6 +59,7 @@ class FeatureSetSnapshot:
     model_versions: tuple[JsonObject, ...] = ()
     training_jobs: tuple[JsonObject, ...] = ()
     """Both all of the namespace: the snapshots that they need are kept."""
+    vouched_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class TrainingJobSnapshot:
     """Those that the spec names and that exist, by name."""
     model_versions: tuple[JsonObject, ...] = ()
     """All of the namespace."""
+    vouched_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class ModelVersionSnapshot:
     children: Children = field(default_factory=Children)
     deployments: tuple[JsonObject, ...] = ()
     """Serinus Deployments of the namespace: who serves it."""
+    vouched_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +103,4 @@ class DeploymentSnapshot:
     model_versions: tuple[JsonObject, ...] = ()
     """All of the namespace."""
     samples: Mapping[Query, QueryResult] = field(default_factory=dict)
+    vouched_since: datetime | None = None

@@ -6,6 +6,7 @@ from serinus.api.enums import Kind
 from serinus.app.reconcilers import reconcilers
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.store import Store
+from serinus.cluster.vouching import NobodyVouches
 from serinus.manifests.settings import Settings
 from serinus.metrics.prometheus_reader import NoMetricSource
 from tests.support.observed import our
@@ -15,7 +16,9 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize("kind", list(Kind))
 async def test_every_kind_has_a_reconciler_that_answers_to_anything(kind: Kind) -> None:
-    table = reconcilers(Gatherer(Store(), Settings("jobs", "server"), NoMetricSource()))
+    table = reconcilers(
+        Gatherer(Store(), Settings("jobs", "server"), NoMetricSource(), NobodyVouches())
+    )
 
     decision = await table[kind](our(kind, "odd", spec={"odd": True}), frozenset(), NOW)
 

@@ -32,7 +32,7 @@ def test_all_of_the_charts_variables_are_read() -> None:
             "SERINUS_STORE_SIZE": "1Gi",
             "SERINUS_STORE_ACCESS_MODE": "ReadWriteMany",
             "SERINUS_STORE_STORAGE_CLASS": "fast",
-            "SERINUS_ACTORS_VERIFIED": "true",
+            "SERINUS_REQUEST_POLICY": "serinus-requests",
             "SERINUS_LOG_LEVEL": "debug",
         }
     )
@@ -42,9 +42,9 @@ def test_all_of_the_charts_variables_are_read() -> None:
     assert settings.prometheus_token_file == Path("/etc/serinus/prometheus/token")
     assert settings.watch_namespaces == ("team-a", "team-b")
     assert settings.log_level == "DEBUG"
+    assert settings.request_policy == "serinus-requests"
     assert builders.image_pull_policy == "Always"
     assert builders.image_pull_secrets == ("registry-key", "mirror-key")
-    assert builders.actors_verified
     assert (builders.store.size, builders.store.storage_class) == ("1Gi", "fast")
 
 
@@ -55,12 +55,14 @@ def test_empty_variables_are_as_if_they_werent_there() -> None:
             "SERINUS_PROMETHEUS_URL": "",
             "SERINUS_STORE_STORAGE_CLASS": "",
             "SERINUS_WATCH_NAMESPACES": "",
+            "SERINUS_REQUEST_POLICY": "",
         }
     )
 
     assert settings.prometheus_url is None
     assert settings.for_builders().store.storage_class is None
     assert settings.watch_namespaces == ()
+    assert settings.request_policy is None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_empty_variables_are_as_if_they_werent_there() -> None:
     [
         ({"SERINUS_JOBS_IMAGE": ""}, "SERINUS_JOBS_IMAGE"),
         ({"SERINUS_LOG_LEVEL": "loud"}, "SERINUS_LOG_LEVEL"),
-        ({"SERINUS_ACTORS_VERIFIED": "perhaps"}, "SERINUS_ACTORS_VERIFIED"),
+        ({"SERINUS_STORE_ACCESS_MODE": "Sometimes"}, "SERINUS_STORE_ACCESS_MODE"),
         ({"SERINUS_PORT": "99999"}, "SERINUS_PORT"),
     ],
 )

@@ -1,5 +1,6 @@
 """What a pass may look at."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -30,11 +31,18 @@ class Answers:
         return {query: (RangeVector({}, ((0.0, 1.0),)),) for query in self.asked}
 
 
+class Voucher:
+    """Implements `Vouching`."""
+
+    async def vouched_since(self) -> datetime:
+        return NOW
+
+
 def gatherer(*bodies: Body, answers: Answers | None = None) -> Gatherer:
     store = Store()
     for body in bodies:
         store.observe(WatchEvent.LISTED, body)
-    return Gatherer(store, Settings("jobs", "server"), answers or Answers())
+    return Gatherer(store, Settings("jobs", "server"), answers or Answers(), Voucher())
 
 
 def names(bodies: Iterable[Any]) -> list[str]:
@@ -90,6 +98,20 @@ def test_a_model_version_sees_who_may_serve_it() -> None:
     )
 
     assert names(found.deployments) == ["delay"]
+
+
+def test_who_vouches_for_a_person_is_asked_when_somebody_asks_for_something() -> None:
+    quiet, asked = our(Kind.MODEL_VERSION, "delay-1"), our(Kind.MODEL_VERSION, "delay-2")
+    request = {"verb": "approve", "uid": "delay-2", "nonce": "n", "issuedAt": "now"}
+    asked["metadata"]["annotations"] = {"serinus.dev/request": json.dumps(request)}
+    found = gatherer()
+
+    vouched = [
+        run_in_virtual_time(found.with_vouching(found.model_version(body, frozenset())))
+        for body in (quiet, asked)
+    ]
+
+    assert [one.vouched_since for one in vouched] == [None, NOW]
 
 
 def test_samples_are_asked_for_as_the_reconciler_says() -> None:

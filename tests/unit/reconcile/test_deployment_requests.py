@@ -220,11 +220,13 @@ def test_garbage_in_the_annotation_is_left_alone(garbage: str) -> None:
     assert world.canary["step"] == 1
 
 
-def test_an_actor_is_recorded_as_unverified_without_the_admission_policy() -> None:
+@pytest.mark.parametrize("policy", [True, False])
+def test_an_actor_is_verified_where_the_admission_policy_vouches(policy: bool) -> None:
     world = paused()
+    world.vouched_since = world.now - timedelta(days=1) if policy else None
 
     world.says("promote")
     world.runs(1)
 
     handled = world.status["lastHandledRequest"]
-    assert (handled["actor"], handled["actorVerified"]) == ("ada", False)
+    assert (handled["actor"], handled["actorVerified"]) == ("ada", policy)

@@ -1,6 +1,6 @@
 """FeatureSet: which run is wanted, what came of it, which snapshot may be used."""
 
-from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -246,7 +246,7 @@ def test_retry_takes_up_new_data_in_the_same_files() -> None:
 
 def test_the_actor_is_verified_where_an_admission_policy_vouches_for_it() -> None:
     world = with_first_snapshot()
-    world.settings = replace(world.settings, actors_verified=True)
+    world.vouched_since = world.now - timedelta(days=1)
     world.ask(Verb.RETRY).passes()
 
     assert world.status["lastHandledRequest"]["actorVerified"] is True

@@ -1,5 +1,7 @@
 """What people may ask of a ModelVersion, and when it is refused."""
 
+from datetime import timedelta
+
 import pytest
 
 from serinus.api.enums import Verb
@@ -7,6 +9,7 @@ from serinus.api.modelversion import ModelVersion
 from serinus.reconcile.modelversion_requests import asked_for
 from tests.support.run_world import NOW, a_model_version
 
+LONG_AGO = NOW - timedelta(days=1)
 UNDERWAY = {"verification": {"name": "v", "identity": "i"}}
 DONE = {"verification": {"name": "v", "identity": "i", "outcome": "succeeded"}}
 REJECTED = {
@@ -24,7 +27,7 @@ def version(verb: Verb | None, status: dict[str, object], **spec: object) -> Mod
 
 
 def test_nothing_asked_keeps_what_was_approved() -> None:
-    asked = asked_for(version(None, {"approvedBy": "otto"}), NOW, actor_verified=True)
+    asked = asked_for(version(None, {"approvedBy": "otto"}), NOW, vouched_since=LONG_AGO)
 
     assert asked.approved_by == "otto"
     assert asked.events == ()
@@ -43,7 +46,7 @@ def test_nothing_asked_keeps_what_was_approved() -> None:
     ],
 )
 def test_requests(verb: Verb, status: dict[str, object], outcome: str, words: str) -> None:
-    asked = asked_for(version(verb, status), NOW, actor_verified=True)
+    asked = asked_for(version(verb, status), NOW, vouched_since=LONG_AGO)
 
     assert asked.record is not None
     assert asked.record.outcome == outcome

@@ -11,6 +11,7 @@ from serinus.api.metadata import REQUEST_ANNOTATION, ActionRequest, HandledReque
 from serinus.reconcile.requests import (
     RequestOutcome,
     handled,
+    has_pending_request,
     pending_request,
     why_refused,
 )
@@ -42,7 +43,7 @@ def refused(**changes: Any) -> str | None:
 
 def test_a_request_is_pending_until_its_nonce_is_in_status() -> None:
     given = metadata(json.dumps(request().model_dump(by_alias=True)))
-    done = handled(request(), RequestOutcome.DONE, "", actor_verified=False, now=NOW)
+    done = handled(request(), RequestOutcome.DONE, "", vouched_since=None, now=NOW)
     other = done.model_copy(update={"nonce": "n-0"})
 
     assert pending_request(given, None) == request()
@@ -54,7 +55,7 @@ def test_a_request_is_pending_until_its_nonce_is_in_status() -> None:
 def test_a_nonce_of_any_length_is_handled_once() -> None:
     long = request(nonce="n" * 1000)
     given = metadata(json.dumps(long.model_dump(by_alias=True)))
-    done = handled(long, RequestOutcome.DONE, "", actor_verified=False, now=NOW)
+    done = handled(long, RequestOutcome.DONE, "", vouched_since=None, now=NOW)
 
     assert pending_request(given, done) is None
 
@@ -100,9 +101,66 @@ def test_an_object_without_revisions_needs_none_named() -> None:
     assert said is None
 
 
+@pytest.mark.parametrize(
+    ("issued_at", "vouched_since", "verified"),
+    [
+        ("2026-03-01T12:00:00Z", None, False),
+        ("2026-03-01T12:00:00Z", "2026-02-01T12:00:00Z", True),
+        ("2026-03-01T12:00:00Z", "2026-03-01T11:59:50Z", True),
+        ("2026-03-01T12:00:00Z", "2026-03-01T11:59:55Z", False),
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:00:05Z", False),
+        ("soon", "2026-02-01T12:00:00Z", False),
+    ],
+    ids=[
+        "no policy",
+        "long since",
+        "just in force",
+        "not in force yet",
+        "made after the request",
+        "at no time",
+    ],
+)
+def test_an_actor_is_verified_if_the_policy_was_in_force_when_he_asked(
+    issued_at: str, vouched_since: str | None, verified: bool
+) -> None:
+    since = datetime.fromisoformat(vouched_since) if vouched_since else None
+    record = handled(
+        request(issuedAt=issued_at), RequestOutcome.DONE, "", vouched_since=since, now=NOW
+    )
+
+    assert record.actor_verified is verified
+
+
+def resource(text: str | None, status: Any = None) -> dict[str, Any]:
+    annotations = {"annotations": {REQUEST_ANNOTATION: text}} if text else {}
+    return {"metadata": {"uid": "uid-1", **annotations}, "status": status}
+
+
+ASKED = json.dumps(request().model_dump(by_alias=True))
+HANDLED = handled(request(), RequestOutcome.DONE, "", vouched_since=None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("body", "pending"),
+    [
+        (resource(None), False),
+        (resource("{"), False),
+        (resource(ASKED), True),
+        (resource(ASKED, {"lastHandledRequest": HANDLED.model_dump(by_alias=True)}), False),
+        (resource(ASKED, {"lastHandledRequest": {"nonce": 7}}), True),
+        (resource(ASKED, "odd"), True),
+    ],
+    ids=["nobody asks", "unreadable", "new", "handled", "odd record", "odd status"],
+)
+def test_a_request_waits_until_it_is_handled_whatever_the_kind(
+    body: dict[str, Any], pending: bool
+) -> None:
+    assert has_pending_request(body) is pending
+
+
 def test_the_record_fits_the_crd_whatever_was_sent() -> None:
     endless = request(verb="v" * 999, nonce="n" * 999, actor="a" * 999)
 
-    record = handled(endless, RequestOutcome.REFUSED, "m" * 9999, actor_verified=True, now=NOW)
+    record = handled(endless, RequestOutcome.REFUSED, "m" * 9999, vouched_since=NOW, now=NOW)
 
     assert HandledRequest.model_validate(record.model_dump()) == record

@@ -14,7 +14,7 @@ def metadata(verb: Verb | None) -> ObjectMeta:
 
 
 def test_without_a_request_nothing_is_granted() -> None:
-    found = retry_request(metadata(None), None, obstacle=None, actor_verified=True, now=NOW)
+    found = retry_request(metadata(None), None, obstacle=None, vouched_since=None, now=NOW)
 
     assert not found.granted
     assert found.record is None
@@ -22,8 +22,8 @@ def test_without_a_request_nothing_is_granted() -> None:
 
 def test_a_request_is_granted_once() -> None:
     asked = metadata(Verb.RETRY)
-    first = retry_request(asked, None, obstacle=None, actor_verified=True, now=NOW)
-    second = retry_request(asked, first.record, obstacle=None, actor_verified=True, now=NOW)
+    first = retry_request(asked, None, obstacle=None, vouched_since=None, now=NOW)
+    second = retry_request(asked, first.record, obstacle=None, vouched_since=None, now=NOW)
 
     assert first.granted
     assert not second.granted
@@ -33,7 +33,7 @@ def test_a_request_is_granted_once() -> None:
 
 def test_what_stands_in_the_way_is_the_answer() -> None:
     asked = metadata(Verb.RETRY)
-    found = retry_request(asked, None, obstacle="busy", actor_verified=False, now=NOW)
+    found = retry_request(asked, None, obstacle="busy", vouched_since=None, now=NOW)
 
     assert not found.granted
     assert found.record is not None
@@ -41,7 +41,7 @@ def test_what_stands_in_the_way_is_the_answer() -> None:
 
 
 def test_another_verb_is_refused() -> None:
-    found = retry_request(metadata(Verb.PROMOTE), None, obstacle=None, actor_verified=True, now=NOW)
+    found = retry_request(metadata(Verb.PROMOTE), None, obstacle=None, vouched_since=None, now=NOW)
 
     assert not found.granted
     assert found.record is not None
