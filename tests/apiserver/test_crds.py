@@ -93,6 +93,8 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("a scalar", MD, metric(**SCALAR, interval="1m", failureLimit=2, dryRun=True)),
     ("weighed metrics and a scalar", MD,
      {"analysis": {"metrics": [{**RATE, "weight": "1"}, SCALAR]}}),
+    ("weights of rates beside one that only alarms", MD,
+     {"analysis": {"metrics": [{**RATE, "weight": "1"}, {**RATE, "name": "s", "gate": False}]}}),
     ("a secret in the environment", MD,
      {"server": {"env": [{"name": "KEY", "secretKeyRef": {"name": "s", "key": "k"}}]}}),
 ]  # fmt: skip
@@ -163,7 +165,7 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, canary(steps=[*weights(20), {}])),
     ("set exactly one of `setWeight`, `pause`, `analyze`",
      MD, canary(steps=[{"setWeight": 20, "pause": {}}])),
-    ("give every metric with a `template` a `weight`, or none",
+    ("give every metric with a `template` that gates a `weight`, or none",
      MD,
      {"analysis": {"metrics": [{**RATE, "weight": "0.5"}, {**RATE, "name": "more"}]}}),
     ("set exactly one of `template`, `prometheus`", MD, metric(name="a")),

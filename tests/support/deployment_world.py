@@ -118,6 +118,7 @@ class World:
     pod_status: dict[str, Any] = field(default_factory=dict)
     provider: RecordedCounters = field(default_factory=RecordedCounters)
     provider_away: bool = False
+    scalars: dict[str, float] = field(default_factory=dict)
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
@@ -346,6 +347,9 @@ class World:
             return QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
         if query.promql == "vector(1)":
             return (RangeVector({}, ((self.now.timestamp(), 1.0),)),)
+        if query.promql in self.scalars:
+            value = self.scalars[query.promql]
+            return (RangeVector({}, ((query.evaluated_at.timestamp(), value),)),)
         return self.provider.answer(query)
 
     def _write_is_sent(self, what: str) -> None:

@@ -101,7 +101,7 @@ def advance_analysis(
         Answers to `queries` for the same states, by metric. A metric without an answer keeps its
         state; a failure is said in its verdict and is never evidence.
     rules, context
-        Frozen for the rollout, but for `pods_started_at` and `min_samples`.
+        Frozen for the rollout, but for `pods_started_at` and what the present step demands.
     now
         Aware; not before the time of the queries.
     """
@@ -116,6 +116,8 @@ def advance_analysis(
         try:
             if isinstance(rule, ScalarRule):
                 scalars[rule.name] = _scalar_after(rule, text, answer, context, now_ms)
+                if isinstance(answer, QueryFailure) and answer.is_away:
+                    problems[rule.name] = f"{answer.kind}: {answer.message}"
                 continue
             before = _rate_state(rule, text)
         except ValueError as error:
@@ -183,6 +185,8 @@ def _scalar_after(
     due_ms = _due_ms(rule, state, context, now_ms)
     if answer is None or due_ms is None:
         return state
+    if isinstance(answer, QueryFailure) and answer.is_away:
+        return state  # asked again with the next look
     return after_measurement(rule, state, measurement(answer), due_ms=due_ms)
 
 
@@ -203,20 +207,21 @@ def _with_total(
     trails: Mapping[str, Sequence[RateState]],
     rules: AnalysisRules,
 ) -> dict[str, RateState]:
-    """The states with the highest evidence that all metrics together reached at any round.
+    """The states with the highest evidence that all gates together reached at any round.
 
     It is looked at after each round in the order of time, not once a pass: else a crossing would
     depend on how many rounds a pass happened to see.
     """
-    shares = alpha_shares(rules.rates)
-    highest = max((state.total_harm for state in rates.values()), default=0.0)
+    shares = alpha_shares(rules.gating_rates)
+    gates = {name: state for name, state in rates.items() if name in shares}
+    highest = max((state.total_harm for state in gates.values()), default=0.0)
     for at_ms in sorted({state.watermark_ms for trail in trails.values() for state in trail[1:]}):
         logs = [
             (shares[name], log_harm(_as_of(trails.get(name) or [state], at_ms)))
-            for name, state in rates.items()
+            for name, state in gates.items()
         ]
         highest = max(highest, total_log_evidence(logs))
-    return {name: replace(state, total_harm=highest) for name, state in rates.items()}
+    return {**rates, **{name: replace(one, total_harm=highest) for name, one in gates.items()}}
 
 
 def _as_of(trail: Sequence[RateState], at_ms: int) -> RateState:

@@ -158,7 +158,7 @@ def round_cap(alpha: float) -> float:
 
 
 def alpha_shares(rates: Sequence[RateRule]) -> dict[str, float]:
-    """Each metric's share of alpha, by name; together at most 1.
+    """Each gating metric's share of alpha, by name; together at most 1.
 
     Weights that are given count as they stand (scaled down if their sum is above 1). What they
     leave is shared by the others in equal parts; where some of those are primary, these get half.

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 from serinus.analysis.evidence import alpha_shares, highest_log_harm, log_harm, log_safe
 from serinus.analysis.forecast import requests_needed
-from serinus.analysis.scalar import ScalarState, scalar_verdict
-from serinus.analysis.sentences import rate_sentence, scalar_sentence
+from serinus.analysis.scalar import ScalarState, is_measured, scalar_verdict
+from serinus.analysis.sentences import overall_sentence, rate_sentence, scalar_sentence
 from serinus.analysis.spec import (
     AnalysisContext,
     AnalysisRules,
@@ -36,7 +36,7 @@ class Judgement:
     Attributes
     ----------
     evidence_ratio
-        Evidence of harm of all rate metrics together over what alpha asks for: 1 = rollback.
+        Evidence of harm of all gating rates together over what alpha asks for: 1 = rollback.
     requests_needed
         The most that a gating metric still needs; None when one of them can't tell.
     """
@@ -67,11 +67,18 @@ def judged(
         Why a metric can't be measured now, by metric.
     """
     problems = {name: problem[:_PROBLEM_SHOWN] for name, problem in problems.items()}
-    total = max((state.total_harm for state in rates.values()), default=0.0)
-    ratio = max(0.0, total) / math.log(1 / rules.alpha)
-    harmful = _harmful(rules, rates) if ratio >= 1 else frozenset()
+    limit = math.log(1 / rules.alpha)
+    gating = {rule.name: rates[rule.name] for rule in rules.gating_rates if rule.name in rates}
+    ratio = max((state.total_harm for state in gating.values()), default=0.0) / limit
+    harmful = (_harmful(rules, gating) if ratio >= 1 else frozenset()) | _alarming(rules, rates)
     verdicts = tuple(
-        _scalar_verdict(rule, scalars.get(rule.name, ScalarState()), problems.get(rule.name))
+        _scalar_verdict(
+            rule,
+            context,
+            scalars.get(rule.name, ScalarState()),
+            problems.get(rule.name),
+            now=now,
+        )
         if isinstance(rule, ScalarRule)
         else _rate_verdict(
             rule,
@@ -85,21 +92,26 @@ def judged(
         for rule in rules.metrics
     )
     gates = [verdict for verdict in verdicts if verdict.gate]
-    waits = [gate.requests_needed for gate in gates if gate.safe_evidence_ratio is not None]
-    longest = None if None in waits else max((wait or 0 for wait in waits), default=0)
-    overall = _overall(rules, context, verdicts, harm_shown=ratio >= 1)
+    missing = _missing_samples(context, gates)
+    waits = [missing, *(gate.requests_needed for gate in gates if gate.is_rate)]
+    longest = None if None in waits else max(wait or 0 for wait in waits)
+    overall = _overall(
+        gates,
+        harm_shown=ratio >= 1,
+        measured=missing == 0 and _scalars_measured(rules, context, scalars),
+    )
     return Judgement(
         overall=overall,
-        sentence=_overall_sentence(overall, verdicts, longest),
+        sentence=overall_sentence(overall, gates, longest)[:_SENTENCE_SHOWN],
         verdicts=verdicts,
-        evidence_ratio=round(ratio, 4),
+        evidence_ratio=round(max(0.0, ratio), 4),
         requests_needed=longest,
     )
 
 
 def _harmful(rules: AnalysisRules, rates: Mapping[str, RateState]) -> frozenset[str]:
-    """The metrics that the harm is put down to: those that alone would do, else the strongest."""
-    shares = alpha_shares(rules.rates)
+    """The gates that the harm is put down to: those that alone would do, else the strongest."""
+    shares = alpha_shares(rules.gating_rates)
     strength = {
         name: math.log(shares[name]) + highest_log_harm(state)
         for name, state in rates.items()
@@ -108,6 +120,38 @@ def _harmful(rules: AnalysisRules, rates: Mapping[str, RateState]) -> frozenset[
     limit = math.log(1 / rules.alpha)
     alone = {name for name, log in strength.items() if log >= limit}
     return frozenset(alone or {max(strength, key=lambda name: strength[name])})
+
+
+def _alarming(rules: AnalysisRules, rates: Mapping[str, RateState]) -> frozenset[str]:
+    """The metrics that only alarm and do: each for itself, at alpha, outside what gates share."""
+    limit = math.log(1 / rules.alpha)
+    return frozenset(
+        rule.name
+        for rule in rules.rates
+        if not rule.gate and rule.name in rates and highest_log_harm(rates[rule.name]) >= limit
+    )
+
+
+def _missing_samples(context: AnalysisContext, gates: Sequence[MetricVerdict]) -> int:
+    """How many events the step still asks for of the gate that counts most.
+
+    Not of each: labels come for a part of the requests only.
+    """
+    counted = [gate.canary.total for gate in gates if gate.is_rate]
+    if not counted:
+        return 0
+    return max(0, context.samples_before + context.min_samples - max(counted))
+
+
+def _scalars_measured(
+    rules: AnalysisRules, context: AnalysisContext, scalars: Mapping[str, ScalarState]
+) -> bool:
+    """Whether every scalar that gates yielded a number in the present step."""
+    return all(
+        is_measured(scalars.get(rule.name, ScalarState()), context)
+        for rule in rules.metrics
+        if isinstance(rule, ScalarRule) and rule.gate and not rule.dry_run
+    )
 
 
 def _rate_verdict(
@@ -160,8 +204,8 @@ def _rate_verdict(
 
 
 def _needed_alone(rule: RateRule, rules: AnalysisRules) -> float:
-    """Log-evidence at which this metric rolls back without help from the others."""
-    share = alpha_shares(rules.rates)[rule.name]
+    """Log-evidence at which this metric rolls back, or alarms, without help from the others."""
+    share = alpha_shares(rules.gating_rates)[rule.name] if rule.gate else 1.0
     return math.log(1 / rules.alpha) + (math.log(1 / share) if share > 0 else math.inf)
 
 
@@ -192,8 +236,15 @@ def _moment(at_ms: int | None) -> datetime | None:
     return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, tz=UTC)
 
 
-def _scalar_verdict(rule: ScalarRule, state: ScalarState, problem: str | None) -> MetricVerdict:
-    verdict = scalar_verdict(rule, state)
+def _scalar_verdict(
+    rule: ScalarRule,
+    context: AnalysisContext,
+    state: ScalarState,
+    problem: str | None,
+    *,
+    now: datetime,
+) -> MetricVerdict:
+    verdict = scalar_verdict(rule, state, context, now)
     if problem and verdict is not Verdict.FAILED:
         verdict = Verdict.ERROR
     return MetricVerdict(
@@ -203,23 +254,21 @@ def _scalar_verdict(rule: ScalarRule, state: ScalarState, problem: str | None) -
         evidence_ratio=round(state.failures / (rule.failure_limit + 1), 4),
         value=state.value,
         newest_sample_at=_moment(state.measured_at_ms),
-        gate=not rule.dry_run,
+        gate=rule.gate and not rule.dry_run,
+        dry_run=rule.dry_run,
     )
 
 
 def _overall(
-    rules: AnalysisRules,
-    context: AnalysisContext,
-    verdicts: Sequence[MetricVerdict],
+    gates: Sequence[MetricVerdict],
     *,
     harm_shown: bool,
+    measured: bool,
 ) -> Overall:
-    rates = {rule.name for rule in rules.rates}
-    gates = [verdict for verdict in verdicts if verdict.gate]
-    said = {verdict.verdict for verdict in gates}
+    said = {gate.verdict for gate in gates}
     if harm_shown:
         return Overall.HARM
-    if any(one.verdict is Verdict.FAILED for one in gates if one.metric not in rates):
+    if any(gate.verdict is Verdict.FAILED for gate in gates if not gate.is_rate):
         return Overall.LIMIT_EXCEEDED
     if not gates:
         return Overall.NO_METRICS
@@ -227,32 +276,6 @@ def _overall(
         return Overall.ERROR
     if Verdict.NO_DATA in said:
         return Overall.NO_DATA
-    if said == {Verdict.SUCCESSFUL}:
-        return Overall.SAFE
-    requests = [gate.canary.total for gate in gates if gate.metric in rates]
-    enough = max(requests) >= context.min_samples if requests else True
-    return Overall.NO_HARM if enough else Overall.NOT_ENOUGH
-
-
-def _overall_sentence(
-    overall: Overall, verdicts: Sequence[MetricVerdict], longest_wait: int | None
-) -> str:
-    wanted = {
-        Overall.HARM: Verdict.FAILED,
-        Overall.LIMIT_EXCEEDED: Verdict.FAILED,
-        Overall.ERROR: Verdict.ERROR,
-        Overall.NO_DATA: Verdict.NO_DATA,
-    }.get(overall)
-    if wanted:
-        said = "; ".join(one.sentence for one in verdicts if one.verdict is wanted)
-        return said[:_SENTENCE_SHOWN]
-    wait = f"about {longest_wait} more canary requests" if longest_wait else "more canary requests"
-    match overall:
-        case Overall.SAFE:
-            return "every gating metric is shown to be no worse than its margin"
-        case Overall.NO_HARM:
-            return f"no harm shown; {wait} needed to show that it is safe"
-        case Overall.NOT_ENOUGH:
-            return f"too few canary requests to judge; {wait} needed"
-        case _:
-            return "no metric gates: without evidence"
+    if not measured:
+        return Overall.NOT_ENOUGH
+    return Overall.SAFE if said == {Verdict.SUCCESSFUL} else Overall.NO_HARM

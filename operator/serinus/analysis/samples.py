@@ -59,6 +59,11 @@ class QueryFailure:
     kind: QueryFailureKind
     message: str
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the provider didn't answer at all, so that the question is still open."""
+        return self.kind in (QueryFailureKind.UNREACHABLE, QueryFailureKind.TIMEOUT)
+
 
 class Contradiction(StrEnum):
     """Why a round can't be counted."""

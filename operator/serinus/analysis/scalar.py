@@ -1,8 +1,9 @@
 """Custom PromQL scalars: plain accounting in the words of Argo Rollouts, without stated error rate.
 
 A measurement outside the limits counts as a failure. Everything that isn't one finite number (NaN,
-an empty answer, two series, no answer) says nothing about the canary: it counts as an error or as
-no data, never as a failure and never as a success.
+an empty answer, two series, a query that is refused) says nothing about the canary: it counts as an
+error or as no data, never as a failure and never as a success. A provider that doesn't answer at
+all is no measurement: the question stays open, and `judge` stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from serinus.analysis.samples import QueryFailure, QueryResult
-from serinus.analysis.spec import ScalarRule
+from serinus.analysis.spec import AnalysisContext, ScalarRule
 from serinus.api.verdicts import Verdict
 
 _VERSION = "s1"
 _PROBLEM_SHOWN = 200
+_PLAIN = {ord(character): "'" for character in '"\\'}  # JSON would make two characters of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class ScalarState:
         The last number.
     last, problem
         Verdict on the last measurement alone, and what was wrong with it if it was no number.
+    numbered_at_ms
+        When the last measurement that was a number was due; None before the first.
     """
 
     measured_at_ms: int | None = None
@@ -40,6 +45,7 @@ class ScalarState:
     value: float | None = None
     last: Verdict | None = None
     problem: str = ""
+    numbered_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,9 @@ def after_measurement(
     measured = replace(state, measured_at_ms=due_ms, measurements=state.measurements + 1)
     if isinstance(found, Unmeasured):
         errors = state.consecutive_errors + (found.verdict is Verdict.ERROR)
-        problem = found.problem[:_PROBLEM_SHOWN].encode("ascii", "replace").decode("ascii")
-        return replace(measured, consecutive_errors=errors, last=found.verdict, problem=problem)
+        return replace(
+            measured, consecutive_errors=errors, last=found.verdict, problem=_short(found.problem)
+        )
     within = is_within_limits(rule, found)
     return replace(
         measured,
@@ -99,7 +106,14 @@ def after_measurement(
         value=found,
         last=Verdict.SUCCESSFUL if within else Verdict.FAILED,
         problem="",
+        numbered_at_ms=due_ms,
     )
+
+
+def _short(problem: str) -> str:
+    """At most 200 printable ASCII characters, which JSON doesn't make longer."""
+    one_line = " ".join(problem.split())[:_PROBLEM_SHOWN].translate(_PLAIN)
+    return "".join(one if " " <= one <= "~" else "?" for one in one_line)
 
 
 def is_within_limits(rule: ScalarRule, value: float) -> bool:
@@ -108,15 +122,36 @@ def is_within_limits(rule: ScalarRule, value: float) -> bool:
     return above_minimum and (rule.maximum is None or value <= rule.maximum)
 
 
-def scalar_verdict(rule: ScalarRule, state: ScalarState) -> Verdict:
-    """The verdict on all measurements so far."""
+def scalar_verdict(
+    rule: ScalarRule, state: ScalarState, context: AnalysisContext, now: datetime
+) -> Verdict:
+    """The verdict on all measurements so far; success needs one of the present step."""
     if state.failures > rule.failure_limit:
         return Verdict.FAILED
     if state.consecutive_errors > rule.consecutive_error_limit:
         return Verdict.ERROR
-    if state.last is Verdict.NO_DATA:
+    if state.last is Verdict.NO_DATA and _is_silent(state, context, now):
         return Verdict.NO_DATA
-    return Verdict.SUCCESSFUL if state.last is Verdict.SUCCESSFUL else Verdict.INCONCLUSIVE
+    within = state.last is Verdict.SUCCESSFUL and is_measured(state, context)
+    return Verdict.SUCCESSFUL if within else Verdict.INCONCLUSIVE
+
+
+def is_measured(state: ScalarState, context: AnalysisContext) -> bool:
+    """Whether the last measurement was a number and belongs to the present step."""
+    if state.last not in (Verdict.SUCCESSFUL, Verdict.FAILED) or state.numbered_at_ms is None:
+        return False
+    since = context.measured_since
+    return since is None or _moment(state.numbered_at_ms) >= since
+
+
+def _is_silent(state: ScalarState, context: AnalysisContext, now: datetime) -> bool:
+    known = state.numbered_at_ms
+    last = context.started_at if known is None else _moment(known)
+    return last < now - context.no_data_timeout
+
+
+def _moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC)
 
 
 def encode_scalar_state(state: ScalarState) -> str:
@@ -129,6 +164,7 @@ def encode_scalar_state(state: ScalarState) -> str:
         state.value,
         state.last,
         state.problem,
+        state.numbered_at_ms,
     ]
     return _VERSION + json.dumps(fields, separators=(",", ":"))
 
@@ -144,7 +180,7 @@ def decode_scalar_state(text: str) -> ScalarState:
     if not text.startswith(_VERSION + "["):
         raise ValueError("unknown version of the analysis state")
     try:
-        measured_at_ms, measurements, failures, errors, value, last, problem = json.loads(
+        measured_at_ms, measurements, failures, errors, value, last, problem, *more = json.loads(
             text[len(_VERSION) :]
         )
         return ScalarState(
@@ -155,6 +191,8 @@ def decode_scalar_state(text: str) -> ScalarState:
             value=value,
             last=Verdict(last) if last else None,
             problem=problem,
+            # Absent in what was written before it was kept: the step has to measure anew.
+            numbered_at_ms=more[0] if more else None,
         )
     except TypeError as error:
         raise ValueError("damaged analysis state") from error

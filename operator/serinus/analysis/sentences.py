@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from serinus.analysis.scalar import ScalarState
 from serinus.analysis.spec import AgainstMaximum, RateRule, ScalarRule
 from serinus.api.enums import MetricTemplate
-from serinus.api.verdicts import Counts, MetricVerdict, Verdict
+from serinus.api.verdicts import Counts, MetricVerdict, Overall, Verdict
 
 _WORDS = {
     MetricTemplate.ERROR_RATE: "bad",
@@ -26,7 +26,8 @@ def rate_sentence(
     silent: Sequence[str] = (),
 ) -> str:
     """One line, e.g. `errors: canary 40 of 500 bad, stable 9 of 9500; harm shown (…)`."""
-    return f"{rule.name}: {_counted(rule, said)}; {_consequence(said, problem, silent)}"
+    alarm = "" if rule.gate else " (only alarms)"
+    return f"{rule.name}: {_counted(rule, said)}; {_consequence(said, problem, silent)}{alarm}"
 
 
 def _counted(rule: RateRule, said: MetricVerdict) -> str:
@@ -73,7 +74,45 @@ def scalar_sentence(
         text = f"{shown}{_limits(rule)}; {_failures(rule, state)}"
         if wrong:
             text = f"{text}; last time: {wrong}"
-    return f"{rule.name}: {text}{' (dry run)' if rule.dry_run else ''}"
+    role = " (dry run)" if rule.dry_run else "" if rule.gate else " (only alarms)"
+    return f"{rule.name}: {text}{role}"
+
+
+def overall_sentence(
+    overall: Overall, gates: Sequence[MetricVerdict], requests_needed: int | None
+) -> str:
+    """What all gating metrics together say; `requests_needed` is the most that one still needs."""
+    match overall:
+        case Overall.HARM | Overall.LIMIT_EXCEEDED:
+            return _of_those(gates, Verdict.FAILED)
+        case Overall.ERROR:
+            return _of_those(gates, Verdict.ERROR)
+        case Overall.NO_DATA:
+            return _of_those(gates, Verdict.NO_DATA)
+        case Overall.SAFE:
+            return "every gating metric is shown to be no worse than its margin"
+        case Overall.NO_HARM:
+            wanted = _wanted(gates, requests_needed)
+            return f"no harm shown; {wanted} needed to show that it is safe"
+        case Overall.NOT_ENOUGH:
+            return f"too little was measured to judge; {_wanted(gates, requests_needed)} needed"
+        case Overall.NO_METRICS:
+            return "no metric gates: without evidence"
+
+
+def _of_those(gates: Sequence[MetricVerdict], verdict: Verdict) -> str:
+    return "; ".join(gate.sentence for gate in gates if gate.verdict is verdict)
+
+
+def _wanted(gates: Sequence[MetricVerdict], requests_needed: int | None) -> str:
+    open_ones = [gate for gate in gates if gate.verdict is not Verdict.SUCCESSFUL]
+    wanted = []
+    if any(gate.is_rate for gate in open_ones):
+        about = f"about {requests_needed} " if requests_needed else ""
+        wanted.append(f"{about}more canary requests")
+    scalars = [gate.metric for gate in open_ones if not gate.is_rate]
+    wanted += [f"a measurement of `{metric}` within its limits" for metric in scalars]
+    return " and ".join(wanted)
 
 
 def _limits(rule: ScalarRule) -> str:

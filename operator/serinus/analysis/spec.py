@@ -71,11 +71,11 @@ class RateRule:
     score
         Which loss, e.g. "brier". `prediction-loss` only.
     gate
-        False: it only alarms, promotion doesn't wait for it.
+        False: it only alarms. It never rolls back, has no share of alpha and holds nothing up.
     primary
-        Primary metrics share one half of alpha, unless weights are given.
+        Primary metrics share one half of alpha, unless weights are given. Of gates only.
     weight
-        Share of alpha, 0 to 1; None: what others leave, in equal parts.
+        Share of alpha, 0 to 1; None: what others leave, in equal parts. Of gates only.
     """
 
     name: str
@@ -103,8 +103,10 @@ class ScalarRule:
         Measurements outside the limits that are still tolerated; one more fails the metric.
     consecutive_error_limit
         Measurements in a row without a number that are still tolerated; one more makes it Error.
+    gate
+        False: it only alarms, as for a rate.
     dry_run
-        Measured and shown, without any effect.
+        Measured and shown, without any effect, not even an alarm.
     """
 
     name: str
@@ -114,6 +116,7 @@ class ScalarRule:
     interval: timedelta = timedelta(minutes=1)
     failure_limit: int = 0
     consecutive_error_limit: int = 4
+    gate: bool = True
     dry_run: bool = False
 
 
@@ -144,6 +147,11 @@ class AnalysisRules:
         """The rate rules, in order."""
         return tuple(rule for rule in self.metrics if isinstance(rule, RateRule))
 
+    @property
+    def gating_rates(self) -> tuple[RateRule, ...]:
+        """The rate rules that share alpha."""
+        return tuple(rule for rule in self.rates if rule.gate)
+
 
 @dataclass(frozen=True, slots=True)
 class AnalysisContext:
@@ -164,7 +172,12 @@ class AnalysisContext:
         Start of each known pod. A counter of a pod that began in sight began at 0; without a start
         the pod's first sample is only a baseline, and what it counted before is left out.
     min_samples
-        Canary requests below which nothing but harm is said.
+        Canary events of a metric below which nothing but harm is said of it.
+    samples_before
+        Events of the gate that counts most that were there before the step. The step asks for
+        `min_samples` more of them.
+    measured_since
+        A scalar's measurements from before say nothing about the present step; None: all do.
     """
 
     namespace: str
@@ -178,4 +191,6 @@ class AnalysisContext:
     warmup: timedelta = timedelta(seconds=60)
     no_data_timeout: timedelta = timedelta(minutes=5)
     min_samples: int = 50
+    samples_before: int = 0
+    measured_since: datetime | None = None
     pods_started_at: Mapping[str, datetime] = field(default_factory=dict)

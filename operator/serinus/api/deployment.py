@@ -342,14 +342,16 @@ class AnalysisMetric(ApiModel):
     )
     gate: bool | None = Field(
         default=None,
-        description="false: the metric can roll back, but promotion doesn't wait for it. "
+        description="false: the metric only alarms. It is shown with evidence of its own and "
+        "raises an event, but has no share of alpha, rolls nothing back and holds nothing up. "
         "Default: true.",
     )
     primary: bool | None = Field(
-        default=None, description="Primary metrics share one half of alpha."
+        default=None, description="Primary metrics that gate share one half of alpha."
     )
     weight: FractionText | None = Field(
-        default=None, description="Share of alpha; the weights of all metrics may not exceed 1."
+        default=None,
+        description="Share of alpha; the weights of all metrics that gate may not exceed 1.",
     )
     interval: Duration | None = Field(
         default=None, description="prometheus: time between measurements. Default: 1m."
@@ -375,9 +377,10 @@ class Analysis(ApiModel):
             (
                 (
                     "!has(self.metrics) || self.metrics.all(m, !has(m.weight)) || "
-                    "self.metrics.all(m, has(m.weight) || has(m.prometheus))"
+                    "self.metrics.all(m, has(m.weight) || has(m.prometheus) || "
+                    "(has(m.gate) && !m.gate))"
                 ),
-                "give every metric with a `template` a `weight`, or none",
+                "give every metric with a `template` that gates a `weight`, or none",
             ),
         )
     )

@@ -226,6 +226,8 @@ class Reason(StrEnum):
     """The evidence that the canary is worse crossed what alpha allows."""
     SCALAR_LIMIT_EXCEEDED = "ScalarLimitExceeded"
     """A custom PromQL scalar was outside its limits more often than allowed."""
+    METRIC_ALARM = "MetricAlarm"
+    """A metric that only alarms shows harm; nothing else is done about it."""
     ABORTED_BY_USER = "AbortedByUser"
     """A person aborted the canary."""
     REVISION_REJECTED_BEFORE = "RevisionRejectedBefore"

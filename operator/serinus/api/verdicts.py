@@ -76,7 +76,9 @@ class MetricVerdict:
     newest_sample_at
         Newest sample of the arm that is behind; None before the first one.
     gate
-        False when the metric only alarms, or is a dry run: promotion doesn't wait for it.
+        False when the metric only alarms, or is a dry run: it decides nothing.
+    dry_run
+        Whether it doesn't even alarm.
     """
 
     metric: str
@@ -91,3 +93,14 @@ class MetricVerdict:
     value: float | None = None
     newest_sample_at: datetime | None = None
     gate: bool = True
+    dry_run: bool = False
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it counts bad of total; else it is a scalar."""
+        return self.safe_evidence_ratio is not None
+
+    @property
+    def alarms(self) -> bool:
+        """Whether it says harm and nothing but people can be told."""
+        return self.verdict is Verdict.FAILED and not self.gate and not self.dry_run

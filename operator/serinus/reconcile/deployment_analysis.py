@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,19 +18,22 @@ from serinus.api.deployment import (
     DeploymentStatus,
     MetricStatus,
 )
-from serinus.api.verdicts import Counts, MetricVerdict
+from serinus.api.verdicts import Counts, MetricVerdict, Verdict
 from serinus.manifests.workload import cohort_length_seconds
+from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_facts import Observed
 from serinus.reconcile.deployment_revision import server_of
 from serinus.reconcile.deployment_rules import RolloutRules
+from serinus.rollout.alarm import metric_alarm
 from serinus.rollout.facts import Judgement
-from serinus.rollout.steps import DEFAULT_MIN_SAMPLES, Analyze
+from serinus.rollout.steps import Analyze, Step
 
 PROVIDER_PROBE = "$provider"
 """Name of the query that only asks whether the metrics provider answers; no metric can bear it."""
 INGESTION_SECONDS = 0.15
 """From a scrape until its samples can be queried."""
 _MESSAGE_MAX = 512
+_EVENT_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class CanaryAnalysis:
             scrape_interval=self.rules.scrape_interval,
             warmup=self.rules.warmup,
             min_samples=self._min_samples(),
+            samples_before=self.canary.samples_before,
+            measured_since=self._measured_since(),
             pods_started_at={
                 pod.name: pod.started_at for pod in self.seen.pods if pod.started_at is not None
             },
@@ -86,11 +91,18 @@ class CanaryAnalysis:
         return datetime.fromtimestamp(math.ceil(started / length) * length, tz=UTC)
 
     def _min_samples(self) -> int:
-        """Requests are counted over the rollout; what the step asks for comes on top."""
+        """A step that doesn't analyze asks for nothing: what was shown before it stays shown."""
+        step = self._step()
+        return step.min_samples if isinstance(step, Analyze) else 0
+
+    def _measured_since(self) -> datetime | None:
+        """A scalar's value at the weight of an earlier step says nothing about this one."""
+        analyzes = isinstance(self._step(), Analyze)
+        return parse_time(self.canary.step_started_at) if analyzes else None
+
+    def _step(self) -> Step | None:
         steps, index = self.rules.steps, self.canary.step
-        step = steps[index] if index < len(steps) else None
-        needed = step.min_samples if isinstance(step, Analyze) else DEFAULT_MIN_SAMPLES
-        return self.canary.samples_before + needed
+        return steps[index] if index < len(steps) else None
 
 
 def analysis_of(
@@ -139,13 +151,22 @@ def judgement_of(outcome: AnalysisOutcome) -> Judgement:
 
 
 def canary_requests(verdicts: tuple[MetricVerdict, ...]) -> int:
-    """Requests of the canary that were counted so far."""
-    return max((verdict.canary.total for verdict in verdicts), default=0)
+    """Requests of the canary that were counted so far, by the gate that counts most."""
+    return max((verdict.canary.total for verdict in verdicts if verdict.gate), default=0)
 
 
 def metric_statuses(outcome: AnalysisOutcome) -> list[MetricStatus]:
     """What status shows of the metrics, with the states from which the analysis goes on."""
     return [_metric_status(verdict, outcome.states) for verdict in outcome.verdicts]
+
+
+def alarms(outcome: AnalysisOutcome, told: Sequence[MetricStatus]) -> tuple[Event, ...]:
+    """An event for each metric that only alarms and didn't yet in `told`, the stored status."""
+    before = {item.metric for item in told if item.verdict == Verdict.FAILED}
+    found = (metric_alarm(one) for one in outcome.verdicts if one.metric not in before)
+    return tuple(
+        Event(EventType.WARNING, one.reason, one.message[:_EVENT_MAX]) for one in found if one
+    )
 
 
 def without_states(items: list[MetricStatus]) -> list[MetricStatus]:

@@ -16,6 +16,7 @@ from serinus.api.deployment import CanaryStatus, DeploymentStatus
 from serinus.api.enums import OnEvent, Reason, Verb
 from serinus.reconcile.decision import Event
 from serinus.reconcile.deployment_analysis import (
+    alarms,
     analysis_of,
     canary_requests,
     metric_statuses,
@@ -217,7 +218,9 @@ def _canary_beside_stable(
     if _is_stillborn(picture, canary):
         return _happened(rollout_ended(status, canary, _STILLBORN, now))
     outcome = _outcome(picture, status, now)
+    alarming: tuple[Event, ...] = ()
     if outcome is not None:
+        alarming = alarms(outcome, status.analysis)
         status = status.model_copy(update={"analysis": metric_statuses(outcome)})
     facts = rollout_facts(picture, status, canary, asked.rollout, outcome, now)
     transition = advance(facts)
@@ -225,12 +228,16 @@ def _canary_beside_stable(
     ending = why_ended(ending_facts(picture, canary, stable=stable))
     if ending and not isinstance(transition, RollBack):  # harm is harm, whoever overtakes it
         ended = rollout_ended(status, canary, ending, now)
-        return _happened(ended, outcome=outcome)
+        return _told_too(_happened(ended, outcome=outcome), alarming)
     seen = with_pods_seen(canary, facts.pods, now)
     if may_get_traffic(picture, status, seen, facts.pods):
         seen = seen.model_copy(update={"traffic_started_at": format_micro_time(now)})
     changed = replace(asked, status=status.model_copy(update={"canary": seen}))
-    return _carried_out(picture, changed, seen, transition, outcome, now)
+    return _told_too(_carried_out(picture, changed, seen, transition, outcome, now), alarming)
+
+
+def _told_too(found: Course, events: tuple[Event, ...]) -> Course:
+    return replace(found, events=(*found.events, *events)) if events else found
 
 
 def _is_stillborn(picture: Picture, canary: CanaryStatus) -> bool:

@@ -150,6 +150,7 @@ def _explicit_metric(metric: AnalysisMetric) -> AnalysisMetric:
                 "consecutive_error_limit": DEFAULT_CONSECUTIVE_ERROR_LIMIT
                 if metric.consecutive_error_limit is None
                 else metric.consecutive_error_limit,
+                "gate": metric.gate is not False,
                 "dry_run": bool(metric.dry_run),
             }
         )
@@ -184,6 +185,7 @@ def _metric_rule(metric: AnalysisMetric) -> MetricRule:
             consecutive_error_limit=DEFAULT_CONSECUTIVE_ERROR_LIMIT
             if metric.consecutive_error_limit is None
             else metric.consecutive_error_limit,
+            gate=metric.gate is not False,
             dry_run=bool(metric.dry_run),
         )
     return RateRule(

@@ -120,7 +120,8 @@ def _analysis_problems(analysis: Analysis) -> Iterator[str]:
 
 
 def _weight_problems(analysis: Analysis) -> Iterator[str]:
-    weights = [parse_decimal(metric.weight) for metric in analysis.metrics if metric.weight]
+    gates = [metric for metric in analysis.metrics if metric.gate is not False]
+    weights = [parse_decimal(metric.weight) for metric in gates if metric.weight]
     total = sum(weights)
     if total > 1 + 1e-9:
         yield f"spec.analysis.metrics: the weights sum to {total:g}, which is above 1"

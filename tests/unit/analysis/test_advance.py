@@ -320,10 +320,9 @@ def test_one_of_two_metrics_is_harmful() -> None:
     assert outcome.sentence.startswith("slow: canary 350 of 700 slow, stable 0 of 700; harm shown")
 
 
-def test_a_metric_that_only_alarms_doesnt_keep_from_promotion_but_rolls_back() -> None:
+def test_a_metric_that_only_alarms_neither_keeps_from_promotion_nor_rolls_back() -> None:
     slice_only = errors(at_most(0.000001), name="slice", gate=False)
-    quiet = play(world(rules=rules(errors(), slice_only)), rounds=10)
-    loud = play(
+    outcome = play(
         world(rules=rules(errors(), slice_only)),
         rounds=10,
         good=97,
@@ -332,9 +331,21 @@ def test_a_metric_that_only_alarms_doesnt_keep_from_promotion_but_rolls_back() -
         stable_bad=3,
     )
 
-    assert quiet.overall is Overall.SAFE
-    assert loud.overall is Overall.HARM
-    assert [verdict.gate for verdict in loud.verdicts] == [True, False]
+    assert outcome.overall is not Overall.HARM
+    assert [verdict.gate for verdict in outcome.verdicts] == [True, False]
+    assert [verdict.alarms for verdict in outcome.verdicts] == [False, True]
+    assert outcome.verdicts[1].evidence_ratio > 1
+
+
+def test_a_metric_that_only_alarms_takes_no_alpha_from_the_gates() -> None:
+    slices = [errors(name=f"slice-{number}", gate=False) for number in range(5)]
+    alone, beside = (
+        play(world(rules=rules(*metrics)), rounds=6, good=90, bad=10)
+        for metrics in ((errors(),), (errors(), *slices))
+    )
+
+    assert alone.evidence_ratio == beside.evidence_ratio
+    assert alone.verdicts[0] == beside.verdicts[0]
 
 
 def scalar(**more: object) -> ScalarRule:
@@ -362,8 +373,34 @@ def test_a_scalar_gates_fails_and_errs() -> None:
     assert after(number(101), failure_limit=1).overall is Overall.NO_HARM
     assert after(number(101), dry_run=True).overall is Overall.SAFE
     assert after(number(math.nan), consecutive_error_limit=0).overall is Overall.ERROR
-    assert after(()).overall is Overall.NO_DATA
-    assert after(AWAY).overall is Overall.NO_HARM
+    assert after(()).overall is Overall.NOT_ENOUGH
+
+
+def test_a_provider_that_is_away_is_no_measurement_and_the_scalar_is_asked_for_again() -> None:
+    canary = world(rules=rules(scalar()))
+    canary.look(26, failing={"queue": number(5)})
+    before = canary.states
+
+    away = [canary.look(31 + second, failing={"queue": AWAY}) for second in range(9)]
+    again = queries(canary.rules, canary.states, CONTEXT, moment(START + 39))
+    back = canary.look(39, failing={"queue": number(5)})
+
+    assert {outcome.overall for outcome in away} == {Overall.ERROR}
+    assert "Unreachable: connection refused" in away[0].sentence
+    assert away[-1].states == before
+    assert [query.evaluated_at for query in again] == [moment(START + 30)]
+    assert back.overall is Overall.SAFE
+
+
+def test_nothing_measured_is_never_harmless() -> None:
+    canary = world(rules=rules(scalar(interval=timedelta(minutes=1))))
+    canary.context = replace(CONTEXT, warmup=timedelta(seconds=60))
+
+    assert canary.look(1).overall is Overall.NOT_ENOUGH
+    assert canary.look(61, failing={"queue": number(5)}).overall is Overall.SAFE
+    canary.context = replace(canary.context, measured_since=moment(START + 90))
+    assert canary.look(100).overall is Overall.NOT_ENOUGH
+    assert canary.look(121, failing={"queue": number(5)}).overall is Overall.SAFE
 
 
 def test_a_scalar_is_asked_for_when_it_is_due() -> None:

@@ -43,8 +43,11 @@ def state(harm: float = 0, safe: float = 0, *, total: int = 500, seen: float = 5
 
 
 QUEUE = ScalarRule("queue", "q", maximum=1)
-FINE = ScalarState(0, measurements=1, value=1, last=Verdict.SUCCESSFUL)
-OVER = ScalarState(0, measurements=1, failures=1, value=2, last=Verdict.FAILED)
+MEASURED_AT = round((START + 540) * 1000)
+FINE = ScalarState(
+    MEASURED_AT, measurements=1, value=1, last=Verdict.SUCCESSFUL, numbered_at_ms=MEASURED_AT
+)
+OVER = replace(FINE, failures=1, value=2, last=Verdict.FAILED)
 
 
 @dataclass
@@ -94,7 +97,45 @@ CASES = [
     ),
     Case("no data before safe", Overall.NO_DATA, rates={"errors": state(safe=SHOWN, seen=10)}),
     Case("a gate that isn't shown", Overall.NO_HARM, rates={"errors": state()}),
-    Case("a scalar that wasn't measured", Overall.NO_HARM, scalars={}),
+    Case("a scalar that wasn't measured", Overall.NOT_ENOUGH, scalars={}),
+    Case("only a scalar, which is fine", Overall.SAFE, metrics=(QUEUE,)),
+    Case("only a scalar, not measured yet", Overall.NOT_ENOUGH, metrics=(QUEUE,), scalars={}),
+    Case(
+        "only a scalar, outside its limits as often as tolerated",
+        Overall.NO_HARM,
+        metrics=(replace(QUEUE, failure_limit=1),),
+        scalars={"queue": OVER},
+    ),
+    Case(
+        "only a scalar, and the provider is away",
+        Overall.ERROR,
+        metrics=(QUEUE,),
+        problems={"queue": "away"},
+    ),
+    Case(
+        "a scalar that only alarms and isn't measured",
+        Overall.SAFE,
+        metrics=(errors(), replace(QUEUE, gate=False)),
+        scalars={},
+    ),
+    Case(
+        "a limit of what only alarms",
+        Overall.SAFE,
+        metrics=(errors(), replace(QUEUE, gate=False)),
+        scalars={"queue": OVER},
+    ),
+    Case(
+        "harm in what only alarms",
+        Overall.SAFE,
+        metrics=(errors(), errors(name="slice", gate=False), QUEUE),
+        rates={"errors": state(safe=SHOWN), "slice": state(CROSSED)},
+    ),
+    Case(
+        "harm in what only alarms, and nothing gates",
+        Overall.NO_METRICS,
+        metrics=(errors(gate=False),),
+        rates={"errors": state(CROSSED)},
+    ),
     Case(
         "shown by too few requests",
         Overall.NOT_ENOUGH,
@@ -144,3 +185,80 @@ def test_a_long_problem_is_cut() -> None:
     judgement = judged(rules(), CONTEXT, {}, {}, {"errors": "x" * 5000}, now=NOW)
 
     assert len(judgement.verdicts[0].sentence) <= 512
+
+
+def test_what_only_alarms_says_so_with_its_own_evidence() -> None:
+    metrics = (errors(), errors(name="slice", gate=False), replace(QUEUE, gate=False))
+    rates = {"errors": state(safe=SHOWN), "slice": state(1.5 * CROSSED)}
+
+    judgement = judged(rules(*metrics), CONTEXT, rates, {"queue": OVER}, {}, now=NOW)
+
+    _, part, queue = judgement.verdicts
+    assert (part.alarms, queue.alarms) == (True, True)
+    assert part.evidence_ratio == 1.5
+    assert part.sentence == (
+        "slice: canary 5 of 500 bad, stable 5 of 500; harm shown (evidence 1.5 of 1) (only alarms)"
+    )
+    assert judgement.evidence_ratio == 0
+    assert "slice" not in judgement.sentence
+
+
+def test_a_dry_run_doesn_t_even_alarm() -> None:
+    metrics = (errors(), replace(QUEUE, dry_run=True))
+
+    judgement = judged(rules(*metrics), CONTEXT, {"errors": state()}, {"queue": OVER}, {}, now=NOW)
+
+    assert judgement.verdicts[1].verdict is Verdict.FAILED
+    assert not judgement.verdicts[1].alarms
+
+
+@pytest.mark.parametrize(
+    ("rates", "scalars", "sentence"),
+    [
+        (
+            {"errors": replace(state(total=30), canary=Counts(0, 30))},
+            {"queue": FINE},
+            "too little was measured to judge; about 278 more canary requests needed",
+        ),
+        (
+            {"errors": state(safe=SHOWN)},
+            {},
+            "too little was measured to judge; a measurement of `queue` within its limits needed",
+        ),
+        (
+            {},
+            {},
+            (
+                "too little was measured to judge; more canary requests and a measurement of "
+                "`queue` within its limits needed"
+            ),
+        ),
+    ],
+)
+def test_what_is_missing_is_told(
+    rates: dict[str, RateState], scalars: dict[str, ScalarState], sentence: str
+) -> None:
+    judgement = judged(rules(errors(), QUEUE), CONTEXT, rates, scalars, {}, now=NOW)
+
+    assert judgement.sentence == sentence
+
+
+def test_labels_come_for_a_part_of_the_requests_and_are_not_asked_for_as_many() -> None:
+    metrics = (errors(), errors(name="wrong"))
+    context = replace(CONTEXT, min_samples=50, samples_before=5000)
+    labels = state(safe=SHOWN, total=60)
+
+    few, enough = (
+        judged(
+            rules(*metrics),
+            context,
+            {"errors": state(safe=SHOWN, total=total), "wrong": labels},
+            {},
+            {},
+            now=NOW,
+        )
+        for total in (5049, 5050)
+    )
+
+    assert (few.overall, few.requests_needed) == (Overall.NOT_ENOUGH, 1)
+    assert enough.overall is Overall.SAFE

@@ -239,3 +239,72 @@ def test_between_two_scrapes_of_all_pods_nothing_is_asked_in_vain() -> None:
         world.ticks()
 
     assert passes <= 60 / world.scrape_interval + 2
+
+
+QUEUE = {"name": "queue", "prometheus": {"query": "queue"}, "max": "100", "interval": "10s"}
+STEPS = {"canary": {"stepWeights": [20, 50]}}
+
+
+def judged_by_its_queue(**analysis: Any) -> World:
+    world = judged_by(metrics=[QUEUE], **analysis)
+    world.applies(strategy=STEPS)
+    world.scalars["queue"] = 5.0
+    world.serves_version("v2")
+    return world
+
+
+def test_a_rollout_that_only_a_scalar_judges_waits_for_its_measurement_in_each_step() -> None:
+    world = judged_by_its_queue(warmup="60s")
+    world.runs(60, until="canary has traffic")
+    world.runs(50)
+    warming_up = (world.canary["step"], world.status["analysis"][0]["message"])
+    world.runs(12)
+    second = world.canary["step"]
+    world.runs(30, until="settled")
+
+    assert warming_up == (1, "queue: not measured yet")
+    assert second > 1
+    assert world.stable == "v2"
+
+
+def test_a_rollout_that_only_a_scalar_judges_stands_still_while_the_provider_is_away() -> None:
+    world = judged_by_its_queue(warmup="10s")
+    world.runs(60, until="canary has traffic")
+
+    world.provider_away = True
+    world.runs(1800)
+    away = (world.canary["step"], world.condition("Reconciling"), world.phase)
+    world.provider_away = False
+    world.runs(120, until="settled")
+
+    assert away == (1, ("True", "MetricsUnavailable"), "Paused")
+    assert world.stable == "v2"
+
+
+def test_a_query_that_yields_nothing_is_no_data_after_five_minutes_and_never_success() -> None:
+    world = judged_by_its_queue(warmup="0s", onNoData="rollback")
+    del world.scalars["queue"]
+    world.provider.answer = lambda query: ()  # type: ignore[method-assign]
+    world.runs(60, until="canary has traffic")
+    world.runs(290)
+    waiting = (world.canary["step"], world.condition("Reconciling"))
+    world.runs(30, until="rolled back")
+
+    assert waiting == (1, ("True", "InsufficientEvidence"))
+    assert world.reasons()[-1] == "NoData"
+
+
+def test_a_metric_that_only_alarms_is_told_once_and_the_rollout_goes_its_way() -> None:
+    strict = {"name": "strict", "template": "error-rate", "max": "0.001", "gate": False}
+    world = judged_by(metrics=[*QUICK_ANALYSIS["metrics"], strict])
+    world.behaviours = {"v1": Behaviour(error_percent=2), "v2": Behaviour(error_percent=2)}
+    world.runs(30)
+    world.serves_version("v2")
+    world.runs(900, until="settled")
+
+    alarms = [message for _, reason, message in world.events if reason == "MetricAlarm"]
+    said = {one["metric"]: one["verdict"] for one in world.status["analysis"]}
+    assert world.stable == "v2"
+    assert said == {"errors": "Successful", "strict": "Failed"}
+    assert len(alarms) == 1
+    assert alarms[0].startswith("strict: canary ")

@@ -142,6 +142,12 @@ def test_a_scalar_s_defaults() -> None:
     assert metric(prometheus={"query": "up"}, max="2") == ScalarRule("m", "up", maximum=2.0)
 
 
+def test_a_scalar_can_be_one_that_only_alarms() -> None:
+    found = metric(prometheus={"query": "up"}, max="2", gate=False)
+
+    assert found == ScalarRule("m", "up", maximum=2.0, gate=False)
+
+
 def test_variance_inflation_is_measured_or_a_number() -> None:
     assert rules(analysis={"varianceInflation": "1.5"}).analysis.variance_inflation == 1.5
     assert rules(analysis={"varianceInflation": "measured"}).analysis.variance_inflation is None

@@ -9,6 +9,7 @@ from serinus.reconcile.deployment_validation import spec_problem
 from tests.support.deployment_world import serving_v1
 
 RATE = {"name": "m", "template": "error-rate", "compareTo": "stable"}
+SLICE = {**RATE, "name": "slice", "gate": False}
 
 
 def problem(name: str = "delay", **changes: Any) -> str | None:
@@ -128,6 +129,8 @@ def test_names_that_children_can_t_bear(name: str, said: str) -> None:
         {"analysis": {"metrics": []}},
         of_metric(),
         of_metric(max="0.05", weight="1"),
+        {"analysis": {"metrics": [RATE | {"weight": "1"}, SLICE | {"weight": "1"}]}},
+        {"analysis": {"metrics": [RATE | {"weight": "0.5"}, SLICE | {"weight": "0"}]}},
         of_metric(template="slow-requests", latency="50ms"),
         {"server": {"feedback": {"cohortLength": "1h", "maturity": "7d"}}},
         {
