@@ -4,10 +4,9 @@ It carries decisions out in the shell's order, one write at a time, and can die 
 Time goes on in whole seconds; nothing waits for real.
 """
 
-import copy
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -289,7 +288,7 @@ class World:
         """What the operator decides now, without carrying it out."""
         snapshot = self.snapshot({})
         samples = {query: self.answer(query) for query in queries(snapshot, self.now)}
-        return reconcile(self.snapshot(samples), self.now)
+        return reconcile(replace(snapshot, samples=samples), self.now)
 
     def one_pass(self) -> None:
         """Gather, decide, write; `dies_after` says how many writes the operator lives yet."""
@@ -330,11 +329,11 @@ class World:
             "spec": self.spec,
             "status": self.status,
         }
-        objects = copy.deepcopy(self.objects) | {
+        objects = _copied(self.objects) | {
             ObjectRef("v1", "Pod", NAMESPACE, pod.name): self._pod_body(pod) for pod in self.pods
         }
         return DeploymentSnapshot(
-            resource=copy.deepcopy(resource),
+            resource=_copied(resource),
             settings=self.settings,
             children=Children(objects),
             model_versions=tuple(self.versions.values()),
@@ -385,7 +384,7 @@ class World:
         self.objects[ref] = self._applied(wanted, stored)
 
     def _created(self, wanted: DesiredObject) -> dict[str, Any]:
-        body = copy.deepcopy(dict(wanted.body))
+        body = _copied(dict(wanted.body))
         self.resource_version += 1
         body["metadata"] |= {
             "uid": f"uid-{self.resource_version}",
@@ -400,7 +399,7 @@ class World:
 
     def _applied(self, wanted: DesiredObject, stored: dict[str, Any]) -> dict[str, Any]:
         """As the server does it: what a create has set isn't taken away by being left out."""
-        body = copy.deepcopy(dict(wanted.body))
+        body = _copied(dict(wanted.body))
         for kind in ("labels", "annotations"):
             merged = {**stored["metadata"].get(kind, {}), **body["metadata"].get(kind, {})}
             if merged:
@@ -525,6 +524,15 @@ class World:
                         labels(name, code="500", **own): float(pod.bad),
                     },
                 )
+
+
+def _copied(value: Any) -> Any:
+    """A copy of decoded JSON, several times as fast as `copy.deepcopy`: each pass needs one."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value
 
 
 def _differs(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
