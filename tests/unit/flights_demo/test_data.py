@@ -8,6 +8,8 @@ import pytest
 
 from flights_demo import data
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def flights(tmp_path_factory: pytest.TempPathFactory):

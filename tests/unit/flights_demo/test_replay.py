@@ -26,6 +26,8 @@ from flights_demo.replay.traffic import Traffic
 from tests.support import trained_models
 from tests.support.model_servers import REVISION, metric, server_process
 
+pytestmark = pytest.mark.slow
+
 ROWS = trained_models.flights(200, seed=3)
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.deployment_world import Behaviour, World, serving_v1
 
+pytestmark = pytest.mark.slow
+
 WRITES_AT_MOST = 12
 FEWEST_WRITES = 4
 SECONDS = 90

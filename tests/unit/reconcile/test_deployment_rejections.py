@@ -3,6 +3,8 @@
 from copy import deepcopy
 from dataclasses import replace
 
+import pytest
+
 from serinus.api.deployment import DeploymentStatus, RejectedRevision
 from serinus.reconcile.deployment_facts import Observed, Rejection
 from serinus.reconcile.deployment_rejections import (
@@ -12,6 +14,8 @@ from serinus.reconcile.deployment_rejections import (
 )
 from serinus.rollout.revision import REJECTED_MAX
 from tests.support.deployment_world import World, model_version, serving_v1
+
+pytestmark = pytest.mark.slow
 
 PAUSED_AT_20 = {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}]}}
 

@@ -35,6 +35,8 @@ from tests.support.trained_models import (
     original_answers,
 )
 
+pytestmark = pytest.mark.slow
+
 TWO = (False, True)
 THREE = ("early", "late", "on time")
 EXACT = 0.0

@@ -20,6 +20,8 @@ from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.artifact.verify import verify
 from tests.support.trained_models import fitted, flights, one_hot, ordinal, packaged
 
+pytestmark = pytest.mark.slow
+
 BOOSTED = fitted(ordinal(), HistGradientBoostingClassifier(max_iter=20), classes=(False, True))
 
 

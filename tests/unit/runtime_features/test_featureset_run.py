@@ -27,6 +27,8 @@ from tests.support.feature_sets import (
     source,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def rows_of(plane: DataPlane, uri: str) -> pl.DataFrame:
     return pl.read_parquet(plane.store.path(uri) / DATA_FILE)

@@ -18,6 +18,8 @@ from serinus.api.modelversion import Signature, TensorSpec
 from serinus_runtime.run import RESULT_FILE, Settings, main, termination_message
 from tests.support.feature_sets import LEAKING_SQL, DataPlane, feature_set
 
+pytestmark = pytest.mark.slow
+
 
 def do(plane: DataPlane, **changes: Any) -> tuple[int, Settings]:
     """Run the Job's entry point on a FeatureSet; exit code and where things are."""

@@ -12,6 +12,8 @@ from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.bento import LateBento
 from serinus_runtime.server.errors import BadRequest, Overloaded, TooLarge
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("bentoml", "sklearn", "scipy", "skops", "pydantic", "pandas", "polars")
 
 

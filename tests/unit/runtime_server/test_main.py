@@ -27,6 +27,8 @@ from tests.support.model_servers import (
 )
 from tests.support.trained_models import flights
 
+pytestmark = pytest.mark.slow
+
 BODY = json.dumps({"rows": flights(2, seed=3)})
 CPU_SECONDS_UNTIL_READY = 1.5
 

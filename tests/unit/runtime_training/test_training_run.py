@@ -20,6 +20,8 @@ from serinus_runtime.user_error import (
 )
 from tests.support.feature_sets import HONEST_SQL, DataPlane, training_job
 
+pytestmark = pytest.mark.slow
+
 REGRESSION_SQL = HONEST_SQL.replace(
     "coalesce(delay > 15, true) AS late", "CAST(coalesce(delay, 99) AS DOUBLE) AS late"
 )
