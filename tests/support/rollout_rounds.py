@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from serinus.analysis.counters import Arm
+from serinus.analysis.cells import Arm, Cell
 from serinus.analysis.eprocess import Increment
 from serinus.analysis.evidence import after_round, log_harm, log_safe, round_cap
 from serinus.analysis.spec import Boundary, Comparison
@@ -95,7 +95,10 @@ def new_state(rate: float, weight: float, variance_inflation: float) -> RateStat
 def grown(
     state: RateState, increment: Increment, comparison: Comparison, *, alpha: float
 ) -> RateState:
-    counts = {(Arm.CANARY, "canary"): increment.canary, (Arm.STABLE, "stable"): increment.stable}
+    counts = {
+        Cell(Arm.CANARY, "canary"): increment.canary,
+        Cell(Arm.STABLE, "stable"): increment.stable,
+    }
     return after_round(
         state,
         counts,

@@ -17,28 +17,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from serinus.analysis.cells import Arm, Cell, PodCounts, Rejected
 from serinus.analysis.promql import Role, series_identity, series_role
 from serinus.analysis.rounds import Round
 from serinus.analysis.samples import Contradiction, RangeVector
 from serinus.analysis.spec import AnalysisContext, RateRule
 from serinus.api.verdicts import Counts
-
-
-class Arm(StrEnum):
-    """Whose events a series counts; a label's events belong to the revision that answered."""
-
-    CANARY = "canary"
-    STABLE = "stable"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A round that can't be counted, and the pod that shows why."""
-
-    why: Contradiction
-    pod: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +37,21 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class CounterSeries:
-    """All samples of one counter of one pod, by time."""
+    """All samples of one counter, by time, and where its increments are counted."""
 
-    pod: str
-    arm: Arm
+    cell: Cell
     role: Role
     samples: tuple[Sample, ...]
 
+    @property
+    def pod(self) -> str:
+        """The pod that counts."""
+        return self.cell.pod
 
-PodCounts = Mapping[tuple[Arm, str], Counts]
+    @property
+    def arm(self) -> Arm:
+        """The version that answered."""
+        return self.cell.arm
 
 
 def to_ms(moment: datetime) -> int:
@@ -77,22 +68,24 @@ def counter_series(
 ) -> tuple[CounterSeries, ...]:
     """The counters in `vectors` that `rule` counts; labels of earlier cohorts are left out."""
     arms = {context.stable_revision: Arm.STABLE, context.canary_revision: Arm.CANARY}
-    kinds: dict[tuple[str, ...], tuple[Arm, Role]] = {}
+    kinds: dict[tuple[str, ...], tuple[Cell, Role]] = {}
     samples: defaultdict[tuple[str, ...], list[Sample]] = defaultdict(list)
     for source, vector in enumerate(vectors):
         labels = vector.labels
         role, arm = series_role(rule, labels), arms.get(labels.get("revision"))
         if role is None or arm is None or not vector.samples:
             continue
-        if role.by_cohort and _cohort(labels.get("cohort", "")) < first_cohort_seconds:
+        cohort = _cohort(labels.get("cohort", "")) if role.by_cohort else 0.0
+        if role.by_cohort and cohort < first_cohort_seconds:
             continue
-        key = (labels.get("pod") or labels.get("instance", ""), *series_identity(labels))
-        kinds[key] = (arm, role)
+        pod = labels.get("pod") or labels.get("instance", "")
+        key = (pod, *series_identity(labels))
+        kinds[key] = (Cell(arm, pod, cohort), role)
         samples[key].extend(
             Sample(round(at * 1000), float(value), source) for at, value in vector.samples
         )
     return tuple(
-        CounterSeries(key[0], *kinds[key], tuple(sorted(found, key=lambda item: item.at_ms)))
+        CounterSeries(*kinds[key], tuple(sorted(found, key=lambda item: item.at_ms)))
         for key, found in sorted(samples.items())
     )
 
@@ -137,12 +130,6 @@ def pod_increments(
     return tuple(tally.outcome() for tally in tallies)
 
 
-def by_arm(counts: PodCounts, arm: Arm) -> Counts:
-    """Sum over the pods."""
-    mine = [one for (whose, _), one in counts.items() if whose is arm]
-    return Counts(bad=math.fsum([one.bad for one in mine]), total=sum([one.total for one in mine]))
-
-
 @dataclass(frozen=True, slots=True)
 class _PodSight:
     """What is known about a pod from all of its series."""
@@ -162,14 +149,14 @@ class _Tally:
     """Collects one round."""
 
     def __init__(self) -> None:
-        self.bad: defaultdict[tuple[Arm, str], list[float]] = defaultdict(list)
-        self.total: defaultdict[tuple[Arm, str], list[float]] = defaultdict(list)
-        self.companions: set[tuple[Arm, str]] = set()
-        self.missed: dict[tuple[Arm, str], Contradiction] = {}
+        self.bad: defaultdict[Cell, list[float]] = defaultdict(list)
+        self.total: defaultdict[Cell, list[float]] = defaultdict(list)
+        self.companions: set[Cell] = set()
+        self.missed: dict[Cell, Contradiction] = {}
         self.rejected: Rejected | None = None
 
     def add(self, one: CounterSeries, increment: float) -> None:
-        key = (one.arm, one.pod)
+        key = one.cell
         if one.role.companion:
             self.companions.add(key)
         if one.role.needs and increment:
@@ -189,9 +176,9 @@ class _Tally:
         for key in sorted(self.total.keys() | self.bad.keys()):
             total, bad = math.fsum(self.total[key]), math.fsum(self.bad[key])
             if key in self.missed and key not in self.companions:
-                return Rejected(self.missed[key], key[1])
+                return Rejected(self.missed[key], key.pod)
             if not -_ROUNDING <= bad <= total + _ROUNDING:
-                return Rejected(Contradiction.BAD_EXCEEDS_TOTAL, key[1])
+                return Rejected(Contradiction.BAD_EXCEEDS_TOTAL, key.pod)
             counts[key] = Counts(bad=round(min(max(bad, 0.0), total), 9), total=int(total))
         return counts
 
@@ -260,6 +247,7 @@ def _is_count(value: float, *, whole: bool) -> bool:
 def _cohort(text: str) -> float:
     """Start of a cohort in Unix seconds; a label that isn't a number belongs to none."""
     try:
-        return float(text)
+        start = float(text)
     except ValueError:
         return -math.inf
+    return start if math.isfinite(start) else -math.inf

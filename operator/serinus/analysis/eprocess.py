@@ -92,7 +92,7 @@ def new_mixture(side: Side) -> Mixture:
 
 def updated_mixture(
     mixture: Mixture,
-    increment: Increment,
+    increments: Sequence[Increment],
     side: Side,
     *,
     boundary: Boundary,
@@ -104,6 +104,8 @@ def updated_mixture(
 
     Parameters
     ----------
+    increments
+        What the round counted, each compared for itself: their e-values are multiplied.
     stable_rate_guess
         From earlier rounds only.
     variance_inflation
@@ -111,9 +113,13 @@ def updated_mixture(
     cap
         The most log-evidence that one round may add: a single burst never decides.
     """
-    gains = log_e_values(
-        increment, boundary, side, odds=_odds(side), stable_rate_guess=stable_rate_guess
-    )
+    gains_of_increments = [
+        log_e_values(one, boundary, side, odds=_odds(side), stable_rate_guess=stable_rate_guess)
+        for one in increments
+    ]
+    gains = gains_of_increments[0]
+    if len(increments) > 1:
+        gains = [math.fsum(gains) for gains in zip(*gains_of_increments, strict=True)]
     released = mixture.reserve * LATE_HAZARD
     staked = _with_stake(mixture.log_wealths, released)
     wealths = tuple(

@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from serinus.analysis.arithmetic import DECIMALS, log_sum, rounded
-from serinus.analysis.counters import Arm, PodCounts, Rejected, by_arm
+from serinus.analysis.cells import PodCounts, Rejected
 from serinus.analysis.eprocess import Increment, Side, updated_mixture
 from serinus.analysis.inflation import FALLBACK, measured_inflation
 from serinus.analysis.spec import AgainstMaximum, AgainstStable, Boundary, Comparison, RateRule
 from serinus.analysis.state import Baseline, Bets, InflationSource, RateState
+from serinus.analysis.strata import strata
 from serinus.api.verdicts import Counts
 
 MAX_BASELINE_REQUESTS = 5000
@@ -95,19 +97,17 @@ def after_round(
         )
     if not any(comparisons):
         return replace(state, watermark_ms=end_ms, rejected=None)
-    canary, stable = by_arm(outcome, Arm.CANARY), by_arm(outcome, Arm.STABLE)
-    increment = Increment(canary, stable)
-    guess = stable_rate_guess(state)
+    increments, guess = strata(outcome), stable_rate_guess(state)
     inflation = state.baseline.variance_inflation
     return replace(
         state,
         watermark_ms=end_ms,
         rejected=None,
-        canary=_sum(state.canary, canary),
-        stable=_sum(state.stable, stable),
+        canary=reduce(_sum, [one.canary for one in increments], state.canary),
+        stable=reduce(_sum, [one.stable for one in increments], state.stable),
         bets=tuple(
             [
-                _after_increment(bets, increment, boundaries(comparison), guess, inflation, cap)
+                _after_increments(bets, increments, boundaries(comparison), guess, inflation, cap)
                 if comparison
                 else bets
                 for bets, comparison in zip(state.bets, comparisons, strict=True)
@@ -116,13 +116,18 @@ def after_round(
     )
 
 
-def _after_increment(
-    bets: Bets, increment: Increment, lines: Boundaries, guess: float, inflation: float, cap: float
+def _after_increments(
+    bets: Bets,
+    increments: Sequence[Increment],
+    lines: Boundaries,
+    guess: float,
+    inflation: float,
+    cap: float,
 ) -> Bets:
     harm, safe = (
         updated_mixture(
             mixture,
-            increment,
+            increments,
             side,
             boundary=line,
             stable_rate_guess=guess,

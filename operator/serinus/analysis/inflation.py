@@ -7,9 +7,12 @@ that hit all pods cancel; shorter slices would miss bursts that cross their bord
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from serinus.analysis.counters import Arm, CounterSeries, Rejected, pod_increments
+from serinus.analysis.arithmetic import rounded
+from serinus.analysis.cells import Arm, PodCounts, Rejected
+from serinus.analysis.counters import CounterSeries, pod_increments
 from serinus.analysis.rounds import Round
 from serinus.api.verdicts import Counts
 
@@ -33,10 +36,19 @@ def stable_minutes(
     minutes = [Round(start, start + _MINUTE_MS) for start in edges]
     counted = pod_increments(mine, minutes, lookback_ms=_MINUTE_MS, pods_started_ms={})
     return tuple(
-        tuple(counts for counts in minute.values() if counts.total > 0)
+        tuple(counts for counts in _by_pod(minute) if counts.total > 0)
         for minute in counted
         if not isinstance(minute, Rejected)
     )
+
+
+def _by_pod(minute: PodCounts) -> Iterator[Counts]:
+    """Labels of all cohorts together: what a pod counted in that minute."""
+    pods: defaultdict[str, list[Counts]] = defaultdict(list)
+    for cell, counts in minute.items():
+        pods[cell.pod].append(counts)
+    for mine in pods.values():
+        yield Counts(rounded(math.fsum(one.bad for one in mine)), sum(one.total for one in mine))
 
 
 def measured_inflation(minutes: Iterable[Sequence[Counts]]) -> float | None:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from serinus.analysis.counters import Rejected
+from serinus.analysis.cells import Rejected
 from serinus.analysis.eprocess import Mixture, Side, new_mixture
 from serinus.analysis.samples import Contradiction
 from serinus.api.verdicts import Counts

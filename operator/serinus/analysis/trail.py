@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from serinus.analysis.cells import Arm
 from serinus.analysis.counters import (
-    Arm,
     CounterSeries,
     counter_series,
     newest_by_arm,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from serinus.analysis.counters import Arm, Rejected, by_arm, counter_series, pod_increments
+from serinus.analysis.cells import Arm, Rejected, by_arm
+from serinus.analysis.counters import counter_series, pod_increments
 from serinus.analysis.rounds import Round
 from serinus.analysis.samples import Contradiction, RangeVector
 from serinus.analysis.spec import DEFAULT_COMPARISON, RateRule

@@ -126,7 +126,7 @@ def test_rounds_that_say_nothing_only_move_the_reserve() -> None:
     for _ in range(200):
         mixture = updated_mixture(
             mixture,
-            nothing,
+            [nothing],
             Side.HARM,
             boundary=LINES[0],
             stable_rate_guess=0.01,
@@ -142,7 +142,7 @@ def test_one_round_never_adds_more_than_the_cap() -> None:
     disaster = Increment(Counts(1000, 1000), Counts(0, 1000))
     mixture = updated_mixture(
         new_mixture(Side.HARM),
-        disaster,
+        [disaster],
         Side.HARM,
         boundary=LINES[0],
         stable_rate_guess=0.001,
@@ -159,7 +159,7 @@ def test_bursts_divide_the_evidence() -> None:
         start = replace(new_mixture(Side.SAFE), reserve=0.0)
         return updated_mixture(
             start,
-            Increment(Counts(0, 100), Counts(0, 100)),
+            [Increment(Counts(0, 100), Counts(0, 100))],
             Side.SAFE,
             boundary=Boundary(2, 0.01),
             stable_rate_guess=0,
@@ -172,3 +172,27 @@ def test_bursts_divide_the_evidence() -> None:
     bursty = [after - before for after, before in zip(wealths(4), start, strict=True)]
 
     assert bursty == pytest.approx([gain / 4 for gain in alone], abs=1e-8)
+
+
+def test_e_values_of_one_rounds_comparisons_are_multiplied() -> None:
+    first, second = (Increment(Counts(x_c, 50), Counts(x_s, 200)) for x_c, x_s in ((3, 4), (9, 20)))
+
+    def grown(*increments: Increment) -> tuple[float, ...]:
+        start = replace(new_mixture(Side.HARM), reserve=0.0)
+        return updated_mixture(
+            start,
+            increments,
+            Side.HARM,
+            boundary=LINES[0],
+            stable_rate_guess=0.03,
+            variance_inflation=1,
+            cap=100,
+        ).log_wealths
+
+    start = new_mixture(Side.HARM).log_wealths
+    gains = [
+        [after - before for after, before in zip(grown(*one), start, strict=True)]
+        for one in ((first, second), (first,), (second,))
+    ]
+
+    assert gains[0] == pytest.approx([a + b for a, b in zip(*gains[1:], strict=True)], abs=1e-8)

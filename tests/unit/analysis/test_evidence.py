@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from serinus.analysis.counters import Arm, Rejected
+from serinus.analysis.cells import Arm, Cell, Rejected
 from serinus.analysis.evidence import (
     after_round,
     alpha_shares,
@@ -72,7 +72,7 @@ def test_the_total_is_the_weighted_sum() -> None:
 
 def test_the_guess_of_stables_rate_is_the_past_alone() -> None:
     state = new_state(0.02, 100, 1)
-    counts = {(Arm.CANARY, "c"): Counts(0, 10), (Arm.STABLE, "s"): Counts(50, 100)}
+    counts = {Cell(Arm.CANARY, "c"): Counts(0, 10), Cell(Arm.STABLE, "s"): Counts(50, 100)}
 
     grown = after_round(state, counts, end_ms=5, comparisons=BOTH[:1], cap=round_cap(0.01))
 
@@ -94,7 +94,10 @@ def test_a_rejected_round_only_moves_the_watermark() -> None:
 
 def test_harm_is_the_average_and_safety_the_weakest_of_two_comparisons() -> None:
     state = RateState(0, new_state(0.01, 100, 1).baseline, (Bets(), Bets()))
-    bad_everywhere = {(Arm.CANARY, "c"): Counts(50, 100), (Arm.STABLE, "s"): Counts(500, 1000)}
+    bad_everywhere = {
+        Cell(Arm.CANARY, "c"): Counts(50, 100),
+        Cell(Arm.STABLE, "s"): Counts(500, 1000),
+    }
 
     grown = after_round(state, bad_everywhere, end_ms=5, comparisons=BOTH, cap=round_cap(0.01))
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from serinus.analysis.counters import Arm, PodCounts
+from serinus.analysis.cells import Arm, Cell, PodCounts
 from serinus.analysis.eprocess import Increment
 from serinus.analysis.evidence import after_round, round_cap
 from serinus.analysis.spec import (
@@ -93,7 +93,7 @@ CASES: list[Case] = [
 
 
 def counted(one: Increment) -> PodCounts:
-    return {(Arm.CANARY, "c"): one.canary, (Arm.STABLE, "s"): one.stable}
+    return {Cell(Arm.CANARY, "c"): one.canary, Cell(Arm.STABLE, "s"): one.stable}
 
 
 def states(

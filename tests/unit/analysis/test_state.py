@@ -2,7 +2,7 @@
 
 import pytest
 
-from serinus.analysis.counters import Rejected
+from serinus.analysis.cells import Rejected
 from serinus.analysis.eprocess import HARM_ODDS, SAFE_ODDS, Mixture
 from serinus.analysis.samples import Contradiction
 from serinus.analysis.state import (
