@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from serinus.api.enums import Kind
 from serinus.api.schema_model import API_VERSION
+from serinus.cluster.indexes import Index
 from serinus.cluster.store import Change, Store
 from serinus.manifests.naming import OWNER_LABELS
 from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.json_values import objects_at, text_at
+from serinus.reconcile.serving_roles import served_versions
 
 CLAIM_KIND = "PersistentVolumeClaim"
 
@@ -54,71 +56,32 @@ def _all_of_namespace(namespace: str, store: Store) -> Iterator[ObjectRef]:
 def _of_owner(change: Change, store: Store) -> Iterator[ObjectRef]:
     match change.ref.kind:
         case Kind.FEATURE_SET:
-            yield from _users_of_feature_set(change.ref, store)
+            on_it = Index.TRAINING_JOBS_ON_FEATURE_SET
+            yield from store.found_by(on_it, change.ref.namespace, change.ref.name)
         case Kind.MODEL_VERSION:
             yield from _users_of_model_version(change, store)
         case Kind.DEPLOYMENT:
             yield from _served_model_versions(change)
 
 
-def _users_of_feature_set(ref: ObjectRef, store: Store) -> Iterator[ObjectRef]:
-    for body in store.of_kind(API_VERSION, Kind.TRAINING_JOB.value, ref.namespace):
-        references = _list(body, "spec", "featureSetRefs")
-        if any(reference.get("name") == ref.name for reference in references):
-            yield owner_ref(Kind.TRAINING_JOB, ref.namespace, body["metadata"]["name"])
-
-
 def _users_of_model_version(change: Change, store: Store) -> Iterator[ObjectRef]:
     """Who made it, whose snapshots it keeps, and who refers to it or serves it."""
-    namespace = change.ref.namespace
+    namespace, name = change.ref.namespace, change.ref.name
     for version in (change.old, change.new):
-        if version is None:
-            continue
-        training_job = _at(version, "spec", "source", "trainingJobRef", "name")
-        if isinstance(training_job, str):
+        if training_job := text_at(version, "spec", "source", "trainingJobRef", "name"):
             yield owner_ref(Kind.TRAINING_JOB, namespace, training_job)
-        for snapshot in _list(version, "spec", "source", "featureSnapshots"):
-            if isinstance(snapshot.get("featureSet"), str):
-                yield owner_ref(Kind.FEATURE_SET, namespace, snapshot["featureSet"])
-        for body in store.of_kind(API_VERSION, Kind.DEPLOYMENT.value, namespace):
-            if _refers_to(body, version):
-                yield owner_ref(Kind.DEPLOYMENT, namespace, body["metadata"]["name"])
-
-
-def _refers_to(deployment: JsonObject, version: JsonObject) -> bool:
-    name, model = version["metadata"]["name"], _at(version, "spec", "modelName")
-    channel = _at(deployment, "spec", "model", "channel", "modelName")
-    return (
-        _at(deployment, "spec", "model", "versionRef", "name") == name
-        or (channel is not None and channel == model)
-        or name in _serving(deployment).values()
-    )
+        for snapshot in objects_at(version, "spec", "source", "featureSnapshots"):
+            if feature_set := text_at(snapshot, "featureSet"):
+                yield owner_ref(Kind.FEATURE_SET, namespace, feature_set)
+        if model := text_at(version, "spec", "modelName"):
+            yield from store.found_by(Index.DEPLOYMENTS_OF_MODEL, namespace, model)
+    yield from store.found_by(Index.DEPLOYMENTS_OF_VERSION, namespace, name)
+    yield from store.found_by(Index.DEPLOYMENTS_SERVING, namespace, name)
 
 
 def _served_model_versions(change: Change) -> Iterator[ObjectRef]:
     """Versions that begin or end to be served by the Deployment."""
-    before, after = _serving(change.old), _serving(change.new)
+    before, after = served_versions(change.old), served_versions(change.new)
     if before != after:
         for name in {*before.values(), *after.values()}:
             yield owner_ref(Kind.MODEL_VERSION, change.ref.namespace, name)
-
-
-def _serving(deployment: JsonObject | None) -> dict[str, str]:
-    """ModelVersions by the role in which the Deployment serves them."""
-    names = {role: _at(deployment, "status", role, "modelVersion") for role in ("stable", "canary")}
-    return {role: name for role, name in names.items() if isinstance(name, str)}
-
-
-def _at(body: JsonObject | None, *path: str) -> Any:
-    """The value at `path`; None where something on the way is missing or no object."""
-    value: Any = body
-    for key in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(key)
-    return value
-
-
-def _list(body: JsonObject, *path: str) -> list[dict[str, Any]]:
-    value = _at(body, *path)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -11,12 +11,13 @@ Bodies are never changed in place, and are kept without `managedFields`, their l
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from serinus.cluster.indexes import Index, index_entries
 from serinus.manifests.naming import OWNER_LABELS
 from serinus.reconcile.decision import JsonObject, ObjectRef
 
@@ -24,6 +25,7 @@ TOMBSTONES_MAX = 10_000
 _OWNER_LABELS = frozenset(OWNER_LABELS.values())
 
 _Bucket = dict[ObjectRef, JsonObject]
+_Place = tuple[str, str, str]
 
 
 class WatchEvent(StrEnum):
@@ -58,12 +60,12 @@ def uid_of(body: JsonObject) -> str:
 
 
 class Store:
-    """Objects by reference, by kind and namespace, and by our label that names their owner."""
+    """Objects by reference, by kind, by our label that names their owner, and by each `Index`."""
 
     def __init__(self) -> None:
         self._objects: _Bucket = {}
-        self._by_kind: defaultdict[tuple[str, str, str], _Bucket] = defaultdict(dict)
-        self._by_owner: defaultdict[tuple[str, str, str], _Bucket] = defaultdict(dict)
+        self._by_kind: dict[_Place, _Bucket] = {}
+        self._found_by: dict[_Place, _Bucket] = {}
         self._deleted_uids: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -74,13 +76,16 @@ class Store:
         return self._objects.get(ref)
 
     def of_kind(self, api_version: str, kind: str, namespace: str) -> tuple[JsonObject, ...]:
-        """Objects of one kind in a namespace, sorted by name."""
-        bucket = self._by_kind.get((api_version, kind, namespace), {})
-        return tuple(bucket[ref] for ref in sorted(bucket))
+        """Objects of one kind in a namespace, in no order."""
+        return tuple(self._by_kind.get((api_version, kind, namespace), {}).values())
 
     def labelled(self, namespace: str, label: str, value: str) -> dict[ObjectRef, JsonObject]:
         """Objects of all kinds whose label of ours (`naming.OWNER_LABELS`) has this value."""
-        return dict(self._by_owner.get((namespace, label, value), {}))
+        return dict(self._found_by.get((label, namespace, value), {}))
+
+    def found_by(self, index: Index, namespace: str, name: str) -> dict[ObjectRef, JsonObject]:
+        """Objects that answer the index's question for this name."""
+        return dict(self._found_by.get((index, namespace, name), {}))
 
     def refs(self, api_version: str, kind: str) -> Iterator[ObjectRef]:
         """All objects of one kind, in all namespaces."""
@@ -149,19 +154,37 @@ class Store:
         if old is not None:
             self._unindex(ref, old)
         self._objects[ref] = new
-        for bucket in self._buckets(ref, new):
-            bucket[ref] = new
+        self._by_kind.setdefault(_kind(ref), {})[ref] = new
+        for place in _places(ref, new):
+            self._found_by.setdefault(place, {})[ref] = new
         return Change(ref, old, new)
 
     def _unindex(self, ref: ObjectRef, body: JsonObject) -> None:
-        for bucket in self._buckets(ref, body):
-            bucket.pop(ref, None)
+        _take_out(self._by_kind, _kind(ref), ref)
+        for place in _places(ref, body):
+            _take_out(self._found_by, place, ref)
 
-    def _buckets(self, ref: ObjectRef, body: JsonObject) -> Iterator[_Bucket]:
-        yield self._by_kind[ref.api_version, ref.kind, ref.namespace]
-        for label, value in (body["metadata"].get("labels") or {}).items():
-            if label in _OWNER_LABELS:
-                yield self._by_owner[ref.namespace, label, value]
+
+def _kind(ref: ObjectRef) -> _Place:
+    return ref.api_version, ref.kind, ref.namespace
+
+
+def _places(ref: ObjectRef, body: JsonObject) -> Iterator[_Place]:
+    """Where the object is looked for, besides under its name and kind."""
+    for label, value in (body["metadata"].get("labels") or {}).items():
+        if label in _OWNER_LABELS:
+            yield label, ref.namespace, value
+    for index, name in index_entries(body):
+        yield index, ref.namespace, name
+
+
+def _take_out(buckets: dict[_Place, _Bucket], place: _Place, ref: ObjectRef) -> None:
+    """Take the object away, and its bucket if it was the last: names come and go."""
+    bucket = buckets.get(place)
+    if bucket is not None:
+        bucket.pop(ref, None)
+        if not bucket:
+            del buckets[place]
 
 
 def _version(body: JsonObject) -> str:

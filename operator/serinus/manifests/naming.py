@@ -6,6 +6,8 @@ same name, and Kubernetes refuses the second object.
 
 from __future__ import annotations
 
+import re
+
 from serinus.api.enums import Kind
 
 FIELD_MANAGER = "serinus"
@@ -19,6 +21,8 @@ OWNER_LABELS: dict[Kind, str] = {kind: f"serinus.dev/{kind.value.lower()}" for k
 
 NAME_MAX_LENGTH = 40
 """Longest `metadata.name` of a kind, so that `<name>-<revision>` is a label value."""
+
+_TRAINED_VERSION = re.compile(r"(.+)-([1-9][0-9]{0,8})")
 
 
 def owner_labels(kind: Kind, name: str) -> dict[str, str]:
@@ -39,6 +43,12 @@ def training_run_name(training_job: str, number: int) -> str:
 def trained_version_name(training_job: str, number: int) -> str:
     """The ModelVersion that run `number` of a TrainingJob leads to."""
     return f"{training_job}-{number}"
+
+
+def trained_version_parts(model_version: str) -> tuple[str, int] | None:
+    """TrainingJob and run number that the name of a ModelVersion is made of; None: of none."""
+    match = _TRAINED_VERSION.fullmatch(model_version)
+    return (match[1], int(match[2])) if match else None
 
 
 def verification_run_name(model_version: str) -> str:

@@ -1,16 +1,25 @@
-"""Which Deployments serve a ModelVersion, and as what."""
+"""Which Deployments serve a ModelVersion, and as what.
+
+Read from the status as it is stored: this is looked at on each change of each Deployment, and a
+status is long.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from pydantic import ValidationError
-
-from serinus.api.deployment import DeploymentStatus
 from serinus.api.modelversion import ServedBy
 from serinus.reconcile.decision import JsonObject
+from serinus.reconcile.json_values import text_at
 
 SERVED_BY_MAX = 50
+_ROLES = ("stable", "canary")
+
+
+def served_versions(deployment: JsonObject | None) -> Mapping[str, str]:
+    """Names of ModelVersions by the role in which the Deployment serves them."""
+    names = {role: text_at(deployment, "status", role, "modelVersion") for role in _ROLES}
+    return {role: name for role, name in names.items() if name}
 
 
 def serving_roles(model_version: str, deployments: Iterable[JsonObject]) -> tuple[ServedBy, ...]:
@@ -21,12 +30,6 @@ def serving_roles(model_version: str, deployments: Iterable[JsonObject]) -> tupl
 
 
 def _roles(model_version: str, deployment: JsonObject) -> Iterator[ServedBy]:
-    try:
-        status = DeploymentStatus.model_validate(deployment.get("status") or {})
-    except ValidationError:
-        return
-    name = deployment["metadata"]["name"]
-    if status.stable and status.stable.model_version == model_version:
-        yield ServedBy(deployment=name, role="stable")
-    if status.canary and status.canary.model_version == model_version:
-        yield ServedBy(deployment=name, role="canary")
+    for role, name in served_versions(deployment).items():
+        if name == model_version:
+            yield ServedBy(deployment=deployment["metadata"]["name"], role=role)

@@ -16,7 +16,6 @@ the spec that say what is learnt from them. The rule, for a TrainingJob without 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +31,7 @@ from serinus.api.trainingjob import (
     TrainingJobSpec,
     TrainingRunStatus,
 )
+from serinus.manifests.naming import trained_version_parts
 from serinus.reconcile.decision import JsonObject
 from serinus.reconcile.readiness import Note
 from serinus.reconcile.runs import hash_of
@@ -105,8 +105,8 @@ def next_number(
 
 def version_number(training_job: str, version: str) -> int | None:
     """The count in the ModelVersion name `<training_job>-<count>`; None for another name."""
-    match = re.fullmatch(rf"{re.escape(training_job)}-([1-9][0-9]{{0,8}})", version)
-    return int(match[1]) if match else None
+    parts = trained_version_parts(version)
+    return parts[1] if parts and parts[0] == training_job else None
 
 
 def adopted_run(

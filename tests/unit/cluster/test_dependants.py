@@ -7,6 +7,7 @@ import pytest
 from serinus.api.enums import Kind
 from serinus.cluster.dependants import dependants, owner_ref
 from serinus.cluster.store import Change, Store, WatchEvent, ref_of
+from serinus.reconcile.decision import JsonObject
 from tests.support.observed import NAMESPACE, child, our
 
 Body = dict[str, Any]
@@ -108,6 +109,24 @@ def test_a_change_wakes(
     found = dependants(Change(ref, old, new), store)
 
     assert found == {owner_ref(kind, NAMESPACE, name) for kind, name in expected}
+
+
+class WithoutWalks(Store):
+    """A store in which nobody walks over a namespace."""
+
+    def of_kind(self, api_version: str, kind: str, namespace: str) -> tuple[JsonObject, ...]:
+        raise AssertionError(f"all {kind} objects of {namespace} are looked at")
+
+
+def test_whom_a_change_concerns_is_looked_up_and_not_searched_for() -> None:
+    store = WithoutWalks()
+    for body in WORLD:
+        store.observe(WatchEvent.LISTED, body)
+
+    found = dependants(Change(ref_of(VERSION), None, VERSION), store)
+
+    users = {owner_ref(kind, NAMESPACE, name) for kind, name in USERS}
+    assert users < found
 
 
 def test_no_object_is_so_odd_that_it_ends_the_feed() -> None:

@@ -29,3 +29,10 @@ def test_children_carry_no_label_that_delivery_tools_take_for_theirs() -> None:
         "app.kubernetes.io/managed-by": "serinus",
         "serinus.dev/trainingjob": "delay",
     }
+
+
+def test_the_name_of_a_trained_version_says_what_it_is_made_of() -> None:
+    assert naming.trained_version_parts(naming.trained_version_name("a-2", 17)) == ("a-2", 17)
+    assert naming.trained_version_parts("champion") is None
+    assert naming.trained_version_parts("delay-0") is None
+    assert naming.trained_version_parts("-1") is None

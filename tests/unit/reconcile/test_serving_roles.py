@@ -14,6 +14,15 @@ def test_a_version_that_nobody_serves_has_no_roles() -> None:
     assert serving_roles("delay-1", [stable("a", "delay-2"), unborn]) == ()
 
 
+def test_what_cannot_be_read_serves_nothing() -> None:
+    odd = [
+        {"metadata": {"name": "a"}, "status": "text"},
+        {"metadata": {"name": "b"}, "status": {"stable": "delay-1", "canary": None}},
+    ]
+
+    assert serving_roles("delay-1", odd) == ()
+
+
 def test_many_deployments_are_named_in_order_and_no_more_than_fit() -> None:
     many = [stable(f"d{number:03}", "delay-1") for number in reversed(range(60))]
     found = serving_roles("delay-1", many)
