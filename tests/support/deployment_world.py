@@ -12,9 +12,11 @@ from typing import Any
 
 from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult, RangeVector
 from serinus.api.conditions import format_time
+from serinus.cluster.parsed import Parsed
 from serinus.manifests.settings import Settings, StoreSettings
 from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, ObjectRef, Ownership
 from serinus.reconcile.deployment import queries, reconcile
+from serinus.reconcile.model_reference import parsed_version
 from serinus.reconcile.snapshot import Children, DeploymentSnapshot
 from tests.support.recorded_counters import RecordedCounters, labels, moment
 
@@ -336,7 +338,7 @@ class World:
             resource=_copied(resource),
             settings=self.settings,
             children=Children(objects),
-            model_versions=tuple(self.versions.values()),
+            model_versions=Parsed(parsed_version).of(self.versions.values()),
             samples=samples,
             vouched_since=self.vouched_since,
         )

@@ -16,6 +16,7 @@ from serinus.api.enums import Kind, Outcome, Verb
 from serinus.api.job_contract import RUN_INPUT
 from serinus.api.metadata import REQUEST_ANNOTATION
 from serinus.api.schema_model import API_VERSION
+from serinus.cluster.parsed import Parsed
 from serinus.manifests.settings import Settings
 from serinus.reconcile import featureset, modelversion, trainingjob
 from serinus.reconcile.decision import (
@@ -26,6 +27,7 @@ from serinus.reconcile.decision import (
     ObjectRef,
     Ownership,
 )
+from serinus.reconcile.model_reference import parsed_version
 from serinus.reconcile.snapshot import (
     Children,
     FeatureSetSnapshot,
@@ -301,7 +303,7 @@ def a_training_job(**spec: Any) -> RunWorld:
     """TrainingJob `delay`, just applied; there is no FeatureSet yet."""
 
     def reconcile(world: RunWorld) -> Decision:
-        versions = tuple(world.model_versions.values())
+        versions = Parsed(parsed_version).of(world.model_versions.values())
         seen = TrainingJobSnapshot(
             world.resource,
             world.settings,

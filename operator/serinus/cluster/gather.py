@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from serinus.analysis.samples import Query
 from serinus.api.enums import Kind
-from serinus.api.schema_model import API_VERSION
+from serinus.api.modelversion import ModelVersion
 from serinus.cluster.dependants import owner_ref
+from serinus.cluster.indexes import Index
+from serinus.cluster.parsed import Parsed
 from serinus.cluster.ports import MetricSource, Vouching
 from serinus.cluster.resources import CHILDREN
 from serinus.cluster.store import Store, ref_of
 from serinus.manifests.naming import OWNER_LABELS
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.json_values import objects_at, text_at
+from serinus.reconcile.model_reference import parsed_version
 from serinus.reconcile.requests import has_pending_request
+from serinus.reconcile.serving_roles import served_versions
 from serinus.reconcile.snapshot import (
     Children,
     DeploymentSnapshot,
@@ -27,6 +32,7 @@ from serinus.reconcile.snapshot import (
 )
 
 CLAIM_API_VERSION, CLAIM_KIND = "v1", "PersistentVolumeClaim"
+_MODEL = ("spec", "model")
 _CHILD_KINDS = frozenset((resource.api_version, resource.kind) for resource in CHILDREN)
 
 AnySnapshot = TypeVar(
@@ -47,6 +53,7 @@ class Gatherer:
     settings: Settings
     metrics: MetricSource
     vouching: Vouching
+    versions: Parsed[ModelVersion] = field(default_factory=lambda: Parsed(parsed_version))
 
     def feature_set(self, resource: JsonObject, taken: frozenset[ObjectRef]) -> FeatureSetSnapshot:
         """All that concerns a FeatureSet."""
@@ -54,8 +61,8 @@ class Gatherer:
             resource,
             self.settings,
             self._children(Kind.FEATURE_SET, resource, taken),
-            self._all(Kind.MODEL_VERSION, resource),
-            self._all(Kind.TRAINING_JOB, resource),
+            self._found(Index.VERSIONS_OF_FEATURE_SET, ref_of(resource)),
+            self._found(Index.TRAINING_JOBS_ON_FEATURE_SET, ref_of(resource)),
         )
 
     def training_job(
@@ -67,7 +74,7 @@ class Gatherer:
             self.settings,
             self._children(Kind.TRAINING_JOB, resource, taken),
             self._feature_sets(resource),
-            self._all(Kind.MODEL_VERSION, resource),
+            self.versions.of(self._found(Index.VERSIONS_OF_TRAINING_JOB, ref_of(resource))),
         )
 
     def model_version(
@@ -78,7 +85,7 @@ class Gatherer:
             resource,
             self.settings,
             self._children(Kind.MODEL_VERSION, resource, taken),
-            self._all(Kind.DEPLOYMENT, resource),
+            self._found(Index.DEPLOYMENTS_SERVING, ref_of(resource)),
         )
 
     def deployment(self, resource: JsonObject, taken: frozenset[ObjectRef]) -> DeploymentSnapshot:
@@ -87,7 +94,7 @@ class Gatherer:
             resource,
             self.settings,
             self._children(Kind.DEPLOYMENT, resource, taken),
-            self._all(Kind.MODEL_VERSION, resource),
+            self.versions.of(self._model_versions(resource)),
         )
 
     async def with_vouching(self, snapshot: AnySnapshot) -> AnySnapshot:
@@ -105,14 +112,28 @@ class Gatherer:
             return snapshot
         return replace(snapshot, samples=await self.metrics.fetch(asked))
 
-    def _all(self, kind: Kind, resource: JsonObject) -> tuple[JsonObject, ...]:
-        return self.store.of_kind(API_VERSION, kind.value, resource["metadata"]["namespace"])
+    def _found(self, index: Index, ref: ObjectRef) -> tuple[JsonObject, ...]:
+        return tuple(self.store.found_by(index, ref.namespace, ref.name).values())
+
+    def _model_versions(self, deployment: JsonObject) -> Iterable[JsonObject]:
+        """Those that the spec asks for and the status says to serve."""
+        namespace = deployment["metadata"]["namespace"]
+        wanted = text_at(deployment, *_MODEL, "versionRef", "name")
+        names = [*([wanted] if wanted else ()), *served_versions(deployment).values()]
+        refs = [owner_ref(Kind.MODEL_VERSION, namespace, name) for name in names]
+        found = {ref: body for ref in refs if (body := self.store.get(ref)) is not None}
+        model = text_at(deployment, *_MODEL, "channel", "modelName")
+        if model:
+            found |= self.store.found_by(Index.VERSIONS_OF_MODEL, namespace, model)
+        return found.values()
 
     def _feature_sets(self, resource: JsonObject) -> Mapping[str, JsonObject]:
         namespace = resource["metadata"]["namespace"]
-        names = [one["name"] for one in resource.get("spec", {}).get("featureSetRefs", ())]
+        names = [text_at(one, "name") for one in objects_at(resource, "spec", "featureSetRefs")]
         found = {
-            name: self.store.get(owner_ref(Kind.FEATURE_SET, namespace, name)) for name in names
+            name: self.store.get(owner_ref(Kind.FEATURE_SET, namespace, name))
+            for name in names
+            if name
         }
         return {name: body for name, body in found.items() if body is not None}
 

@@ -27,7 +27,7 @@ class Index(StrEnum):
     VERSIONS_OF_FEATURE_SET = "versionsOfFeatureSet"
     """ModelVersions that came of a FeatureSet's snapshots."""
     TRAINING_JOBS_ON_FEATURE_SET = "trainingJobsOnFeatureSet"
-    """TrainingJobs that learn from a FeatureSet."""
+    """TrainingJobs that learn from a FeatureSet, or did so in their last run."""
     DEPLOYMENTS_OF_VERSION = "deploymentsOfVersion"
     """Deployments that ask for a ModelVersion by its name."""
     DEPLOYMENTS_OF_MODEL = "deploymentsOfModel"
@@ -52,6 +52,8 @@ def _entries(body: JsonObject) -> Iterator[tuple[Index, str | None]]:
         case Kind.TRAINING_JOB:
             for reference in objects_at(body, "spec", "featureSetRefs"):
                 yield Index.TRAINING_JOBS_ON_FEATURE_SET, text_at(reference, "name")
+            for pinned in objects_at(body, "status", "lastRun", "snapshots"):
+                yield Index.TRAINING_JOBS_ON_FEATURE_SET, text_at(pinned, "featureSet")
         case Kind.DEPLOYMENT:
             model = ("spec", "model")
             yield Index.DEPLOYMENTS_OF_VERSION, text_at(body, *model, "versionRef", "name")

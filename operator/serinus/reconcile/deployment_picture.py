@@ -31,7 +31,6 @@ from serinus.reconcile.model_reference import (
     Resolution,
     Unresolved,
     is_rejected,
-    parsed_versions,
 )
 from serinus.reconcile.readable_part import readable_part
 from serinus.reconcile.snapshot import Children, DeploymentSnapshot, controller_uid
@@ -158,7 +157,7 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
     )
     stored = stored_status(resource)
     status = with_rejections(found_again(stored, seen, now), seen)
-    versions = parsed_versions(snapshot.model_versions)
+    versions = snapshot.model_versions
     given = readable_part(DeploymentSpec, resource.get("spec"), stand_ins={"model": {}})
     spec, problem = given.value, None
     if given.problem is not None:

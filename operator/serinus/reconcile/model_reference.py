@@ -56,17 +56,13 @@ Resolution = Resolved | Unresolved
 _FOR_A_PERSON = (Reason.ALIAS_CONFLICT, Reason.INVALID_SPEC, Reason.MODEL_VERSION_REJECTED)
 
 
-def parsed_versions(bodies: Iterable[JsonObject]) -> tuple[ModelVersion, ...]:
-    """The ModelVersions that can be read; those on their way out are gone already."""
-    versions = []
-    for body in bodies:
-        try:
-            version = ModelVersion.model_validate(body)
-        except ValidationError:
-            continue
-        if version.metadata.deletion_timestamp is None:
-            versions.append(version)
-    return tuple(versions)
+def parsed_version(body: JsonObject) -> ModelVersion | None:
+    """The ModelVersion; None where it can't be read, or is on its way out: that is gone already."""
+    try:
+        version = ModelVersion.model_validate(body)
+    except ValidationError:
+        return None
+    return version if version.metadata.deletion_timestamp is None else None
 
 
 def resolved(

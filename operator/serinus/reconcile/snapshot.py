@@ -1,8 +1,9 @@
 """What a reconciler may look at: one frozen picture of the cluster for each kind.
 
 The shell gathers it from its store (and, for a Deployment, from the metrics provider); a
-reconciler never asks for more. All objects are decoded JSON as the API server gave it, and are of
-the namespace of the object in question.
+reconciler never asks for more. All objects are of the namespace of the object in question, and are
+decoded JSON as the API server gave it, but for ModelVersions that were parsed before. Only what
+the object has to do with is in it: a pass costs the same however large its namespace is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from serinus.analysis.samples import Query, QueryResult
+from serinus.api.modelversion import ModelVersion
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import JsonObject, ObjectRef
 
@@ -58,7 +60,7 @@ class FeatureSetSnapshot:
     children: Children = field(default_factory=Children)
     model_versions: tuple[JsonObject, ...] = ()
     training_jobs: tuple[JsonObject, ...] = ()
-    """Both all of the namespace: the snapshots that they need are kept."""
+    """Those that came of its snapshots or use them: what they need is kept."""
     vouched_since: datetime | None = None
 
 
@@ -71,8 +73,8 @@ class TrainingJobSnapshot:
     children: Children = field(default_factory=Children)
     feature_sets: Mapping[str, JsonObject] = field(default_factory=dict)
     """Those that the spec names and that exist, by name."""
-    model_versions: tuple[JsonObject, ...] = ()
-    """All of the namespace."""
+    model_versions: tuple[ModelVersion, ...] = ()
+    """Those that are named as its runs name them, whoever made them."""
     vouched_since: datetime | None = None
 
 
@@ -84,7 +86,7 @@ class ModelVersionSnapshot:
     settings: Settings
     children: Children = field(default_factory=Children)
     deployments: tuple[JsonObject, ...] = ()
-    """Serinus Deployments of the namespace: who serves it."""
+    """Serinus Deployments that serve it."""
     vouched_since: datetime | None = None
 
 
@@ -100,7 +102,7 @@ class DeploymentSnapshot:
     resource: JsonObject
     settings: Settings
     children: Children = field(default_factory=Children)
-    model_versions: tuple[JsonObject, ...] = ()
-    """All of the namespace."""
+    model_versions: tuple[ModelVersion, ...] = ()
+    """Those that its spec and status name, and all of the model whose channel it follows."""
     samples: Mapping[Query, QueryResult] = field(default_factory=dict)
     vouched_since: datetime | None = None

@@ -5,10 +5,10 @@ Read from objects as they are stored: one that this operator can't parse needs i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from serinus.reconcile.decision import JsonObject
+from serinus.reconcile.json_values import objects_at, text_at
 
 
 def digests_in_use(
@@ -21,30 +21,20 @@ def digests_in_use(
     """
     found: set[str] = set()
     for version in model_versions:
-        origin = _items(version, "spec", "source", "featureSnapshots")
+        origin = objects_at(version, "spec", "source", "featureSnapshots")
         found.update(_digests(origin, "featureSet", feature_set, "digest"))
     for training_job in training_jobs:
-        pins = _items(training_job, "status", "lastRun", "snapshots")
+        pins = objects_at(training_job, "status", "lastRun", "snapshots")
         found.update(_digests(pins, "featureSet", feature_set, "digest"))
-        references = _items(training_job, "spec", "featureSetRefs")
+        references = objects_at(training_job, "spec", "featureSetRefs")
         found.update(_digests(references, "name", feature_set, "snapshot"))
     return found
 
 
 def _digests(
-    items: Iterable[Mapping[str, Any]], name_field: str, name: str, digest_field: str
+    items: Iterable[JsonObject], name_field: str, name: str, digest_field: str
 ) -> Iterator[str]:
     for item in items:
-        digest = item.get(digest_field)
-        if item.get(name_field) == name and isinstance(digest, str):
+        digest = text_at(item, digest_field)
+        if digest and text_at(item, name_field) == name:
             yield digest
-
-
-def _items(body: JsonObject, *path: str) -> Iterator[Mapping[str, Any]]:
-    """The objects in the list at `path`; none where something on the way is missing or odd."""
-    value: Any = body
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    for item in value if isinstance(value, list) else ():
-        if isinstance(item, Mapping):
-            yield item

@@ -31,7 +31,6 @@ from serinus.reconcile.decision import (
     Ownership,
     PrunedObject,
 )
-from serinus.reconcile.model_reference import parsed_versions
 from serinus.reconcile.readiness import Note, all_conditions, bounded, trouble_events
 from serinus.reconcile.retry_request import retry_request
 from serinus.reconcile.run_execution import (
@@ -76,8 +75,7 @@ def reconcile(snapshot: TrainingJobSnapshot, now: datetime) -> Decision:
         return unreadable_spec(snapshot.resource, error, now)
     if training_job.metadata.deletion_timestamp:
         return Decision()
-    versions = parsed_versions(snapshot.model_versions)
-    return _Pass(training_job, snapshot, versions, now).decision()
+    return _Pass(training_job, snapshot, now).decision()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,6 @@ class _Pass:
 
     training_job: TrainingJob
     snapshot: TrainingJobSnapshot
-    versions: tuple[ModelVersion, ...]
     now: datetime
 
     def decision(self) -> Decision:
@@ -146,13 +143,14 @@ class _Pass:
         if last and not retry and self._is_still_wanted(last):
             return last
         if not retry:
-            adopted = adopted_run(metadata.name, spec, self.versions)
+            versions = self.snapshot.model_versions
+            adopted = adopted_run(metadata.name, spec, versions)
             if adopted:
                 return adopted
         pinned = pinned_snapshots(spec, self.snapshot.feature_sets)
         if isinstance(pinned, Note):
             return pinned
-        number = next_number(metadata.name, last, self.versions)
+        number = next_number(metadata.name, last, self.snapshot.model_versions)
         return TrainingRunStatus(
             name=training_run_name(metadata.name, number),
             number=number,
@@ -200,7 +198,8 @@ class _Pass:
     def _version(self, chosen: TrainingRunStatus) -> ModelVersion | None:
         """The object under the name of the run's ModelVersion, whoever made it."""
         name = trained_version_name(self.training_job.metadata.name, chosen.number)
-        return next((one for one in self.versions if one.metadata.name == name), None)
+        versions = self.snapshot.model_versions
+        return next((one for one in versions if one.metadata.name == name), None)
 
     def _with_version(self, chosen: TrainingRunStatus, version: ModelVersion) -> Progress:
         name = version.metadata.name

@@ -29,9 +29,17 @@ CASES = [
         id="a version that somebody named otherwise",
     ),
     pytest.param(
-        our(Kind.TRAINING_JOB, "delay", spec={"featureSetRefs": [{"name": "flights"}]}),
-        {(Index.TRAINING_JOBS_ON_FEATURE_SET, "flights")},
-        id="a TrainingJob by what it learns from",
+        our(
+            Kind.TRAINING_JOB,
+            "delay",
+            spec={"featureSetRefs": [{"name": "flights"}]},
+            status={"lastRun": {"snapshots": [{"featureSet": "weather"}]}},
+        ),
+        {
+            (Index.TRAINING_JOBS_ON_FEATURE_SET, "flights"),
+            (Index.TRAINING_JOBS_ON_FEATURE_SET, "weather"),
+        },
+        id="a TrainingJob by what it learns from, and what it learnt from last",
     ),
     pytest.param(
         our(

@@ -6,12 +6,13 @@ import pytest
 
 from serinus.api.deployment import ModelReference
 from serinus.api.enums import Reason
+from serinus.api.modelversion import ModelVersion
 from serinus.reconcile.model_reference import (
     Resolved,
     Running,
     Unresolved,
     is_rejected,
-    parsed_versions,
+    parsed_version,
     resolved,
 )
 from tests.support.deployment_world import model_version
@@ -103,7 +104,8 @@ CASES = [
 def test_a_reference(
     reference: dict[str, Any], versions: list[dict[str, Any]], then: str, said: str
 ) -> None:
-    found = resolved(ModelReference.model_validate(reference), parsed_versions(versions))
+    candidates = [ModelVersion.model_validate(body) for body in versions]
+    found = resolved(ModelReference.model_validate(reference), candidates)
 
     if isinstance(found, Resolved):
         assert found.version.metadata.name == then
@@ -135,7 +137,7 @@ def test_where_the_newest_was_deleted_only_a_newer_one_takes_its_place(
     created: str, then: str | None
 ) -> None:
     serves = Running("v9", "2026-01-05T00:00:00Z")
-    versions = parsed_versions([model_version("v2", created=created)])
+    versions = [ModelVersion.model_validate(model_version("v2", created=created))]
 
     found = resolved(ModelReference.model_validate(LATEST), versions, running=(serves,))
 
@@ -151,15 +153,16 @@ def test_a_version_on_its_way_out_is_gone() -> None:
     leaving = model_version("v1")
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
 
-    assert parsed_versions([leaving]) == ()
+    assert parsed_version(leaving) is None
 
 
 def test_what_can_t_be_read_is_no_version() -> None:
-    assert parsed_versions([{"metadata": {"name": "v1"}, "spec": {"digest": 7}}]) == ()
+    assert parsed_version({"metadata": {"name": "v1"}, "spec": {"digest": 7}}) is None
 
 
 def test_rejected_is_told_by_name() -> None:
-    versions = parsed_versions([model_version("v1", phase="Rejected"), model_version("v2")])
+    bodies = [model_version("v1", phase="Rejected"), model_version("v2")]
+    versions = [ModelVersion.model_validate(body) for body in bodies]
 
     assert is_rejected("v1", versions)
     assert not is_rejected("v2", versions)
