@@ -6,7 +6,7 @@ Time goes on in whole seconds; nothing waits for real.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from serinus.api.conditions import format_time
 from serinus.cluster.parsed import Parsed
 from serinus.manifests.settings import Settings, StoreSettings
 from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, ObjectRef, Ownership
-from serinus.reconcile.deployment import queries, reconcile
+from serinus.reconcile.deployment import decided, look_at
 from serinus.reconcile.model_reference import parsed_version
 from serinus.reconcile.snapshot import Children, DeploymentSnapshot
 from tests.support.recorded_counters import RecordedCounters, labels, moment
@@ -288,9 +288,8 @@ class World:
 
     def decision(self) -> Decision:
         """What the operator decides now, without carrying it out."""
-        snapshot = self.snapshot({})
-        samples = {query: self.answer(query) for query in queries(snapshot, self.now)}
-        return reconcile(replace(snapshot, samples=samples), self.now)
+        look = look_at(self.snapshot({}), self.now)
+        return decided(look, {query: self.answer(query) for query in look.queries})
 
     def one_pass(self) -> None:
         """Gather, decide, write; `dies_after` says how many writes the operator lives yet."""

@@ -27,6 +27,8 @@ from serinus.api.job_contract import (
 )
 from serinus.app.reconcilers import reconcilers
 from serinus.cluster.gather import Gatherer
+from serinus.cluster.inquiries import Inquiries
+from serinus.cluster.ports import MetricSource
 from serinus.cluster.resources import OBSERVED
 from serinus.cluster.store import WatchEvent, ref_of
 from serinus.cluster.vouching import NobodyVouches
@@ -166,16 +168,22 @@ class LivingWorld(World):
     """One process of the operator over a `LivingKube`."""
 
     kube: LivingKube = field(default_factory=LivingKube)
+    metrics: MetricSource = field(default_factory=NoMetrics)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        gatherer = Gatherer(self.store, SETTINGS, NobodyVouches())
+        self.rows = reconcilers(gatherer, Inquiries(self.metrics, self.queue.add))
 
     async def _decide(
         self, resource: JsonObject, taken: frozenset[ObjectRef], now: datetime
     ) -> Decision:
-        rows = reconcilers(Gatherer(self.store, SETTINGS, NoMetrics(), NobodyVouches()))
-        return await rows[Kind(resource["kind"])](resource, taken, now)
+        self.decided += 1
+        return await self.rows[Kind(resource["kind"])](resource, taken, now)
 
     def restarted(self) -> "LivingWorld":
         self.kube.observers = []
-        return LivingWorld(kube=self.kube, clock=self.clock)
+        return LivingWorld(kube=self.kube, clock=self.clock, metrics=self.metrics)
 
 
 def end_state(kube: LivingKube) -> dict[str, Any]:

@@ -130,6 +130,7 @@ class World:
             except TimeoutError:
                 return
             await self.worker.work_on(key)
+            await asyncio.sleep(0)  # what the pass has started gets its turn
 
     async def full_pass(self) -> list[Write]:
         """Look at everything again; what was sent to the server but reads."""

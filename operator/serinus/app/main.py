@@ -33,6 +33,7 @@ from serinus.cluster.events import EventRecorder
 from serinus.cluster.feed import Feed
 from serinus.cluster.fence import FencedKube
 from serinus.cluster.gather import Gatherer
+from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.kube import KubeOverHttp
 from serinus.cluster.lease import Lease
 from serinus.cluster.ports import MetricSource, Vouching
@@ -145,6 +146,8 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     store, queue = Store(), WorkQueue[ObjectRef]()
     feed, fenced, taken = Feed(store, queue), FencedKube(kube, lease), TakenNames(clock)
     events = EventRecorder(fenced, clock, instance=settings.pod_name)
+    gatherer = Gatherer(store, settings.for_builders(), vouching)
+    inquiries = Inquiries(source, queue.add)
     worker = Worker(
         queue=queue,
         store=store,
@@ -152,8 +155,9 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         applier=Applier(fenced, store, feed, taken, events, clock),
         taken=taken,
         clock=clock,
-        reconcilers=reconcilers(Gatherer(store, settings.for_builders(), source, vouching)),
+        reconcilers=reconcilers(gatherer, inquiries),
         observer=metrics,
+        gone=inquiries.forget,
     )
     health = Health(queue, lease.seconds_left)
     metrics.read_when_scraped(lambda: process_gauges(queue, lease))

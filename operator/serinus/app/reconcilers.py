@@ -7,18 +7,19 @@ from datetime import datetime
 
 from serinus.api.enums import Kind
 from serinus.cluster.gather import AnySnapshot, Gatherer
+from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.worker import Decide
-from serinus.reconcile import deployment, featureset, modelversion, trainingjob
+from serinus.reconcile import featureset, modelversion, trainingjob
 from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
 
 
-def reconcilers(gatherer: Gatherer) -> Mapping[Kind, Decide]:
-    """One row a kind."""
+def reconcilers(gatherer: Gatherer, inquiries: Inquiries) -> Mapping[Kind, Decide]:
+    """One row a kind. Only a Deployment needs samples, and may have to ask for them first."""
     return {
         Kind.FEATURE_SET: _decides(gatherer, gatherer.feature_set, featureset.reconcile),
         Kind.TRAINING_JOB: _decides(gatherer, gatherer.training_job, trainingjob.reconcile),
         Kind.MODEL_VERSION: _decides(gatherer, gatherer.model_version, modelversion.reconcile),
-        Kind.DEPLOYMENT: _deployment(gatherer),
+        Kind.DEPLOYMENT: _decides(gatherer, gatherer.deployment, inquiries.decide),
     }
 
 
@@ -29,16 +30,5 @@ def _decides(
 ) -> Decide:
     async def decided(resource: JsonObject, taken: frozenset[ObjectRef], now: datetime) -> Decision:
         return reconcile(await gatherer.with_vouching(gather(resource, taken)), now)
-
-    return decided
-
-
-def _deployment(gatherer: Gatherer) -> Decide:
-    """Only a Deployment needs samples: they are fetched before it is decided on."""
-
-    async def decided(resource: JsonObject, taken: frozenset[ObjectRef], now: datetime) -> Decision:
-        snapshot = await gatherer.with_vouching(gatherer.deployment(resource, taken))
-        complete = await gatherer.with_samples(snapshot, deployment.queries, now)
-        return deployment.reconcile(complete, now)
 
     return decided

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TypeVar
 
-from serinus.analysis.samples import Query
 from serinus.api.enums import Kind
 from serinus.api.modelversion import ModelVersion
 from serinus.cluster.dependants import owner_ref
 from serinus.cluster.indexes import Index
 from serinus.cluster.parsed import Parsed
-from serinus.cluster.ports import MetricSource, Vouching
+from serinus.cluster.ports import Vouching
 from serinus.cluster.resources import CHILDREN
 from serinus.cluster.store import Store, ref_of
 from serinus.manifests.naming import OWNER_LABELS
@@ -42,16 +40,14 @@ AnySnapshot = TypeVar(
     ModelVersionSnapshot,
     DeploymentSnapshot,
 )
-Queries = Callable[[DeploymentSnapshot, datetime], tuple[Query, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Gatherer:
-    """Reads the store; asks who vouches for a request, and the provider of metrics."""
+    """Reads the store; asks who vouches for a request. Samples are the matter of `inquiries`."""
 
     store: Store
     settings: Settings
-    metrics: MetricSource
     vouching: Vouching
     versions: Parsed[ModelVersion] = field(default_factory=lambda: Parsed(parsed_version))
 
@@ -102,15 +98,6 @@ class Gatherer:
         if not has_pending_request(snapshot.resource):
             return snapshot
         return replace(snapshot, vouched_since=await self.vouching.vouched_since())
-
-    async def with_samples(
-        self, snapshot: DeploymentSnapshot, queries: Queries, now: datetime
-    ) -> DeploymentSnapshot:
-        """The snapshot with an answer to each query that its analysis asks."""
-        asked = queries(snapshot, now)
-        if not asked:
-            return snapshot
-        return replace(snapshot, samples=await self.metrics.fetch(asked))
 
     def _found(self, index: Index, ref: ObjectRef) -> tuple[JsonObject, ...]:
         return tuple(self.store.found_by(index, ref.namespace, ref.name).values())

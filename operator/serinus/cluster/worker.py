@@ -31,7 +31,10 @@ TERMINATING_LOOK_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 Decide = Callable[[JsonObject, frozenset[ObjectRef], datetime], Awaitable[Decision]]
-"""Gather the snapshot of an object, given the names that are taken, and decide."""
+"""Gather the snapshot of an object, given the names that are taken, and decide.
+
+It waits for the API server at most: whatever else takes time is waited for between two passes.
+"""
 
 
 class PassResult(StrEnum):
@@ -52,7 +55,10 @@ class PassObserver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Works on keys, one after the other; several run at once, never on the same key."""
+    """Works on keys, one after the other; several run at once, never on the same key.
+
+    `gone` is told of each key whose object isn't there any more.
+    """
 
     queue: WorkQueue[ObjectRef]
     store: Store
@@ -62,6 +68,7 @@ class Worker:
     clock: Clock
     reconcilers: Mapping[Kind, Decide]
     observer: PassObserver
+    gone: Callable[[ObjectRef], None] = lambda _: None
 
     async def run(self) -> None:
         """Work until cancelled.
@@ -109,6 +116,7 @@ class Worker:
         resource = self.store.get(key)
         if resource is None:
             self.applier.forget(key)
+            self.gone(key)
             return Outcome(None)
         # What is on its way out has no children made any more; Kubernetes collects those it has.
         if resource["metadata"].get("deletionTimestamp"):

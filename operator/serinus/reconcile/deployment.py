@@ -7,10 +7,11 @@ people read).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from serinus.analysis.samples import Query
+from serinus.analysis.samples import Query, QueryResult
 from serinus.api.conditions import merge_conditions, parse_time
 from serinus.api.deployment import DeploymentStatus
 from serinus.api.enums import ConditionType, Reason
@@ -42,13 +43,34 @@ TAKEN_NAME_RETRY_SECONDS = 30.0
 PROVIDER_RETRY_SECONDS = 15.0
 
 
-def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
-    """What to ask the metrics provider for before `reconcile`.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A Deployment as it was at one moment, and what the metrics provider is asked first.
+
+    Attributes
+    ----------
+    queries
+        Empty where the answers would change nothing.
+    """
+
+    snapshot: DeploymentSnapshot
+    now: datetime
+    picture: Picture
+    queries: tuple[Query, ...]
+
+
+def look_at(snapshot: DeploymentSnapshot, now: datetime) -> Look:
+    """What is seen at `now`, before any sample is known. Pure and total."""
+    picture = pictured(snapshot, now)
+    return Look(snapshot, now, picture, _queries(picture, now))
+
+
+def _queries(picture: Picture, now: datetime) -> tuple[Query, ...]:
+    """What to ask the metrics provider for.
 
     A canary with traffic has the queries of its metrics, unless it ends anyway. Where one would
     begin, only whether the provider answers is asked: without it, not even the first pod starts.
     """
-    picture = pictured(snapshot, now)
     if ends_whatever_metrics_say(picture, now):
         return ()
     analysis = picture.analysis()
@@ -59,7 +81,12 @@ def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
 
 def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
     """Decide the next state of one Deployment. Pure and total: never raises, never waits."""
-    picture = pictured(snapshot, now)
+    return decided(look_at(snapshot, now), snapshot.samples)
+
+
+def decided(look: Look, samples: Mapping[Query, QueryResult]) -> Decision:
+    """Decide on what was seen, with an answer to each of its queries."""
+    picture, now = replace(look.picture, samples=samples), look.now
     found = with_actual_weight(picture, course(picture, now))
     status = _with_summary(picture, found, now)
     new = _as_json(status)

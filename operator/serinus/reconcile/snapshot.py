@@ -95,8 +95,7 @@ class DeploymentSnapshot:
     """All that concerns one Deployment.
 
     `children` has its ControllerRevisions, apps/v1 Deployments, pods, Service and the claim.
-    `samples` has an answer for each query of `queries(snapshot, now)`; it is empty while those
-    are being asked for.
+    `samples` has an answer for each query that `deployment.look_at` finds for the snapshot.
     """
 
     resource: JsonObject

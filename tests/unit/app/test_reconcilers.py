@@ -5,6 +5,7 @@ import pytest
 from serinus.api.enums import Kind
 from serinus.app.reconcilers import reconcilers
 from serinus.cluster.gather import Gatherer
+from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.store import Store
 from serinus.cluster.vouching import NobodyVouches
 from serinus.manifests.settings import Settings
@@ -16,9 +17,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize("kind", list(Kind))
 async def test_every_kind_has_a_reconciler_that_answers_to_anything(kind: Kind) -> None:
-    table = reconcilers(
-        Gatherer(Store(), Settings("jobs", "server"), NoMetricSource(), NobodyVouches())
-    )
+    gatherer = Gatherer(Store(), Settings("jobs", "server"), NobodyVouches())
+    table = reconcilers(gatherer, Inquiries(NoMetricSource(), lambda _: None))
 
     decision = await table[kind](our(kind, "odd", spec={"odd": True}), frozenset(), NOW)
 

@@ -2,14 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from serinus.analysis.samples import Query, QueryResult, RangeVector
 from serinus.api.enums import Kind
 from serinus.api.modelversion import ModelVersion
 from serinus.cluster.gather import Gatherer
@@ -18,24 +17,14 @@ from serinus.cluster.store import Store, WatchEvent
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import JsonObject, ObjectRef
 from serinus.reconcile.model_reference import parsed_version
-from serinus.reconcile.snapshot import DeploymentSnapshot
 from tests.support.clock import run_in_virtual_time
 from tests.support.observed import NAMESPACE, child, our
 
 Body = dict[str, Any]
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CLAIM = ObjectRef("v1", "PersistentVolumeClaim", NAMESPACE, "serinus-store")
 
 
-class Answers:
-    """Implements `MetricSource`; remembers what was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Query] = []
-
-    async def fetch(self, queries: Iterable[Query]) -> Mapping[Query, QueryResult]:
-        self.asked.extend(queries)
-        return {query: (RangeVector({}, ((0.0, 1.0),)),) for query in self.asked}
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class Voucher:
@@ -45,11 +34,11 @@ class Voucher:
         return NOW
 
 
-def gatherer(*bodies: Body, answers: Answers | None = None) -> Gatherer:
+def gatherer(*bodies: Body) -> Gatherer:
     store = Store()
     for body in bodies:
         store.observe(WatchEvent.LISTED, body)
-    return Gatherer(store, Settings("jobs", "server"), answers or Answers(), Voucher())
+    return Gatherer(store, Settings("jobs", "server"), Voucher())
 
 
 def version(name: str, **spec: Any) -> Body:
@@ -222,30 +211,3 @@ def test_one_pass_parses_what_it_has_to_do_with_however_large_the_namespace_is()
     found.training_job(our(Kind.TRAINING_JOB, "price"), frozenset())
 
     assert len(parses) == 2
-
-
-def test_samples_are_asked_for_as_the_reconciler_says() -> None:
-    answers = Answers()
-    query = Query("errors", "serinus_requests_total[1m]", NOW)
-    found = gatherer(answers=answers)
-    bare = found.deployment(our(Kind.DEPLOYMENT, "delay"), frozenset())
-
-    def queries(snapshot: DeploymentSnapshot, now: datetime) -> tuple[Query, ...]:
-        assert (snapshot, now) == (bare, NOW)
-        return (query,)
-
-    complete = run_in_virtual_time(found.with_samples(bare, queries, NOW))
-
-    assert answers.asked == [query]
-    assert list(complete.samples) == [query]
-
-
-def test_without_queries_nobody_is_asked() -> None:
-    answers = Answers()
-    found = gatherer(answers=answers)
-    bare = found.deployment(our(Kind.DEPLOYMENT, "delay"), frozenset())
-
-    complete = run_in_virtual_time(found.with_samples(bare, lambda *_: (), NOW))
-
-    assert complete is bare
-    assert answers.asked == []

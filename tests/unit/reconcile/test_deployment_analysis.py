@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from serinus.reconcile.deployment import queries
+from serinus.reconcile.deployment import look_at
 from tests.support.deployment_world import QUICK_ANALYSIS, Behaviour, World, serving_v1
 
 
@@ -11,7 +11,7 @@ def judged_by(**analysis: Any) -> World:
 
 
 def asked(world: World) -> list[str]:
-    return [query.metric for query in queries(world.snapshot({}), world.now)]
+    return [query.metric for query in look_at(world.snapshot({}), world.now).queries]
 
 
 def test_nothing_is_asked_without_a_rollout() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from serinus.reconcile.deployment import queries, reconcile
+from serinus.reconcile.deployment import look_at, reconcile
 from tests.support.deployment_world import (
     Behaviour,
     Pod,
@@ -227,5 +227,5 @@ def test_an_object_without_anything_is_no_reason_to_raise() -> None:
     snapshot = world.snapshot({})
     empty = type(snapshot)(resource={"metadata": {}}, settings=world.settings)
 
-    assert queries(empty, world.now) == ()
+    assert look_at(empty, world.now).queries == ()
     assert reconcile(empty, world.now).desired == ()
