@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from serinus.api.enums import Kind
+from serinus.api.schema_model import API_VERSION
 from serinus.cluster.dependants import dependants
 from serinus.cluster.queue import Priority, WorkQueue
 from serinus.cluster.store import Change, Store, WatchEvent
 from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.json_values import value_at
 
 
 class Feed:
@@ -16,9 +19,18 @@ class Feed:
         self._queue = queue
 
     def observe(self, event: WatchEvent, body: JsonObject) -> None:
-        """Take in what the watch says. What is listed at the start waits behind what changes."""
-        priority = Priority.LOW if event is WatchEvent.LISTED else Priority.NORMAL
-        self._enqueue(self._store.observe(event, body), priority)
+        """Take in what the watch says.
+
+        What is listed at the start waits behind what changes, but for rollouts that run: nobody
+        judged their canaries while there was no leader.
+        """
+        change = self._store.observe(event, body)
+        if event is not WatchEvent.LISTED:
+            self._enqueue(change, Priority.NORMAL)
+            return
+        self._enqueue(change, Priority.LOW)
+        if change is not None and _rollout_runs(change):
+            self._queue.add(change.ref, Priority.NORMAL)
 
     def put_answer(self, body: JsonObject, *, before: JsonObject | None) -> None:
         """Take in the server's answer to a write of ours.
@@ -41,3 +53,8 @@ class Feed:
             return
         for key in dependants(change, self._store):
             self._queue.add(key, priority)
+
+
+def _rollout_runs(change: Change) -> bool:
+    is_ours = (change.ref.api_version, change.ref.kind) == (API_VERSION, Kind.DEPLOYMENT)
+    return is_ours and value_at(change.new, "status", "canary") is not None

@@ -4,9 +4,11 @@
 - A key added while it is worked on is worked on again afterwards: nothing is lost.
 - Keys of normal priority go before those of low priority (the first list, full passes); in a
   priority, first come, first served. Adding at normal priority lifts a key that waits at low.
-- After a pass a key can wait for a time; any `add` cuts that short.
+- After a pass a key can wait for a time. Adding it at normal priority cuts that short; adding it at
+  low priority doesn't, so that a full pass makes nobody later than it would have been.
 - A failed pass is tried again after a time that doubles, with jitter, up to five minutes; a pass
-  that succeeds resets it.
+  that succeeds resets it. A later change cuts that time short, a full pass doesn't. A change during
+  the pass may be the pass's own write: for it the key waits up to ten seconds, not five minutes.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ K = TypeVar("K", bound=Hashable)
 
 BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_MAX_SECONDS = 300.0
+BACKOFF_MAX_IF_CHANGED_SECONDS = 10.0
 
 
 class Priority(IntEnum):
@@ -49,15 +52,19 @@ class WorkQueue(Generic[K]):
         self._in_work: dict[K, Priority | None] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
+        self._handed_out_at = float("-inf")
         self._getters: deque[asyncio.Future[None]] = deque()
 
     def add(self, key: K, priority: Priority = Priority.NORMAL) -> None:
         """Have the key worked on soon."""
-        self._cancel_timer(key)
+        if priority is Priority.NORMAL:
+            self._cancel_timer(key)
         if key in self._in_work:
             again = self._in_work[key]
             self._in_work[key] = priority if again is None else min(again, priority)
             return
+        if priority is Priority.LOW and key in self._failures:
+            return  # it comes again by itself
         since = asyncio.get_running_loop().time()
         if key in self._waiting[Priority.NORMAL]:
             return
@@ -72,20 +79,28 @@ class WorkQueue(Generic[K]):
             for waiting in self._waiting.values():
                 if waiting:
                     key, _ = waiting.popitem(last=False)
+                    self._cancel_timer(key)  # this pass says anew when to come back
                     self._in_work[key] = None
+                    self._handed_out_at = asyncio.get_running_loop().time()
                     return key
             await self._wait()
 
     def done(self, key: K, *, again_after_seconds: float | None = None) -> None:
         """The pass succeeded; work on the key again after that time, or on `add` only."""
         self._failures.pop(key, None)
-        self._give_back(key, again_after_seconds)
+        again = self._in_work.pop(key)
+        if again_after_seconds is not None:
+            self._come_back(key, again_after_seconds)
+        if again is not None:
+            self.add(key, again)
 
     def failed(self, key: K) -> float:
         """The pass failed; the seconds after which it is tried again."""
         self._failures[key] = self._failures.get(key, 0) + 1
         seconds = backoff_seconds(self._failures[key], self._chance())
-        self._give_back(key, seconds)
+        if self._in_work.pop(key) is Priority.NORMAL:
+            seconds = min(seconds, BACKOFF_MAX_IF_CHANGED_SECONDS)
+        self._come_back(key, seconds)
         return seconds
 
     def failures(self, key: K) -> int:
@@ -103,13 +118,16 @@ class WorkQueue(Generic[K]):
             return 0.0
         return asyncio.get_running_loop().time() - next(iter(waiting.values()))
 
-    def _give_back(self, key: K, again_after_seconds: float | None) -> None:
-        again = self._in_work.pop(key)
-        if again is not None:
-            self.add(key, again)
-        elif again_after_seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._timers[key] = loop.call_later(max(0.0, again_after_seconds), self.add, key)
+    def stalled_seconds(self) -> float:
+        """How long keys have been waiting without one being handed out; 0 when none waits."""
+        since = [next(iter(keys.values())) for keys in self._waiting.values() if keys]
+        if not since:
+            return 0.0
+        return asyncio.get_running_loop().time() - max(min(since), self._handed_out_at)
+
+    def _come_back(self, key: K, after_seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[key] = loop.call_later(max(0.0, after_seconds), self.add, key)
 
     def _cancel_timer(self, key: K) -> None:
         timer = self._timers.pop(key, None)

@@ -80,6 +80,9 @@ class Worker:
         """
         while True:
             await self.work_on(await self.queue.get())
+            # A pass that writes nothing waits for nothing: without this, thousands of them would
+            # run in one go, and the Lease would go unrenewed meanwhile.
+            await asyncio.sleep(0)
 
     async def work_on(self, key: ObjectRef) -> None:
         """One pass, and what it means for the queue."""

@@ -7,6 +7,7 @@ import pytest
 
 from serinus.cluster.queue import (
     BACKOFF_FIRST_SECONDS,
+    BACKOFF_MAX_IF_CHANGED_SECONDS,
     BACKOFF_MAX_SECONDS,
     Priority,
     WorkQueue,
@@ -165,19 +166,124 @@ def test_a_failing_key_waits_longer_each_time_and_a_success_resets_it() -> None:
     in_queue(scenario)
 
 
-def test_a_change_during_a_failing_pass_is_not_lost() -> None:
-    async def scenario(queue: Queue) -> None:
-        queue.add("a")
-        for _ in range(12):
-            await queue.get()
-            queue.failed("a")
+async def fails_often(queue: Queue, key: str) -> None:
+    """The key has failed so often that it waits for minutes; its next pass runs."""
+    queue.add(key)
+    for _ in range(12):
         await queue.get()
+        queue.failed(key)
+    await queue.get()
+
+
+def test_a_change_during_a_failing_pass_is_not_lost_and_makes_no_hot_loop() -> None:
+    async def scenario(queue: Queue) -> None:
+        await fails_often(queue, "a")
         queue.add("a")
-        queue.failed("a")
+        wait = queue.failed("a")
         began = seconds()
 
         assert await queue.get() == "a"
-        assert seconds() == began
+        assert wait == BACKOFF_MAX_IF_CHANGED_SECONDS
+        assert seconds() == pytest.approx(began + wait)
+
+    in_queue(scenario)
+
+
+def test_a_change_after_a_failed_pass_is_looked_at_at_once() -> None:
+    async def scenario(queue: Queue) -> None:
+        await fails_often(queue, "a")
+        queue.failed("a")
+        await asyncio.sleep(1)
+        changed_at = seconds()
+        queue.add("a")
+
+        assert await queue.get() == "a"
+        assert seconds() == changed_at
+
+    in_queue(scenario)
+
+
+def test_a_full_pass_leaves_a_failed_key_its_backoff() -> None:
+    async def scenario(queue: Queue) -> None:
+        await fails_often(queue, "a")
+        queue.add("a", LOW)  # during its pass
+        wait = queue.failed("a")
+        queue.add("a", LOW)  # and after it
+        began = seconds()
+
+        assert await nothing_to_do(queue)
+        assert await queue.get() == "a"
+        assert wait == BACKOFF_MAX_SECONDS
+        assert seconds() == pytest.approx(began + wait)
+
+    in_queue(scenario)
+
+
+def test_a_full_pass_makes_nobody_later_than_he_would_have_been() -> None:
+    """A canary is due in a second; a full pass puts it behind a thousand others."""
+
+    async def scenario(queue: Queue) -> None:
+        queue.add("canary")
+        await queue.get()
+        queue.done("canary", again_after_seconds=1)
+        for number in range(1000):
+            queue.add(f"other {number}", LOW)
+        queue.add("canary", LOW)
+        await asyncio.sleep(1)
+
+        assert await queue.get() == "canary"
+        assert queue.depth(LOW) == 1000
+
+    in_queue(scenario)
+
+
+def test_a_full_pass_looks_at_a_key_that_waits_for_long_and_then_it_waits_anew() -> None:
+    async def scenario(queue: Queue) -> None:
+        queue.add("a")
+        await queue.get()
+        queue.done("a", again_after_seconds=3600)
+        queue.add("a", LOW)
+        assert await queue.get() == "a"
+        assert seconds() == pytest.approx(0)
+        queue.done("a", again_after_seconds=7200)
+
+        assert await queue.get() == "a"
+        assert seconds() == pytest.approx(7200)
+
+    in_queue(scenario)
+
+
+def test_a_full_pass_during_a_pass_takes_no_wait_away() -> None:
+    async def scenario(queue: Queue) -> None:
+        queue.add("a")
+        await queue.get()
+        queue.add("a", LOW)
+        queue.done("a", again_after_seconds=1)
+        for number in range(10):
+            queue.add(f"other {number}", LOW)
+        queue.add("first")
+        assert await queue.get() == "first"
+        await asyncio.sleep(1)
+
+        assert queue.depth(Priority.NORMAL) == 1
+        assert await queue.get() == "a"
+
+    in_queue(scenario)
+
+
+def test_it_stalls_while_keys_wait_and_none_is_taken() -> None:
+    async def scenario(queue: Queue) -> None:
+        assert queue.stalled_seconds() == 0
+        queue.add("a", LOW)
+        queue.add("b", LOW)
+        await asyncio.sleep(7)
+        before = queue.stalled_seconds()
+        await queue.get()
+        await asyncio.sleep(2)
+
+        assert before == pytest.approx(7)
+        assert queue.stalled_seconds() == pytest.approx(2)
+        assert queue.oldest_age_seconds(LOW) == pytest.approx(9)
 
     in_queue(scenario)
 

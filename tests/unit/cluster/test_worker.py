@@ -102,6 +102,25 @@ def test_several_workers_work_on_several_objects_at_once() -> None:
     play(scenario, lambda *_: Decision({"phase": "Healthy"}))
 
 
+def test_passes_that_write_nothing_leave_others_their_turn() -> None:
+    """Else a full pass over thousands of objects would last longer than the Lease."""
+
+    async def scenario(world: World) -> None:
+        for number in range(200):
+            world.kube.put(owner(f"d{number}"))
+        working = asyncio.create_task(run_workers(world.worker, 4))
+        passes_between = []
+        while world.decided < 200:
+            before = world.decided
+            await asyncio.sleep(0)
+            passes_between.append(world.decided - before)
+        working.cancel()
+
+        assert max(passes_between) <= 4
+
+    play(scenario, lambda *_: Decision())
+
+
 def test_a_server_that_is_away_for_long_is_waited_for() -> None:
     async def scenario(world: World) -> None:
         world.kube.put(owner())
