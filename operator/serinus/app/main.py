@@ -159,7 +159,7 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         observer=metrics,
         gone=inquiries.forget,
     )
-    health = Health(queue, lease.seconds_left)
+    health = Health(queue, lease.seconds_held)
     metrics.read_when_scraped(lambda: process_gauges(queue, lease))
     metrics.read_when_scraped(lambda: rollout_gauges(store.all_of(API_VERSION, Kind.DEPLOYMENT)))
     audit = Audit(kube, store, feed, queue, settings.watch_namespaces, metrics.audited)

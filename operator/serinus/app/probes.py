@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from serinus.cluster.queue import Priority, WorkQueue
+from serinus.cluster.queue import WorkQueue
 from serinus.metrics.exposition import OperatorMetrics
 from serinus.reconcile.decision import ObjectRef
 
-QUEUE_AGE_MAX_SECONDS = 300.0
+STALLED_MAX_SECONDS = 300.0
 LOOP_LAG_MAX_SECONDS = 5.0
 LAG_CHECK_SECONDS = 1.0
 
@@ -30,7 +30,7 @@ class Health:
     """
 
     queue: WorkQueue[ObjectRef]
-    lease_seconds_left: Callable[[], float]
+    lease_seconds_held: Callable[[], float]
     synced: bool = False
     loop_lag_seconds: float = 0.0
 
@@ -38,9 +38,11 @@ class Health:
         """What only a restart ends; None: alive."""
         if self.loop_lag_seconds > LOOP_LAG_MAX_SECONDS:
             return f"the event loop is {self.loop_lag_seconds:.1f} s late"
-        age = self.queue.oldest_age_seconds(Priority.NORMAL)
-        if self.lease_seconds_left() > 0 and age > QUEUE_AGE_MAX_SECONDS:
-            return f"an object has waited {age:.0f} s for its pass"
+        # Only a standstill counts. A long queue is worked off no sooner by a process that starts
+        # over, and one that stood by has waited for the Lease with everything in its queue.
+        stalled = min(self.queue.stalled_seconds(), self.lease_seconds_held())
+        if stalled > STALLED_MAX_SECONDS:
+            return f"objects wait, and for {stalled:.0f} s no pass has begun"
         return None
 
     def why_not_ready(self) -> str | None:

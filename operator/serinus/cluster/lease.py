@@ -48,8 +48,13 @@ class Lease:
         self._ref = ObjectRef(LEASE.api_version, LEASE.kind, namespace, name)
         self._identity = identity
         self._body: JsonObject | None = None
+        self._held_since = float("inf")
         self._held_until = float("-inf")
         self._sighting: _Sighting | None = None
+
+    def seconds_held(self) -> float:
+        """For how long this process has been allowed to write; 0: it isn't."""
+        return self._clock.monotonic() - self._held_since if self.seconds_left() > 0 else 0.0
 
     def seconds_left(self) -> float:
         """For how long this process may still write; not positive: it may not."""
@@ -135,6 +140,8 @@ class Lease:
             # Our own renewal whose answer was lost, or somebody who took it: look again.
             self._body = await self._after_conflict()
             return
+        if self.seconds_left() <= 0:
+            self._held_since = self._clock.monotonic()
         self._held_until = sent_at + RENEW_DEADLINE_SECONDS
         self._sighting = None
 

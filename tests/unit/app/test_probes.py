@@ -1,8 +1,9 @@
 import asyncio
+from dataclasses import replace
 
 import aiohttp
 
-from serinus.app.probes import LOOP_LAG_MAX_SECONDS, QUEUE_AGE_MAX_SECONDS, Health, serve_probes
+from serinus.app.probes import LOOP_LAG_MAX_SECONDS, STALLED_MAX_SECONDS, Health, serve_probes
 from serinus.cluster.queue import WorkQueue
 from serinus.metrics.exposition import OperatorMetrics
 from serinus.reconcile.decision import ObjectRef
@@ -12,7 +13,7 @@ KEY = ObjectRef("v1", "X", "n", "x")
 
 
 def health(*, leads: bool = True) -> Health:
-    return Health(WorkQueue(), lambda: 1.0 if leads else -1.0)
+    return Health(WorkQueue(), lambda: 3600.0 if leads else 0.0)
 
 
 def test_a_process_is_ready_once_it_has_the_whole_picture() -> None:
@@ -31,10 +32,42 @@ def test_a_leader_whose_queue_stands_still_is_not_alive() -> None:
         leader, standby = health(), health(leads=False)
         for one in (leader, standby):
             one.queue.add(KEY)
-        await asyncio.sleep(QUEUE_AGE_MAX_SECONDS + 1)
+        await asyncio.sleep(STALLED_MAX_SECONDS + 1)
 
-        assert "waited" in (leader.why_not_alive() or "")
+        assert "no pass has begun" in (leader.why_not_alive() or "")
         assert standby.why_not_alive() is None
+
+    run_in_virtual_time(scenario())
+
+
+def test_a_queue_that_is_long_but_worked_on_is_no_reason_to_start_over() -> None:
+    async def scenario() -> None:
+        found = health()
+        for number in range(100):
+            found.queue.add(replace(KEY, name=f"x{number}"))
+        for _ in range(50):
+            await asyncio.sleep(STALLED_MAX_SECONDS / 10)
+            found.queue.done(await found.queue.get())
+
+        assert found.queue.oldest_age_seconds() > STALLED_MAX_SECONDS
+        assert found.why_not_alive() is None
+
+    run_in_virtual_time(scenario())
+
+
+def test_who_takes_over_is_alive_whatever_waited_while_he_stood_by() -> None:
+    async def scenario() -> None:
+        led_for = 0.0
+        found = Health(WorkQueue(), lambda: led_for, synced=True)
+        found.queue.add(KEY)
+        await asyncio.sleep(24 * 3600)
+        led_for = 0.5
+
+        assert found.why_not_alive() is None
+        assert found.why_not_ready() is None
+
+        led_for = STALLED_MAX_SECONDS + 1
+        assert found.why_not_alive() is not None
 
     run_in_virtual_time(scenario())
 

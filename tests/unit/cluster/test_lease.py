@@ -60,6 +60,23 @@ def test_the_first_process_gets_it_at_once() -> None:
     play(scenario)
 
 
+def test_it_tells_how_long_it_has_been_held_without_a_break() -> None:
+    async def scenario(kube: FakeKube) -> None:
+        one = lease(kube, "one")
+        assert one.seconds_held() == 0
+        await one.acquire()
+        keeping = asyncio.create_task(one.keep())
+        await asyncio.sleep(60)
+        held = one.seconds_held()
+        keeping.cancel()
+        await asyncio.sleep(RENEW_DEADLINE_SECONDS)
+
+        assert held == pytest.approx(60)
+        assert one.seconds_held() == 0
+
+    play(scenario)
+
+
 def test_it_is_kept_by_renewing() -> None:
     async def scenario(kube: FakeKube) -> None:
         one = lease(kube, "one")
