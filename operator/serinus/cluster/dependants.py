@@ -21,22 +21,24 @@ def owner_ref(kind: Kind, namespace: str, name: str) -> ObjectRef:
     return ObjectRef(API_VERSION, kind.value, namespace, name)
 
 
-def dependants(change: Change, store: Store) -> frozenset[ObjectRef]:
+def dependants(change: Change, store: Store) -> tuple[ObjectRef, ...]:
     """Keys to be worked on because of the change: the object itself and who looks at it.
 
     Both the old and the new body count, so that who looked at an object learns that it no longer
-    is what it was.
+    is what it was. The order is the same in each process.
     """
-    found: set[ObjectRef] = set()
+    return tuple(dict.fromkeys(_found(change, store)))
+
+
+def _found(change: Change, store: Store) -> Iterator[ObjectRef]:
     for body in (change.old, change.new):
         if body is not None:
-            found.update(_by_labels(change.ref, body))
+            yield from _by_labels(change.ref, body)
     if change.ref.api_version == API_VERSION:
-        found.add(change.ref)
-        found.update(_of_owner(change, store))
+        yield change.ref
+        yield from _of_owner(change, store)
     elif change.ref.kind == CLAIM_KIND:
-        found.update(_all_of_namespace(change.ref.namespace, store))
-    return frozenset(found)
+        yield from _all_of_namespace(change.ref.namespace, store)
 
 
 def _by_labels(ref: ObjectRef, body: JsonObject) -> Iterator[ObjectRef]:
@@ -83,5 +85,5 @@ def _served_model_versions(change: Change) -> Iterator[ObjectRef]:
     """Versions that begin or end to be served by the Deployment."""
     before, after = served_versions(change.old), served_versions(change.new)
     if before != after:
-        for name in {*before.values(), *after.values()}:
+        for name in (*before.values(), *after.values()):
             yield owner_ref(Kind.MODEL_VERSION, change.ref.namespace, name)
