@@ -86,11 +86,12 @@ class Gatherer:
 
     def deployment(self, resource: JsonObject, taken: frozenset[ObjectRef]) -> DeploymentSnapshot:
         """All that concerns a Deployment but the samples of its metrics."""
+        children = self._children(Kind.DEPLOYMENT, resource, taken)
         return DeploymentSnapshot(
             resource,
             self.settings,
-            self._children(Kind.DEPLOYMENT, resource, taken),
-            self.versions.of(self._model_versions(resource)),
+            children,
+            self.versions.of(self._model_versions(resource, children)),
         )
 
     async def with_vouching(self, snapshot: AnySnapshot) -> AnySnapshot:
@@ -102,12 +103,13 @@ class Gatherer:
     def _found(self, index: Index, ref: ObjectRef) -> tuple[JsonObject, ...]:
         return tuple(self.store.found_by(index, ref.namespace, ref.name).values())
 
-    def _model_versions(self, deployment: JsonObject) -> Iterable[JsonObject]:
+    def _model_versions(self, deployment: JsonObject, children: Children) -> Iterable[JsonObject]:
         """Those that the spec asks for and the status says to serve."""
-        namespace = deployment["metadata"]["namespace"]
-        wanted = text_at(deployment, *_MODEL, "versionRef", "name")
-        names = [*([wanted] if wanted else ()), *served_versions(deployment).values()]
-        refs = [owner_ref(Kind.MODEL_VERSION, namespace, name) for name in names]
+        namespace, serving = deployment["metadata"]["namespace"], served_versions(deployment)
+        names = [text_at(deployment, *_MODEL, "versionRef", "name"), *serving.values()]
+        if "stable" not in serving:  # a lost one is found again by the revisions' records
+            names += [text_at(body, "data", "modelVersion") for body in children.objects.values()]
+        refs = [owner_ref(Kind.MODEL_VERSION, namespace, name) for name in names if name]
         found = {ref: body for ref in refs if (body := self.store.get(ref)) is not None}
         model = text_at(deployment, *_MODEL, "channel", "modelName")
         if model:

@@ -102,6 +102,6 @@ class DeploymentSnapshot:
     settings: Settings
     children: Children = field(default_factory=Children)
     model_versions: tuple[ModelVersion, ...] = ()
-    """Those that its spec and status name, and all of the model whose channel it follows."""
+    """Those that its spec, status and revisions name, and all of the channel that it follows."""
     samples: Mapping[Query, QueryResult] = field(default_factory=dict)
     vouched_since: datetime | None = None

@@ -169,6 +169,18 @@ def test_a_deployment_sees_the_versions(spec: Body, status: Body, expected: set[
     assert len(found.model_versions) == len(expected)
 
 
+def test_a_deployment_whose_status_was_lost_sees_what_its_revisions_were_born_of() -> None:
+    record = {
+        **child("ControllerRevision", "delay-c0ffee", deployment="delay"),
+        "apiVersion": "apps/v1",
+        "data": {"modelVersion": "delay-1"},
+    }
+    found = gatherer(record, version("delay-1"), version("delay-2"), version("delay-3"))
+    lost = found.deployment(our(Kind.DEPLOYMENT, "delay", spec=PINNED), frozenset())
+
+    assert parsed_names(lost.model_versions) == {"delay-1", "delay-2"}
+
+
 def test_a_full_pass_parses_each_version_once_and_the_next_none() -> None:
     parses = Counter[str]()
 
