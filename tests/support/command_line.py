@@ -320,6 +320,7 @@ class FakeCluster:
     refuses: NotFoundError | None = None
     annotations: list[Annotation] = field(default_factory=list)
     dry_runs: list[Annotation] = field(default_factory=list)
+    answers: Callable[[str], str] = lambda _path: "{}"
 
     def get(self, resource: str, name: str) -> dict[str, Any]:
         for one in self.objects:
@@ -344,6 +345,9 @@ class FakeCluster:
 
     def user(self) -> str:
         return USER
+
+    def raw(self, path: str) -> str:
+        return self.answers(path)
 
 
 def _resource(one: Mapping[str, Any]) -> str:

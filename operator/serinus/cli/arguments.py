@@ -48,6 +48,7 @@ ACT = (
     Command("approve", "act", "let a ModelVersion serve that waits for approval"),
 )
 OFFLINE = (
+    Command("plan", "plan", "before a release: how long it takes, what it finds, what to change"),
     Command("lint", "lint", "check manifests without a cluster: unknown fields, wrong types"),
 )
 
@@ -163,7 +164,28 @@ def _lint(to: argparse.ArgumentParser) -> None:
     )
 
 
+def _plan(to: argparse.ArgumentParser) -> None:
+    _lint(to)
+    to.add_argument(
+        "--prometheus",
+        default="serinus-system/serinus-prometheus:9090",
+        metavar="NAMESPACE/SERVICE:PORT",
+        help="where Prometheus is in the cluster; default: %(default)s",
+    )
+    to.add_argument(
+        "--requests-per-second", type=float, metavar="N", help="instead of asking Prometheus"
+    )
+    to.add_argument(
+        "--rate",
+        action="append",
+        default=[],
+        metavar="METRIC=FRACTION",
+        help="with it: stable's rate in a metric, such as errors=0.01",
+    )
+
+
 FLAGS_OF_MODULES = {
+    "plan": _plan,
     "get": _get,
     "list_objects": _list,
     "status": _status,

@@ -50,6 +50,10 @@ class Cluster(Protocol):
         """Who the API server takes us for."""
         ...
 
+    def raw(self, path: str) -> str:
+        """What the API server answers to GET of a path."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
@@ -114,6 +118,10 @@ class Kubectl:
         """Who the API server takes us for."""
         review = json.loads(self._run("auth", "whoami", "-o=json"))
         return str(review["status"]["userInfo"]["username"])
+
+    def raw(self, path: str) -> str:
+        """What the API server answers to GET of a path."""
+        return self._run("get", f"--raw={path}")
 
     @property
     def _scope(self) -> tuple[str, ...]:

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from serinus.api.enums import Kind
 from serinus.api.schema_model import API_VERSION
 from serinus.api.structural_schema import DEFINITIONS, KindDefinition
-from serinus.cli.errors import CommandError, ExitCode
-from serinus.cli.objects import GROUP
+from serinus.cli.errors import ExitCode
+from serinus.cli.manifest_files import is_ours, manifests_in
 from serinus.cli.session import Session
 
 _BY_KIND = {definition.kind: definition for definition in DEFINITIONS}
@@ -30,8 +27,8 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     """Check each manifest of each file."""
     findings, checked = 0, 0
     for filename in arguments.filename:
-        for number, manifest in enumerate(_manifests(filename), start=1):
-            if not _is_ours(manifest):
+        for number, manifest in enumerate(manifests_in(filename), start=1):
+            if not is_ours(manifest):
                 continue
             checked += 1
             for finding in problems(manifest):
@@ -130,19 +127,3 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _given(error: Any) -> str:
     value = error.get("input")
     return f" (given: `{value}`)" if isinstance(value, str | int | float | bool) else ""
-
-
-def _is_ours(manifest: Any) -> bool:
-    return isinstance(manifest, dict) and str(manifest.get("apiVersion", "")).startswith(
-        f"{GROUP}/"
-    )
-
-
-def _manifests(filename: str) -> list[Any]:
-    try:
-        text = sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8")
-        return [one for one in yaml.safe_load_all(text) if one is not None]
-    except OSError as error:
-        raise CommandError(f"{filename}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CommandError(f"{filename}: no YAML: {error}") from error
