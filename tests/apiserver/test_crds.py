@@ -40,6 +40,18 @@ def canary(**how: Any) -> dict[str, Any]:
     return {"strategy": {"canary": how}}
 
 
+def queries(number: int) -> dict[str, Any]:
+    """Scalars whose queries have 4096 characters each."""
+    query = {"query": "up" + " " * 4094}
+    return {
+        "analysis": {
+            "metrics": [
+                {**SCALAR, "name": f"q{index}", "prometheus": query} for index in range(number)
+            ]
+        }
+    }
+
+
 def weights(*percents: int) -> list[dict[str, int]]:
     return [{"setWeight": percent} for percent in percents]
 
@@ -93,6 +105,7 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("a scalar", MD, metric(**SCALAR, interval="1m", failureLimit=2, dryRun=True)),
     ("weighed metrics and a scalar", MD,
      {"analysis": {"metrics": [{**RATE, "weight": "1"}, SCALAR]}}),
+    ("queries of 16 KiB", MD, queries(4)),
     ("weights of rates beside one that only alarms", MD,
      {"analysis": {"metrics": [{**RATE, "weight": "1"}, {**RATE, "name": "s", "gate": False}]}}),
     ("a secret in the environment", MD,
@@ -165,6 +178,7 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, canary(steps=[*weights(20), {}])),
     ("set exactly one of `setWeight`, `pause`, `analyze`",
      MD, canary(steps=[{"setWeight": 20, "pause": {}}])),
+    ("the queries of all `metrics` may have 16384 characters together", MD, queries(5)),
     ("give every metric with a `template` that gates a `weight`, or none",
      MD,
      {"analysis": {"metrics": [{**RATE, "weight": "0.5"}, {**RATE, "name": "more"}]}}),

@@ -42,6 +42,10 @@ LATE_RESERVE = 0.2
 LATE_HAZARD = 0.05
 """Share of the reserve that is bet in each round."""
 
+LOWEST_LOG, HIGHEST_LOG = -9999.0, 9999.0
+"""Logs of wealth are kept between these, so that a state has a largest size. What the lower bound
+gives away adds e^-9999 to the expectation of a round: nothing. The upper one only takes."""
+
 _SMALLEST_RATE = 1e-9
 _LARGEST_RATE = 1 - _SMALLEST_RATE
 _LARGEST_LOSS = 0.999  # of the wealth, on stable's side of one event: factors stay above 0
@@ -124,7 +128,7 @@ def updated_mixture(
     staked = _with_stake(mixture.log_wealths, released)
     wealths = tuple(
         [
-            rounded(wealth + min(cap, gain / variance_inflation))
+            rounded(min(HIGHEST_LOG, max(LOWEST_LOG, wealth + min(cap, gain / variance_inflation))))
             for wealth, gain in zip(staked, gains, strict=True)
         ]
     )

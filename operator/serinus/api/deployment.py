@@ -25,6 +25,7 @@ from serinus.api.trainingjob import ModelName
 
 STEPS_MAX = 32
 METRICS_MAX = 20
+QUERIES_MAX_LENGTH = 16_384
 REPLICA_WEIGHT_MAX_PERCENT = 50
 COHORTS_MAX = 64
 
@@ -381,6 +382,16 @@ class Analysis(ApiModel):
                     "(has(m.gate) && !m.gate))"
                 ),
                 "give every metric with a `template` that gates a `weight`, or none",
+            ),
+            (
+                (
+                    "!has(self.metrics) || self.metrics.filter(m, has(m.prometheus))"
+                    f".map(m, m.prometheus.query.size()).sum() <= {QUERIES_MAX_LENGTH}"
+                ),
+                (
+                    f"the queries of all `metrics` may have {QUERIES_MAX_LENGTH} characters "
+                    "together, because status keeps them during a rollout"
+                ),
             ),
         )
     )

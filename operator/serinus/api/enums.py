@@ -153,6 +153,8 @@ class Reason(StrEnum):
     """What a person asked for was done."""
     REQUEST_REFUSED = "RequestRefused"
     """What a person asked for was not done; the message says why."""
+    WRITE_REFUSED = "WriteRefused"
+    """The API server refused what had to be written: a policy, a quota, a missing right, a bug."""
     # FeatureSet
     SNAPSHOT_CREATED = "SnapshotCreated"
     """A new snapshot became the latest."""

@@ -11,8 +11,17 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+from serinus.api.enums import Reason
 from serinus.cluster.coverage import uncovered_path
-from serinus.cluster.errors import AlreadyExists, Conflict, NotFound
+from serinus.cluster.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Invalid,
+    KubeError,
+    NamespaceTerminating,
+    NotFound,
+)
 from serinus.cluster.events import EventRecorder
 from serinus.cluster.feed import Feed
 from serinus.cluster.ports import Clock, Kube
@@ -24,6 +33,8 @@ from serinus.reconcile.decision import (
     ApplyPolicy,
     Decision,
     DesiredObject,
+    Event,
+    EventType,
     JsonObject,
     ObjectRef,
     Ownership,
@@ -33,6 +44,7 @@ from serinus.reconcile.snapshot import controller_uid
 
 EVIDENCE_WRITES_PER_SECOND = 20.0
 EVIDENCE_BURST = 20.0
+_REFUSAL_SHOWN = 600
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +86,17 @@ class Applier:
     async def carry_out(self, resource: JsonObject, decision: Decision) -> Outcome:
         """Make the cluster as decided; raises a `KubeError` where that fails.
 
-        `resource` is the object as the decision saw it.
+        `resource` is the object as the decision saw it. What the server refuses it refuses again,
+        so that nothing would go on and no status could say why: an event tells it.
         """
+        try:
+            return await self._carried_out(resource, decision)
+        except (Invalid, Forbidden) as error:
+            if not isinstance(error, NamespaceTerminating):
+                await self.events.record(resource, _refusal(error))
+            raise
+
+    async def _carried_out(self, resource: JsonObject, decision: Decision) -> Outcome:
         postponed = await self._write_status(resource, decision)
         if postponed is None:
             for event in decision.events:
@@ -237,6 +258,12 @@ class Applier:
         else:
             self._settled[key] = _Settled(wanted, stored)
             _log.warning("status stored with other values", extra={"about": key[1]})
+
+
+def _refusal(error: KubeError) -> Event:
+    said = error.message[:_REFUSAL_SHOWN]
+    message = f"{error.request} was refused ({error.reason}: {said}); it is tried again"
+    return Event(EventType.WARNING, Reason.WRITE_REFUSED, message)
 
 
 def _is_ours(observed: JsonObject, owner: JsonObject, wanted: DesiredObject) -> bool:

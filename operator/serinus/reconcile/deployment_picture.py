@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serinus.analysis.samples import Query, QueryResult
-from serinus.api.deployment import Analysis, DeploymentSpec, DeploymentStatus
+from serinus.api.deployment import DeploymentSpec, DeploymentStatus
 from serinus.api.enums import Reason
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
@@ -26,7 +26,7 @@ from serinus.reconcile.deployment_status import (
     stored_status,
     zero_was_wanted,
 )
-from serinus.reconcile.deployment_validation import analysis_problem, spec_problem
+from serinus.reconcile.deployment_validation import spec_problem
 from serinus.reconcile.model_reference import (
     Resolution,
     Unresolved,
@@ -233,8 +233,6 @@ def _rules(status: DeploymentStatus) -> RolloutRules | None:
     if canary is None or canary.rules is None:
         return None
     try:
-        rules = parsed_rules(canary.rules)
-        problem = analysis_problem(Analysis.model_validate(canary.rules["analysis"]))
+        return parsed_rules(canary.rules)
     except ValueError:
         return None
-    return rules if problem is None else None

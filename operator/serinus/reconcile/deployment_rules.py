@@ -80,23 +80,29 @@ def rules_hash(rules: Mapping[str, Any]) -> str:
 
 
 def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
-    """Frozen rules, read.
+    """Frozen rules, read and not judged anew.
+
+    What a stricter operator would refuse in a spec was allowed when the rollout began, and stays
+    so: to end it would spend alpha a second time on the same canary.
 
     Raises
     ------
     ValueError
-        If they are damaged.
+        If they are damaged, so that nothing can be computed by them.
     """
     try:
         steps = [ApiStep.model_validate(step) for step in frozen["steps"]]
         analysis = explicit_analysis(Analysis.model_validate(frozen["analysis"]))
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"the frozen rules of the rollout can't be read: {error}") from error
+    rules, interval = analysis_rules(analysis), analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL
+    if not (0 < rules.alpha < 1 and 0 < rules.beta < 1 and duration_seconds(interval) > 0):
+        raise ValueError("the frozen rules of the rollout have a rate or an interval of nothing")
     return RolloutRules(
         steps=parsed_steps(steps),
-        analysis=analysis_rules(analysis),
+        analysis=rules,
         warmup=parse_duration(analysis.warmup or DEFAULT_WARMUP),
-        scrape_interval=parse_duration(analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL),
+        scrape_interval=parse_duration(interval),
         on_deadline=analysis.on_deadline or OnEvent.HOLD,
         on_no_data=analysis.on_no_data or OnEvent.HOLD,
     )

@@ -32,11 +32,6 @@ def spec_problem(name: str, spec: DeploymentSpec) -> str | None:
     return next(_problems(name, spec), None)
 
 
-def analysis_problem(analysis: Analysis) -> str | None:
-    """The first thing in an analysis that can't be done; None when all can."""
-    return next(_analysis_problems(analysis), None)
-
-
 def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
     if len(name) > NAME_MAX_LENGTH:
         yield (

@@ -6,12 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from serinus.analysis.advance import advance_analysis, queries
+from serinus.analysis.counters import Arm, Rejected
 from serinus.analysis.eprocess import Mixture
-from serinus.analysis.samples import QueryFailure, QueryFailureKind, QueryResult, RangeVector
+from serinus.analysis.evidence import after_round, round_cap
+from serinus.analysis.samples import (
+    Contradiction,
+    QueryFailure,
+    QueryFailureKind,
+    QueryResult,
+    RangeVector,
+)
 from serinus.analysis.spec import DEFAULT_COMPARISON, AgainstMaximum, RateRule, ScalarRule
 from serinus.analysis.state import (
     MAX_STATE_BYTES,
@@ -176,6 +184,53 @@ def test_a_state_survives_its_text_bit_for_bit(state: RateState) -> None:
 
     assert decode_state(text) == state
     assert len(text) <= MAX_STATE_BYTES
+
+
+huge = st.integers(0, 2**53 - 1).flatmap(
+    lambda total: st.builds(
+        Counts, st.floats(0, 1).map(lambda share: share * total), st.just(total)
+    )
+)
+LARGEST = 2**53 - 1  # a float counts no further
+ALL_THAT_A_COUNTER_HOLDS = [
+    (
+        Counts(float(int(share * LARGEST)), LARGEST - 12_345 * number),
+        Counts(float(int((1 - share) * LARGEST)), LARGEST - 999 * number),
+    )
+    for number, share in enumerate([0.9999, 0.00013, 0.5123] * 10)
+]
+TWO_LINES = (DEFAULT_COMPARISON[MetricTemplate.ERROR_RATE], AgainstMaximum(0.2))
+
+
+@given(st.lists(st.tuples(huge, huge), min_size=1, max_size=20), st.floats(0, 1))
+@example(ALL_THAT_A_COUNTER_HOLDS, 0.123456789)  # without bounds of the wealths it is 1041 long
+def test_whatever_is_counted_the_state_stays_small(
+    counts: list[tuple[Counts, Counts]], rate: float
+) -> None:
+    baseline = Baseline(round(rate, 9), 5000.0, 1.123456789, InflationSource.MEASURED)
+    state = RateState(1_700_000_000_123, baseline, bets=(Bets(), Bets()))
+    for canary, stable in counts:
+        outcome = {(Arm.CANARY, "c"): canary, (Arm.STABLE, "s"): stable}
+        state = after_round(
+            state,
+            outcome,
+            end_ms=state.watermark_ms + 15_000,
+            comparisons=TWO_LINES,
+            cap=round_cap(0.01),
+        )
+        largest = replace(
+            state,
+            rejected=Rejected(Contradiction.BAD_EXCEEDS_TOTAL, "p" * 63),
+            rejected_rounds=10**6,
+            late_scrapes=10**6,
+            scrapes_in_lookback=10**6,
+            canary_seen_ms=state.watermark_ms,
+            stable_seen_ms=state.watermark_ms,
+            total_harm=-9998.123456789,
+        )
+
+        assert len(encode_state(largest)) <= MAX_STATE_BYTES
+        assert decode_state(encode_state(largest)) == largest
 
 
 odd_numbers = st.floats() | st.integers(-5, 5).map(float)

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from serinus.cluster.apply import EVIDENCE_BURST
-from serinus.cluster.errors import Transient
+from serinus.cluster.errors import (
+    Forbidden,
+    Invalid,
+    KubeError,
+    NamespaceTerminating,
+    Transient,
+)
 from serinus.cluster.store import uid_of
 from serinus.cluster.worker import PassResult
 from serinus.reconcile.decision import (
@@ -380,6 +386,53 @@ def test_no_event_tells_of_what_was_not_stored() -> None:
         assert world.passes.results == [PassResult.ERROR]
 
     play(scenario, deciding(decision))
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "said"),
+    [
+        (
+            "replace",
+            Invalid("PUT /status", code=422, reason="Invalid", message="state: Too long"),
+            "PUT /status was refused (Invalid: state: Too long); it is tried again",
+        ),
+        (
+            "create",
+            Forbidden("POST /services", code=403, reason="Forbidden", message="exceeded quota"),
+            "POST /services was refused (Forbidden: exceeded quota); it is tried again",
+        ),
+    ],
+)
+def test_what_the_server_refuses_is_told_on_the_object_once_and_tried_again(
+    operation: str, error: KubeError, said: str
+) -> None:
+    async def scenario(world: World) -> None:
+        world.kube.put(owner())
+        kind = "Service" if operation == "create" else None
+        world.kube.faults = [Fault(operation, error, kind) for _ in range(3)]
+        await world.settle(for_seconds=120)
+
+        events = [body for ref, body in world.kube.objects.items() if ref.kind == "Event"]
+        assert [(one["reason"], one["type"], one["note"]) for one in events] == [
+            ("WriteRefused", "Warning", said)
+        ]
+        assert SERVICE in world.kube.objects
+        assert world.status()["phase"] == "Progressing"
+
+    play(scenario)
+
+
+def test_a_namespace_that_goes_away_is_no_refusal() -> None:
+    error = NamespaceTerminating("POST", code=403, reason="Forbidden", message="is terminating")
+
+    async def scenario(world: World) -> None:
+        world.kube.put(owner())
+        world.kube.faults = [Fault("create", error)]
+        await world.settle()
+
+        assert not [ref for ref in world.kube.objects if ref.kind == "Event"]
+
+    play(scenario)
 
 
 def test_evidence_waits_for_its_turn_and_intents_dont() -> None:

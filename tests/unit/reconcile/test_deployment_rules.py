@@ -173,8 +173,34 @@ def test_a_default_written_out_is_no_edit() -> None:
     )
 
 
+def test_what_a_spec_may_no_longer_say_stays_so_for_the_rollout_that_began_with_it() -> None:
+    frozen = frozen_rules(spec())
+    metrics = [
+        {"name": "slow", "template": "slow-requests", "latency": "60ms", "compareTo": "stable"},
+        {"name": "queue", "prometheus": {"query": "{{ .rev }}"}, "max": "1", "interval": "0s"},
+    ]
+    frozen["analysis"] |= {"metrics": metrics, "varianceInflation": "0.5"}
+
+    found = parsed_rules(frozen).analysis
+
+    assert [rule.name for rule in found.metrics] == ["slow", "queue"]
+
+
+def with_analysis(**changes: str) -> dict[str, Any]:
+    frozen = frozen_rules(spec())
+    return {**frozen, "analysis": {**frozen["analysis"], **changes}}
+
+
 @pytest.mark.parametrize(
-    "damaged", [{}, {"steps": 7, "analysis": {}}, {"steps": [], "analysis": 7}]
+    "damaged",
+    [
+        {},
+        {"steps": 7, "analysis": {}},
+        {"steps": [], "analysis": 7},
+        with_analysis(falseRollbackRate="0"),
+        with_analysis(falsePromotionRate="1"),
+        with_analysis(scrapeInterval="0s"),
+    ],
 )
 def test_damaged_rules_are_an_error_and_never_a_default(damaged: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="frozen rules"):
