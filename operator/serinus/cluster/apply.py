@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import Any
 
 from serinus.api.enums import Reason
 from serinus.cluster.coverage import uncovered_path
@@ -26,6 +25,7 @@ from serinus.cluster.events import EventRecorder
 from serinus.cluster.feed import Feed
 from serinus.cluster.ports import Clock, Kube
 from serinus.cluster.secret_key import with_random_key
+from serinus.cluster.settled import Settled
 from serinus.cluster.store import Store, ref_of, uid_of
 from serinus.cluster.taken_names import RETRY_AFTER_SECONDS, TakenNames
 from serinus.cluster.turns import Turns
@@ -56,14 +56,6 @@ class Outcome:
     again_after_seconds: float | None
 
 
-@dataclass(slots=True)
-class _Settled:
-    """What the server made of something that we wrote, where that is not what we wrote."""
-
-    wanted: Any
-    stored: Any
-
-
 @dataclass
 class Applier:
     """Writes to the cluster; the only module that does, but for Lease and events."""
@@ -75,8 +67,7 @@ class Applier:
     events: EventRecorder
     clock: Clock
     _evidence: Turns = field(init=False)
-    _settled: dict[tuple[ObjectRef, ObjectRef], _Settled] = field(init=False, default_factory=dict)
-    _secrets: set[tuple[ObjectRef, ObjectRef, str]] = field(init=False, default_factory=set)
+    _settled: Settled = field(init=False, default_factory=Settled)
 
     def __post_init__(self) -> None:
         self._evidence = Turns(
@@ -115,16 +106,16 @@ class Applier:
         """The owner is gone, and with it what was remembered for it."""
         self.taken.forget(owner)
         self._evidence.forget(owner)
-        self._settled = {key: one for key, one in self._settled.items() if key[0] != owner}
-        self._secrets = {key for key in self._secrets if key[0] != owner}
+        self._settled.forget(owner)
 
     # Status
 
     async def _write_status(self, resource: JsonObject, decision: Decision) -> float | None:
         """Store the status if it differs; the seconds by which evidence has to wait, else None."""
-        status, owner = decision.status, ref_of(resource)
-        key = (owner, owner)
-        if status is None or self._is_stored(key, status, resource.get("status")):
+        status, stored, owner = decision.status, resource.get("status"), ref_of(resource)
+        if status is None or status == stored:
+            return None
+        if self._settled.has(owner, owner, wanted=status, stored=stored):
             return None
         if not decision.status_precedes_action:
             wait = self._evidence.wait_seconds(owner)
@@ -145,7 +136,12 @@ class Applier:
         else:
             # Evidence alone wakes nobody: another pass now would ask the metrics provider again.
             self.store.put_answer(answer, before=resource)
-        self._note_settled(key, status, answer.get("status"))
+        became = answer.get("status")
+        if became == status:
+            self._settled.discard(owner, owner)
+        else:
+            self._settled.add(owner, owner, wanted=status, stored=became)
+            _log.warning("status stored with other values", extra={"about": owner})
         return None
 
     # What should exist
@@ -179,24 +175,23 @@ class Applier:
         return answer
 
     async def _ensure_secret(self, owner: JsonObject, wanted: DesiredObject) -> bool:
-        """Make the Secret; that it exists is all that the operator may learn of it."""
-        key = (ref_of(owner), wanted.ref, uid_of(owner))
-        if key in self._secrets:
-            return True
+        """Make the Secret; that it exists is all that the operator may learn of it.
+
+        That it was made before says nothing: who wants it again knows that somebody misses it.
+        """
         try:
             await self.kube.create(with_random_key(_owned(wanted.body, owner, wanted)))
         except AlreadyExists:
             return True
-        self._secrets.add(key)
         _log.info("object created", extra={"about": wanted.ref})
         return True
 
     async def _update(self, owner: JsonObject, wanted: DesiredObject, observed: JsonObject) -> None:
-        key, body = (ref_of(owner), wanted.ref), _owned(wanted.body, owner, wanted)
-        differs = uncovered_path(observed, body)
-        settled = self._settled.get(key)
-        version = observed["metadata"].get("resourceVersion")
-        if differs is None or (settled == _Settled(body, version)):
+        owner_ref, body = ref_of(owner), _owned(wanted.body, owner, wanted)
+        differs, version = uncovered_path(observed, body), _version(observed)
+        if differs is None:
+            return
+        if self._settled.has(owner_ref, wanted.ref, wanted=body, stored=version):
             return
         preconditions = {"uid": uid_of(observed)}
         if wanted.resource_version is not None:
@@ -211,10 +206,10 @@ class Applier:
         _log.info("object applied", extra={"about": wanted.ref, "field": differs})
         left = uncovered_path(answer, body)
         if left is None:
-            self._settled.pop(key, None)
+            self._settled.discard(owner_ref, wanted.ref)
             return
         # Somebody (a webhook, a default) keeps a field at another value: say so, don't fight.
-        self._settled[key] = _Settled(body, answer["metadata"].get("resourceVersion"))
+        self._settled.add(owner_ref, wanted.ref, wanted=body, stored=_version(answer))
         _log.warning("object stays different", extra={"about": wanted.ref, "field": left})
 
     # What should not exist
@@ -247,17 +242,10 @@ class Applier:
         else:
             self.feed.put_read(answer, before=stored)
 
-    # What the server made of it
 
-    def _is_stored(self, key: tuple[ObjectRef, ObjectRef], wanted: Any, stored: Any) -> bool:
-        return stored == wanted or self._settled.get(key) == _Settled(wanted, stored)
-
-    def _note_settled(self, key: tuple[ObjectRef, ObjectRef], wanted: Any, stored: Any) -> None:
-        if stored == wanted:
-            self._settled.pop(key, None)
-        else:
-            self._settled[key] = _Settled(wanted, stored)
-            _log.warning("status stored with other values", extra={"about": key[1]})
+def _version(body: JsonObject) -> str | None:
+    version: str | None = body["metadata"].get("resourceVersion")
+    return version
 
 
 def _refusal(error: KubeError) -> Event:

@@ -313,14 +313,32 @@ def test_a_secret_gets_random_bytes_once() -> None:
         world.kube.put(owner())
         await world.settle()
         key = world.kube.objects[ref]["data"]["key"]
-        again = await world.full_pass()
+        await world.full_pass()
         world = world.restarted()
         await world.settle()
 
         assert len(base64.b64decode(key)) == 32
-        assert again == []
         assert world.kube.objects[ref]["data"]["key"] == key
+        assert [one.ref for one in world.kube.writes] == [ref]
         assert all(one.operation != "get" for one in world.kube.requests if one.ref == ref)
+
+    play(scenario, deciding(Decision(desired=(wanted,))))
+
+
+def test_a_secret_that_somebody_deleted_is_made_again_by_the_same_process() -> None:
+    ref = ObjectRef("v1", "Secret", NAMESPACE, "delay-feedback")
+    metadata = {"name": ref.name, "namespace": NAMESPACE}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"}
+    wanted = DesiredObject(body, ApplyPolicy.CREATE_SECRET)
+
+    async def scenario(world: World) -> None:
+        world.kube.put(owner())
+        await world.settle()
+        before = world.kube.objects[ref]["data"]["key"]
+        world.kube.remove(ref)
+        await world.full_pass()
+
+        assert world.kube.objects[ref]["data"]["key"] != before
 
     play(scenario, deciding(Decision(desired=(wanted,))))
 
