@@ -1,59 +1,57 @@
-"""How each rollout does, for Prometheus: read from the status when scraped."""
+"""How each rollout does, for Prometheus: read from the status when scraped.
+
+Read as it is stored, without parsing: a scrape must cost next to nothing, however many Deployments
+there are and however long their histories.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import ValidationError
-
-from serinus.api.deployment import Deployment, MetricStatus
 from serinus.metrics.exposition import GaugeFamily, LabelledValue
 from serinus.reconcile.decision import JsonObject
+from serinus.reconcile.json_values import objects_at, text_at, value_at
 
 
 def rollout_gauges(deployments: Iterable[JsonObject]) -> tuple[GaugeFamily, ...]:
-    """Gauges of all Deployments; one whose status can't be read has none."""
-    found = [one for body in deployments if (one := _parsed(body)) is not None]
+    """Gauges of the rollouts that run; a value that can't be read isn't there."""
+    found = [body for body in deployments if value_at(body, "status", "canary") is not None]
     return (
         GaugeFamily(
             "serinus_rollout_canary_weight_ratio",
-            "Share of requests that the canary gets; 0 without canary.",
+            "Share of requests that the canary gets, while there is one.",
             ("namespace", "name"),
-            [_weight(one) for one in found],
+            [value for body in found for value in _weight(body)],
         ),
         GaugeFamily(
             "serinus_analysis_evidence_ratio",
             "Evidence that the canary does harm; from 1 on it is rolled back.",
             ("namespace", "name", "metric"),
-            [value for one in found for value in _evidence(one)],
+            [value for body in found for value in _evidence(body)],
         ),
     )
 
 
-def _parsed(body: JsonObject) -> Deployment | None:
+def _weight(body: JsonObject) -> Iterator[LabelledValue]:
+    percent = value_at(body, "status", "canary", "actualWeight")
+    if isinstance(percent, int):
+        yield LabelledValue(_name(body), percent / 100)
+
+
+def _evidence(body: JsonObject) -> Iterator[LabelledValue]:
+    for item in objects_at(body, "status", "analysis"):
+        metric, evidence = text_at(item, "metric"), _number(text_at(item, "evidence"))
+        if metric is not None and evidence is not None:
+            yield LabelledValue((*_name(body), metric), evidence)
+
+
+def _name(body: JsonObject) -> tuple[str, str]:
+    metadata = body["metadata"]
+    return metadata["namespace"], metadata["name"]
+
+
+def _number(text: str | None) -> float | None:
     try:
-        return Deployment.model_validate(body)
-    except ValidationError:
-        return None
-
-
-def _weight(one: Deployment) -> LabelledValue:
-    percent = one.status.canary.actual_weight if one.status.canary else 0
-    return LabelledValue((one.metadata.namespace, one.metadata.name), percent / 100)
-
-
-def _evidence(one: Deployment) -> Iterator[LabelledValue]:
-    if one.status.canary is None:
-        return
-    for metric in one.status.analysis:
-        value = _number(metric)
-        if value is not None:
-            labels = (one.metadata.namespace, one.metadata.name, metric.metric)
-            yield LabelledValue(labels, value)
-
-
-def _number(metric: MetricStatus) -> float | None:
-    try:
-        return float(metric.evidence) if metric.evidence is not None else None
+        return float(text) if text is not None else None
     except ValueError:
         return None

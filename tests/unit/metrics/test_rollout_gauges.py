@@ -31,13 +31,27 @@ def test_a_canary_has_a_weight_and_evidence_by_metric() -> None:
     }
 
 
-def test_without_canary_the_last_rollouts_evidence_is_not_shown() -> None:
+def test_a_canary_without_traffic_has_the_weight_0() -> None:
+    found = values({"canary": {**CANARY, "actualWeight": 0}})
+
+    assert found["serinus_rollout_canary_weight_ratio"] == {("flights", "delay"): 0.0}
+
+
+def test_without_canary_there_is_nothing_to_show() -> None:
+    """Thousands of Deployments that just serve would else be thousands of zeros a scrape."""
     analysis = [{"metric": "errors", "verdict": "Failed", "evidence": "1.1"}]
 
     assert values({"analysis": analysis}) == {
-        "serinus_rollout_canary_weight_ratio": {("flights", "delay"): 0.0},
+        "serinus_rollout_canary_weight_ratio": {},
         "serinus_analysis_evidence_ratio": {},
     }
+
+
+def test_what_is_read_at_a_scrape_is_not_parsed() -> None:
+    """An object that no model of ours would take has its gauges all the same."""
+    status = {"canary": {"actualWeight": 50}, "history": "odd", "analysis": [{"metric": "errors"}]}
+
+    assert values(status)["serinus_rollout_canary_weight_ratio"] == {("flights", "delay"): 0.5}
 
 
 def test_what_cannot_be_read_is_left_out() -> None:
