@@ -28,9 +28,9 @@ from serinus.analysis.samples import (
     QueryResult,
     RangeVector,
 )
+from serinus.metrics.provider_guard import QUESTIONS_AT_ONCE, ProviderGuard
 
 QUERY_TIMEOUT_SECONDS = 5.0
-CONNECTIONS_MAX = 8
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
 _DETAIL_MAX_LENGTH = 300
 
@@ -43,15 +43,23 @@ class PrometheusServer:
     token_file: Path | None = None
 
 
+class TokenUnreadableError(Exception):
+    """The token file can't be used; the text says why, and nothing of what is in it."""
+
+
 class PrometheusReader:
-    """Implements `MetricSource`. Close it with `async with`."""
+    """Implements `MetricSource`. Close it with `async with`.
+
+    The timeout counts from when a query is sent; how it waits for its turn says `ProviderGuard`.
+    """
 
     def __init__(
         self, server: PrometheusServer, *, timeout_seconds: float = QUERY_TIMEOUT_SECONDS
     ) -> None:
         self._server = server
         self._timeout_seconds = timeout_seconds
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
+        self._guard = ProviderGuard()
+        connector = aiohttp.TCPConnector(limit=QUESTIONS_AT_ONCE)
         self._session = aiohttp.ClientSession(connector=connector)
 
     async def __aenter__(self) -> PrometheusReader:
@@ -61,10 +69,13 @@ class PrometheusReader:
         await self._session.close()
 
     async def fetch(self, queries: Iterable[Query]) -> Mapping[Query, QueryResult]:
-        """An answer to each query; all are asked at once."""
+        """An answer to each query."""
         asked = tuple(dict.fromkeys(queries))
-        answers = await asyncio.gather(*(self._answer(query) for query in asked))
+        answers = await asyncio.gather(*(self._in_turn(query) for query in asked))
         return dict(zip(asked, answers, strict=True))
+
+    async def _in_turn(self, query: Query) -> QueryResult:
+        return await self._guard.ask(lambda: self._answer(query))
 
     async def _answer(self, query: Query) -> QueryResult:
         try:
@@ -73,6 +84,8 @@ class PrometheusReader:
         except TimeoutError:
             message = f"no answer within {self._timeout_seconds:g} s"
             return QueryFailure(QueryFailureKind.TIMEOUT, message)
+        except TokenUnreadableError as error:
+            return QueryFailure(QueryFailureKind.UNREACHABLE, str(error))
         except (aiohttp.ClientError, OSError) as error:
             return QueryFailure(QueryFailureKind.UNREACHABLE, _unreachable(error))
 
@@ -94,9 +107,23 @@ class PrometheusReader:
             return parsed_answer(response.status, content)
 
     def _headers(self) -> dict[str, str]:
-        if self._server.token_file is None:
-            return {}
-        return {"Authorization": f"Bearer {self._server.token_file.read_text().strip()}"}
+        path = self._server.token_file
+        return {} if path is None else {"Authorization": f"Bearer {_token(path)}"}
+
+
+def _token(path: Path) -> str:
+    """The token in the file: one line of printable ASCII, as a header can bear."""
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise TokenUnreadableError(f"the token file `{path}` can't be read: {reason}") from None
+    except UnicodeDecodeError:
+        token = ""  # the error's text would show a part of it
+    if not token or not (token.isascii() and token.isprintable()):
+        message = f"the token file `{path}` doesn't hold one line of printable characters"
+        raise TokenUnreadableError(message)
+    return token
 
 
 class NoMetricSource:
@@ -118,7 +145,7 @@ def parsed_answer(code: int, content: bytes) -> QueryResult:
         return QueryFailure(QueryFailureKind.INVALID_ANSWER, limit)
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         return _not_prometheus(code)
@@ -130,7 +157,7 @@ def parsed_answer(code: int, content: bytes) -> QueryResult:
         return QueryFailure(QueryFailureKind.INVALID_ANSWER, message)
     try:
         return _series(answer["data"])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         message = f"the answer isn't what Prometheus' API promises: {error!r}"
         return QueryFailure(QueryFailureKind.INVALID_ANSWER, message[:_DETAIL_MAX_LENGTH])
 

@@ -1,8 +1,9 @@
 """Answers of Prometheus and of what stands in its place: samples or a typed failure."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,14 @@ FAILURES = [
     pytest.param(404, b"{}", KIND.REJECTED, "404", id="a wrong path"),
     pytest.param(200, b'{"status":"success"}', KIND.INVALID_ANSWER, "promises", id="no data"),
     pytest.param(200, success("matrix", [{}]), KIND.INVALID_ANSWER, "promises", id="odd series"),
+    pytest.param(200, b"[" * 100_000, KIND.INVALID_ANSWER, "Prometheus?", id="nested for ever"),
+    pytest.param(
+        200,
+        b'{"status":"success","data":{"resultType":"scalar","result":[1' + b"0" * 400 + b',"1"]}}',
+        KIND.INVALID_ANSWER,
+        "promises",
+        id="a time beyond all numbers",
+    ),
     pytest.param(200, success("string", [1, "x"]), KIND.INVALID_ANSWER, "string", id="a text"),
     pytest.param(
         200,
@@ -111,17 +120,26 @@ async def ask(
     handler: Handler, *, token_file: Path | None = None, timeout_seconds: float = 5
 ) -> QueryResult:
     """What the reader makes of a server that answers with `handler`."""
+    async with (
+        serving(handler, token_file) as server,
+        PrometheusReader(server, timeout_seconds=timeout_seconds) as reader,
+    ):
+        return (await reader.fetch([QUERY, QUERY]))[QUERY]
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    handler: Handler, token_file: Path | None = None
+) -> AsyncIterator[PrometheusServer]:
+    """A server on loopback that answers queries with `handler`."""
     app = web.Application()
     app.router.add_post("/api/v1/query", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    port = runner.addresses[0][1]
-    server = PrometheusServer(f"http://127.0.0.1:{port}/", token_file)
     try:
-        async with PrometheusReader(server, timeout_seconds=timeout_seconds) as reader:
-            return (await reader.fetch([QUERY, QUERY]))[QUERY]
+        yield PrometheusServer(f"http://127.0.0.1:{runner.addresses[0][1]}/", token_file)
     finally:
         await runner.cleanup()
 
@@ -182,7 +200,50 @@ async def test_a_token_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     answer = await ask(handler, token_file=tmp_path / "missing")
 
     assert isinstance(answer, QueryFailure)
+    assert answer.kind is KIND.UNREACHABLE
     assert "missing" in answer.message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"s3cret\xff\xfe", id="no UTF-8"),
+        pytest.param(b"s3cret\nand: a header", id="two lines"),
+        pytest.param(b"s3cret\x00", id="a control character"),
+        pytest.param("s3cretä".encode(), id="no ASCII"),
+        pytest.param(b" \n", id="nothing"),
+    ],
+)
+async def test_a_token_that_no_header_can_bear_is_told_and_not_shown(
+    tmp_path: Path, content: bytes
+) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=success("matrix", []))
+
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    answer = await ask(handler, token_file=token)
+
+    assert isinstance(answer, QueryFailure)
+    assert answer.kind is KIND.UNREACHABLE
+    assert str(token) in answer.message
+    assert "s3cret" not in answer.message
+
+
+async def test_while_the_server_hangs_only_the_first_wait() -> None:
+    async def handler(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    loop = asyncio.get_running_loop()
+    queries = [Query(f"m{number}", "x[1m]", AT) for number in range(200)]
+    async with serving(handler) as server, PrometheusReader(server, timeout_seconds=0.2) as reader:
+        began = loop.time()
+        answers = await reader.fetch(queries)
+        waited = loop.time() - began
+
+    assert {type(answer) for answer in answers.values()} == {QueryFailure}
+    assert waited < 200 / 8 * 0.2 / 2
 
 
 async def test_without_a_provider_each_query_fails_and_says_what_to_set() -> None:
