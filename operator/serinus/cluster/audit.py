@@ -24,7 +24,7 @@ from serinus.reconcile.decision import ObjectRef
 
 KIND_RETRY_SECONDS = 1.0
 SYNC_POLL_SECONDS = 0.05
-SYNC_TIMEOUT_SECONDS = 15.0
+SYNC_STANDSTILL_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -87,19 +87,25 @@ class Audit:
     async def wait_until_synced(self) -> None:
         """Wait until the store has every object that the server lists now.
 
-        Decisions before that would be made on half of the picture. What the watch doesn't bring
-        within the time is asked for by name.
+        Decisions before that would be made on half of the picture. As long as the watch brings
+        objects it is waited for. What it doesn't bring is asked for by name: it may be gone by
+        now, as pods come and go.
         """
-        missing: set[ObjectRef] = set()
+        missing: list[ObjectRef] = []
         for resource in OBSERVED:
-            missing.update(await self._listed(resource))
-        deadline = asyncio.get_running_loop().time() + SYNC_TIMEOUT_SECONDS
-        while asyncio.get_running_loop().time() < deadline:
-            missing = {ref for ref in missing if self.store.get(ref) is None}
-            if not missing:
-                return
-            await asyncio.sleep(SYNC_POLL_SECONDS)
-        await self.run()
+            missing.extend(await self._listed(resource))
+        loop = asyncio.get_running_loop()
+        seen, since = len(self.store), loop.time()
+        while missing:
+            if self.store.get(missing[-1]) is not None:
+                missing.pop()
+            elif len(self.store) != seen:
+                seen, since = len(self.store), loop.time()
+            elif loop.time() - since >= SYNC_STANDSTILL_SECONDS:
+                await self._look_at(missing.pop())
+                seen = len(self.store)
+            else:
+                await asyncio.sleep(SYNC_POLL_SECONDS)
 
     def enqueue_all(self) -> None:
         """Have every object of the four kinds looked at again, behind all that changes."""

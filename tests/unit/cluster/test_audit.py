@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from serinus.cluster.audit import Found
 from serinus.cluster.errors import NotFound, Transient
+from serinus.cluster.store import WatchEvent
 from tests.support.clock import run_in_virtual_time
 from tests.support.fake_kube import Fault
 from tests.support.shell_world import KEY, SERVICE, World, owner, service
@@ -126,10 +128,46 @@ def test_a_start_waits_until_the_store_has_all_that_is_listed() -> None:
 def test_what_the_watch_never_brings_is_asked_for_by_name() -> None:
     async def scenario(world: World) -> None:
         world.kube.watching = False
-        world.kube.put(owner())
+        for number in range(100):
+            world.kube.put(owner(f"d{number}"))
         await world.audit.wait_until_synced()
 
-        assert world.store.get(KEY) is not None
+        assert len(world.store) == 100
+        assert asyncio.get_running_loop().time() < 5
+
+    play(scenario)
+
+
+def test_what_went_between_the_list_and_the_watch_delays_no_start() -> None:
+    async def scenario(world: World) -> None:
+        world.kube.watching = False
+        world.kube.put(owner("goes"))
+        world.kube.put(owner("stays"))
+        waiting = asyncio.create_task(world.audit.wait_until_synced())
+        await asyncio.sleep(1)
+        world.kube.remove(replace(KEY, name="goes"))
+        world.kube.watching = True
+        world.kube.relist()
+        await waiting
+
+        assert len(world.store) == 1
+        assert asyncio.get_running_loop().time() < 5
+
+    play(scenario)
+
+
+def test_a_watch_that_brings_much_is_waited_for_however_long_it_takes() -> None:
+    async def scenario(world: World) -> None:
+        world.kube.watching = False
+        for number in range(200):
+            world.kube.put(owner(f"d{number}"))
+        waiting = asyncio.create_task(world.audit.wait_until_synced())
+        for body in list(world.kube.objects.values()):
+            await asyncio.sleep(1)
+            world.feed.observe(WatchEvent.LISTED, body)
+        await waiting
+
+        assert [one for one in world.kube.requests if one.operation == "get"] == []
 
     play(scenario)
 
