@@ -7,6 +7,7 @@ import kopf
 
 from serinus.app import handlers
 from serinus.app.handlers import event_settings
+from serinus.cluster.kube import PAGE_SIZE
 
 MAX_LINES = 100
 
@@ -30,6 +31,15 @@ def test_kopf_writes_nothing() -> None:
         and node.value.attr == "on"
     }
     assert used == {"kopf.on.login", "kopf.on.event"}
+
+
+def test_a_start_with_many_objects_is_spread() -> None:
+    """Lists come in pages, and the task of an object is gone soon after its event."""
+    settings = event_settings()
+
+    assert 0 < settings.queueing.idle_timeout < 1
+    assert settings.queueing.worker_limit is None
+    assert settings.watching.chunk_size == PAGE_SIZE
 
 
 def test_children_are_selected_by_the_server() -> None:
