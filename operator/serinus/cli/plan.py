@@ -24,7 +24,7 @@ from serinus.cli.plan_traffic import context_of, given_baselines, measured_basel
 from serinus.cli.plan_view import sentence, show_metrics, show_steps
 from serinus.cli.session import Session
 from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
-from serinus.rollout.steps import Analyze, Pause, SetWeight, Step
+from serinus.rollout.steps import Analyze, Pause, SetWeight, Step, steps_taken
 from serinus.rollout.weights import canary_replicas
 
 
@@ -66,7 +66,8 @@ def _planned_and_shown(
 ) -> bool:
     rules = parsed_rules(frozen_rules(deployment.spec))
     replicas = 1 if deployment.spec.replicas is None else deployment.spec.replicas
-    stages = stages_of(rules.steps, replicas)
+    steps = steps_taken(rules.steps, replicas)
+    stages = stages_of(steps, replicas)
     timing = Timing(rules.scrape_interval.total_seconds(), rules.warmup.total_seconds())
     known = _known(deployment, rules, arguments, session)
     if not known:
@@ -81,7 +82,7 @@ def _planned_and_shown(
         f"Deployment {name}: {traffic:.3g} requests/s, {replicas} pods; typical times from the "
         "canary's first request on"
     )
-    show_steps(rules.steps, stages, plan, session)
+    show_steps(steps, stages, plan, session)
     show_metrics(plan.metrics, session)
     for one in advice(plan, rules.analysis, stages, known, timing):
         session.console.print(f"- {sentence(one)}", soft_wrap=True)

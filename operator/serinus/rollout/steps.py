@@ -122,6 +122,15 @@ def following_index(steps: tuple[Step, ...], index: int, stable_replicas: int) -
     return following
 
 
+def steps_taken(steps: tuple[Step, ...], stable_replicas: int) -> tuple[Step, ...]:
+    """The steps of a rollout beside a number of pods that stays, without those left out."""
+    taken, index = [], 0
+    while index < len(steps):
+        taken.append(steps[index])
+        index = following_index(steps, index, stable_replicas)
+    return tuple(taken)
+
+
 def _changes_nothing(steps: tuple[Step, ...], stable_replicas: int, pods: int) -> bool:
     """Whether the first of `steps` may be left out beside `pods` of the canary."""
 

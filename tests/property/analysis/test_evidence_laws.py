@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from serinus.analysis.advance import advance_analysis, queries
-from serinus.analysis.counters import Arm, Rejected
+from serinus.analysis.cells import Arm, Cell, Rejected
 from serinus.analysis.eprocess import Mixture
 from serinus.analysis.evidence import after_round, round_cap
 from serinus.analysis.samples import (
@@ -210,7 +210,7 @@ def test_whatever_is_counted_the_state_stays_small(
     baseline = Baseline(round(rate, 9), 5000.0, 1.123456789, InflationSource.MEASURED)
     state = RateState(1_700_000_000_123, baseline, bets=(Bets(), Bets()))
     for canary, stable in counts:
-        outcome = {(Arm.CANARY, "c"): canary, (Arm.STABLE, "s"): stable}
+        outcome = {Cell(Arm.CANARY, "c"): canary, Cell(Arm.STABLE, "s"): stable}
         state = after_round(
             state,
             outcome,

@@ -12,6 +12,7 @@ from serinus.rollout.steps import (
     explicit_steps,
     following_index,
     parsed_steps,
+    steps_taken,
     weight_percent_at,
 )
 
@@ -117,3 +118,11 @@ def test_the_step_that_comes_next(
     says: str, steps: tuple[Step, ...], stable_replicas: int, then: int
 ) -> None:
     assert following_index(steps, 0, stable_replicas) == then, says
+
+
+def test_the_steps_that_are_taken_beside_a_number_of_pods() -> None:
+    steps = parsed_steps(explicit_steps(None))
+
+    assert steps_taken(steps, 4) == steps
+    assert steps_taken(steps, 1) == (steps[0], steps[3])
+    assert steps_taken((), 1) == ()
