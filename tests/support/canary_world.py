@@ -27,11 +27,17 @@ CONTEXT = AnalysisContext(
     deployment="delay",
     canary_revision=CANARY,
     stable_revision=STABLE,
+    workloads=(f"delay-{CANARY}", f"delay-{STABLE}"),
     started_at=moment(START),
     first_cohort_at=moment(START),
     scrape_interval=timedelta(seconds=10),
     warmup=timedelta(0),
 )
+
+
+def pod_name(short: str, revision: str) -> str:
+    """The name of a pod of the revision's workload."""
+    return f"delay-{revision}-{short}"
 
 
 def errors(*comparisons: Comparison, name: str = "errors", **more: object) -> RateRule:
@@ -63,12 +69,9 @@ class CanaryWorld:
 
     def serves(self, pod: str, revision: str, *, good: int = 0, bad: int = 0) -> None:
         """Let a pod count answers."""
-        self.count(
-            pod, labels("serinus_requests_total", pod=pod, revision=revision, code="200"), good
-        )
-        self.count(
-            pod, labels("serinus_requests_total", pod=pod, revision=revision, code="500"), bad
-        )
+        own = {"pod": pod_name(pod, revision), "revision": revision}
+        self.count(pod, labels("serinus_requests_total", code="200", **own), good)
+        self.count(pod, labels("serinus_requests_total", code="500", **own), bad)
 
     def count(self, pod: str, series: tuple[tuple[str, str], ...], more: float) -> None:
         self.counters[pod][series] = self.counters[pod].get(series, 0) + more

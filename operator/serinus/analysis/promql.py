@@ -8,7 +8,7 @@ increments are taken from the samples themselves (`counters`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serinus.analysis.samples import Contradiction
@@ -62,7 +62,11 @@ _HEARTBEAT = Role(bad=0, total=0)
 
 
 def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> str:
-    """The series of both revisions that `rule` counts, `range_ms` milliseconds back."""
+    """The series of both revisions that `rule` counts, `range_ms` milliseconds back.
+
+    A series says itself of which revision it speaks; the target's label `pod` says who exported
+    it. What another pod exports is no evidence.
+    """
     revisions = [context.canary_revision]
     if context.stable_revision is not None:
         revisions.append(context.stable_revision)
@@ -70,6 +74,7 @@ def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> st
         f'namespace="{_escaped(context.namespace)}"',
         f'deployment="{_escaped(context.deployment)}"',
         f'revision=~"{_alternatives(revisions)}"',
+        f'pod=~"({_alternatives(context.workloads)})-.+"',
     ]
     return "{" + ",".join(_series_of(rule) + where) + f"}}[{range_ms}ms]"
 
@@ -157,7 +162,7 @@ def _one_of_or_absent(label: str, values: tuple[str, ...]) -> str:
     return f'{label}=~"|{_alternatives(values)}"'
 
 
-def _alternatives(values: list[str] | tuple[str, ...]) -> str:
+def _alternatives(values: Sequence[str]) -> str:
     return _escaped("|".join(re.escape(value) for value in values))
 
 

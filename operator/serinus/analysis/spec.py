@@ -161,6 +161,8 @@ class AnalysisContext:
     ----------
     stable_revision
         None when nothing serves yet: then only maxima can be judged.
+    workloads
+        Names of the revisions' workloads: the names of their pods begin with one of them.
     started_at
         When the canary was first given traffic; nothing before it counts as evidence.
     first_cohort_at
@@ -184,6 +186,7 @@ class AnalysisContext:
     deployment: str
     canary_revision: str
     stable_revision: str | None
+    workloads: tuple[str, ...]
     started_at: datetime
     first_cohort_at: datetime
     stable_since: datetime | None = None

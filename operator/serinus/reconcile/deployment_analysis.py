@@ -19,6 +19,7 @@ from serinus.api.deployment import (
     MetricStatus,
 )
 from serinus.api.verdicts import Counts, MetricVerdict, Verdict
+from serinus.manifests.naming import revision_object_name
 from serinus.manifests.workload import cohort_length_seconds
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_facts import Observed
@@ -66,6 +67,10 @@ class CanaryAnalysis:
             deployment=self.deployment,
             canary_revision=self.canary.revision,
             stable_revision=self.stable_revision,
+            workloads=tuple(
+                revision_object_name(self.deployment, revision)
+                for revision in (self.canary.revision, self.stable_revision)
+            ),
             started_at=self.traffic_started_at,
             first_cohort_at=self._first_cohort_at(),
             stable_since=self.stable_since,

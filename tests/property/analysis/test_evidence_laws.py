@@ -32,7 +32,16 @@ from serinus.analysis.state import (
 )
 from serinus.api.enums import MetricTemplate
 from serinus.api.verdicts import Counts, Overall
-from tests.support.canary_world import CANARY, CONTEXT, STABLE, START, CanaryWorld, errors, rules
+from tests.support.canary_world import (
+    CANARY,
+    CONTEXT,
+    STABLE,
+    START,
+    CanaryWorld,
+    errors,
+    pod_name,
+    rules,
+)
 from tests.support.recorded_counters import labels, moment
 
 INTERVAL = 10
@@ -94,7 +103,7 @@ def recorded(pods: Histories) -> CanaryWorld:
 def _count_duration_and_labels(
     world: CanaryWorld, pod: str, revision: str, scrape: Scrape, tick: int
 ) -> None:
-    own = {"pod": pod, "revision": revision}
+    own = {"pod": pod_name(pod, revision), "revision": revision}
     name = "serinus_request_duration_seconds"
     world.count(pod, labels(f"{name}_count", **own), scrape.good + scrape.bad)
     world.count(pod, labels(f"{name}_bucket", le="0.25", **own), scrape.good)
@@ -114,8 +123,8 @@ def test_the_same_samples_give_the_same_verdict_however_often_one_looked(
     once, often = recorded(pods), recorded(pods)
     if starts_known:
         starts = {
-            f"p-{number}": moment(START + first * INTERVAL - 5)
-            for number, (_, _, first, _) in enumerate(pods)
+            pod_name(f"p-{number}", revision): moment(START + first * INTERVAL - 5)
+            for number, (revision, _, first, _) in enumerate(pods)
         }
         once.context = often.context = replace(once.context, pods_started_at=starts)
     for at in sorted(looks):

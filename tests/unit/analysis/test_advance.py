@@ -20,6 +20,7 @@ from tests.support.canary_world import (
     CanaryWorld,
     at_most,
     errors,
+    pod_name,
     rules,
 )
 from tests.support.recorded_counters import labels, moment
@@ -307,7 +308,8 @@ def test_one_of_two_metrics_is_harmful() -> None:
     canary = world(rules=rules(errors(), slow))
     for number in range(8):
         for pod, revision, within in (("c-1", CANARY, 50), ("s-1", STABLE, 100)):
-            name, own = "serinus_request_duration_seconds", {"pod": pod, "revision": revision}
+            name = "serinus_request_duration_seconds"
+            own = {"pod": pod_name(pod, revision), "revision": revision}
             canary.count(pod, labels(f"{name}_count", **own), 100)
             canary.count(pod, labels(f"{name}_bucket", le="0.25", **own), within)
         canary.scrape(10 * number)

@@ -11,9 +11,11 @@ from serinus.analysis.promql import (
     rate_query,
     scalar_query,
 )
+from serinus.analysis.samples import Query
 from serinus.analysis.spec import AgainstMaximum, RateRule, ScalarRule
 from serinus.api.enums import MetricTemplate
-from tests.support.canary_world import CONTEXT, errors
+from tests.support.canary_world import CANARY, CONTEXT, START, CanaryWorld, errors, pod_name
+from tests.support.recorded_counters import labels, moment
 
 MAXIMUM = (AgainstMaximum(0.1),)
 
@@ -36,6 +38,20 @@ def test_without_stable_only_the_canary_is_asked_for() -> None:
     alone = replace(CONTEXT, stable_revision=None)
 
     assert 'revision=~"c0ffee0000"' in rate_query(errors(), alone, range_ms=1)
+
+
+def test_who_exports_a_series_says_the_target_not_the_series() -> None:
+    canary = CanaryWorld()
+    own = {"revision": CANARY, "code": "500"}
+    ours = labels("serinus_requests_total", pod=pod_name("x7k2p", CANARY), **own)
+    forged = labels("serinus_requests_total", pod="intruder", **own)
+    unknown = labels("serinus_requests_total", **own)
+    canary.provider.scrape(START, {ours: 1, forged: 1000, unknown: 1000})
+
+    query = Query("errors", rate_query(errors(), CONTEXT, range_ms=60_000), moment(START + 1))
+    answer = canary.provider.answer(query)
+
+    assert [vector.labels["pod"] for vector in answer] == [pod_name("x7k2p", CANARY)]
 
 
 def test_names_cant_break_out_of_the_query() -> None:
