@@ -1,6 +1,10 @@
 """Objects: what is made, in which order, what is left alone and what is cleared away."""
 
+import copy
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from serinus.reconcile.decision import ApplyPolicy, ObjectRef, Ownership
 from tests.support.deployment_world import (
@@ -136,6 +140,57 @@ def test_an_operator_with_another_default_image_starts_nothing() -> None:
     assert _image(world) == "server:1"
 
 
+def earlier_builder(world: World) -> None:
+    """All revisions were born of a builder that made other pods than today's does."""
+    for ref, body in world.objects.items():
+        templates = {"ControllerRevision": ("data",), "Deployment": ("spec",)}
+        for part in templates.get(ref.kind, ()):
+            if "template" in body[part]:
+                template = copy.deepcopy(body[part]["template"])
+                (container,) = template["spec"]["containers"]
+                container["env"] = [*container["env"], {"name": "EARLIER", "value": "1"}]
+                del container["startupProbe"]
+                template["spec"]["priorityClassName"] = "earlier"
+                body[part] = {**body[part], "template": template}
+
+
+@pytest.mark.parametrize("record", ["is there", "was lost"])
+def test_an_operator_whose_builder_makes_other_pods_starts_nothing(record: str) -> None:
+    world = serving_v1()
+    earlier_builder(world)
+    if record == "was lost":
+        world.objects = {
+            ref: body for ref, body in world.objects.items() if ref.kind != "ControllerRevision"
+        }
+    before, pods, told = len(world.writes), {pod.name for pod in world.pods}, world.actions()
+
+    world.dirty = True
+    world.runs(30)
+
+    made_anew = [f"create ControllerRevision delay-{world.stable_revision}"]
+    assert world.writes[before:] == (made_anew if record == "was lost" else [])
+    assert {pod.name for pod in world.pods} == pods
+    assert world.actions() == told
+    assert "EARLIER" in _environment(world)
+
+
+def test_a_canary_goes_on_with_the_pods_that_it_was_born_with_under_another_operator() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    pods = {pod.name for pod in world.pods if pod.revision == world.canary_revision}
+
+    earlier_builder(world)
+    world.settings = replace(world.settings, server_image="server:2")
+    world.runs(900, until="settled")
+
+    assert world.stable == "v2"
+    assert world.actions().count("start") == 2
+    assert pods <= {pod.name for pod in world.pods}
+    assert _image(world) == "server:1"
+    assert "EARLIER" in _environment(world)
+
+
 def test_the_new_default_image_comes_with_the_next_change_of_a_person() -> None:
     world = serving_v1(analysis={"metrics": []})
     world.settings = replace(world.settings, server_image="server:2")
@@ -196,8 +251,15 @@ def _started() -> World:
     return world
 
 
+def _container(world: World) -> dict[str, Any]:
+    template = world.workloads()[world.stable_revision]["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    return dict(container)
+
+
 def _image(world: World) -> str:
-    (container,) = world.workloads()[world.stable_revision]["spec"]["template"]["spec"][
-        "containers"
-    ]
-    return str(container["image"])
+    return str(_container(world)["image"])
+
+
+def _environment(world: World) -> set[str]:
+    return {one["name"] for one in _container(world)["env"]}
