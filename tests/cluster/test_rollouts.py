@@ -2,6 +2,9 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from tests.cluster.conftest import image, install_chart
 from tests.support import small_model
@@ -199,6 +202,109 @@ def test_an_operator_with_another_default_image_starts_no_pod(served: Namespace)
         )
     finally:
         install_chart()
+
+
+ALTERED_BUILDER = """\
+import runpy
+
+from serinus.manifests import pod
+
+rendered = pod._spec
+
+
+def altered(parts, additions):
+    spec = rendered(parts, additions)
+    for container in spec["containers"]:
+        container["env"] = [*container["env"], {"name": "ALTERED", "value": "1"}]
+    return spec
+
+
+pod._spec = altered
+runpy.run_module("serinus.app.main", run_name="__main__")
+"""
+"""Starts the operator with a builder that gives each pod one more variable."""
+
+
+@contextmanager
+def another_operator(server_image: str) -> Iterator[None]:
+    """The operator of another release: its builder makes other pods, its default image differs."""
+    system = Namespace(OPERATOR_NAMESPACE)
+    files = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "altered-builder"}}
+    system.apply({**files, "data": {"start.py": ALTERED_BUILDER}})
+    container = {
+        "name": "operator",
+        "command": ["python", "/altered/start.py"],
+        "env": [{"name": "SERINUS_SERVER_IMAGE", "value": server_image}],
+        "volumeMounts": [{"name": "altered", "mountPath": "/altered", "readOnly": True}],
+    }
+    volume = {"name": "altered", "configMap": {"name": "altered-builder"}}
+    pods = {"containers": [container], "volumes": [volume]}
+    patch = {"spec": {"template": {"spec": pods}}}
+    system.kubectl("patch", "deployment.apps/serinus", "--type=strategic", "-p", json.dumps(patch))
+    try:
+        only_the_newest_operator_runs()
+        yield
+    finally:
+        system.kubectl("rollout", "undo", "deployment.apps/serinus")
+        only_the_newest_operator_runs()
+        system.kubectl("delete", "configmap", "altered-builder")
+
+
+def only_the_newest_operator_runs() -> None:
+    """Wait until the operator's rollout is through and the pods before it are gone."""
+    system = Namespace(OPERATOR_NAMESPACE)
+    system.kubectl(
+        "rollout", "status", "deployment.apps/serinus", "--timeout=120s", timeout_seconds=150
+    )
+    wanted = system.get("deployment.apps", "serinus")["spec"]["replicas"]
+    system.wait_until(
+        "the operator before it is gone",
+        lambda: len(system.list("pods", "app.kubernetes.io/component=operator")) == wanted,
+    )
+
+
+def edited(namespace: Namespace, **spec: object) -> dict[str, Any]:
+    """The Deployment after an edit of its spec that the operator has seen."""
+    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", json.dumps({"spec": spec}))
+    return namespace.wait_for(
+        "mdep",
+        "points",
+        "seen by the operator",
+        lambda it: it["status"]["observedGeneration"] == it["metadata"]["generation"],
+    )
+
+
+def test_an_operator_with_another_builder_and_another_default_image_starts_nothing(
+    served: Namespace,
+) -> None:
+    before = served.get("mdep", "points")
+    pods = served.pods_of("points")
+    revisions = {it["metadata"]["name"] for it in served.list("controllerrevisions")}
+    [workload] = served.list("deployments.apps")
+    with another_operator(image("jobs")):
+        seen = edited(served, revisionHistoryLimit=9)
+
+        assert served.pods_of("points") == pods
+        assert {it["metadata"]["name"] for it in served.list("controllerrevisions")} == revisions
+        [same] = served.list("deployments.apps")
+        assert same["metadata"]["generation"] == workload["metadata"]["generation"]
+        assert seen["status"]["history"] == before["status"]["history"]
+        assert settled_on("first-1")(seen)
+
+        # The next change of a person brings both along: the operator really is another one.
+        edited(served, server={"runtimeVersion": "2"})
+        newborn = served.wait_for("mdep", "points", "in a canary", lambda it: bool(canary_of(it)))
+        name = f"points-{canary_of(newborn)['revision']}"
+        served.wait_until(
+            "its workload is there", lambda: bool(served.get("deployments.apps", name))
+        )
+        [container] = served.get("deployments.apps", name)["spec"]["template"]["spec"]["containers"]
+        edited(served, server={"runtimeVersion": None})
+        served.wait_for("mdep", "points", "back at stable", settled_on("first-1"), ROLLOUT_SECONDS)
+
+        assert container["image"] == image("jobs")
+        assert "ALTERED" in {it["name"] for it in container["env"]}
+    served.wait_until("only stable's pods run", lambda: served.pods_of("points") == pods)
 
 
 def test_people_pause_resume_and_promote(asked: Namespace) -> None:
