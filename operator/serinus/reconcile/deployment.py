@@ -154,11 +154,12 @@ def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float
             yield picture.progress_deadline_seconds - waited
     step = rules.steps[canary.step] if rules and canary.step < len(rules.steps) else None
     lasted = step_seconds(canary, now)
+    ends: tuple[float, ...] = ()
     if isinstance(step, Pause) and step.duration_seconds is not None:
-        yield max(step.duration_seconds - lasted, 0.0)
+        ends = (step.duration_seconds,)
     if isinstance(step, Analyze):
         ends = (step.min_duration_seconds, step.max_duration_seconds)
-        yield from (end - lasted for end in ends if end > lasted)
+    yield from (end - lasted for end in ends if end > lasted)
 
 
 def _standing_events(stored: DeploymentStatus, status: DeploymentStatus) -> tuple[Event, ...]:

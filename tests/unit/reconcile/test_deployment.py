@@ -58,3 +58,17 @@ def test_a_version_that_answers_with_errors_is_rolled_back() -> None:
     assert world.phase == "Degraded"
     assert world.condition("Stalled") == ("True", "EvidenceOfHarm")
     assert {pod.revision for pod in world.pods} == {world.stable_revision}
+
+
+def test_a_promotion_after_a_timed_pause_waits_for_capacity_without_looking_all_the_time() -> None:
+    steps = [{"setWeight": 20}, {"pause": {"duration": "5s"}}]
+    world = serving_v1(strategy={"canary": {"steps": steps}})
+    world.behaviours["v2"] = Behaviour(start_seconds=6)
+    world.serves_version("v2")
+    while not (world.canary and world.canary["promoting"]):
+        world.ticks()
+    decision = world.decision()
+
+    assert "waits for capacity" in decision.status["message"]
+    assert decision.requeue_after_seconds is not None
+    assert decision.requeue_after_seconds > 0
