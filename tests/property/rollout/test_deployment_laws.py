@@ -1,9 +1,11 @@
 """Whatever people, pods, Prometheus and crashes do in whatever order: these laws hold."""
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from serinus.api.conditions import format_time
 from tests.support.deployment_world import Behaviour, World, a_world, model_version
 
 VERSIONS = ("v1", "v2", "v3", "bad", "broken")
@@ -16,6 +18,12 @@ STRATEGIES = (
 
 
 PAUSES = st.integers(0, 40)
+UNREADABLE = (
+    {"analysis": {"onDeadline": "a new word"}},
+    {"model": {"versionRef": {"name": {"any": "v2"}}}},
+    {"replicas": "many"},
+    {"server": 7},
+)
 
 
 class DeploymentMachine(RuleBasedStateMachine):
@@ -32,14 +40,22 @@ class DeploymentMachine(RuleBasedStateMachine):
             "bad": Behaviour(error_percent=40),
             "broken": Behaviour(starts=False),
         }
+        self.unreadable = False
+        self.rejected: set[str] = set()
+        self.runs_or_ran: set[str | None] = set()
+        self.was_stable: str | None = None
+        self.was_zero = False
         self.time_goes_by(12)
 
     @rule(seconds=st.integers(1, 30))
     def time_goes_by(self, seconds: int) -> None:
         for _ in range(seconds):
-            before = bool(self.world.selected_pods()) and self.world.spec["replicas"] > 0
-            was_stable = self.world.stable_revision
+            before = bool(self.world.selected_pods()) and self._wants_pods()
+            was_stable, was_canary = self.world.stable_revision, self.world.canary_revision
+            self.runs_or_ran |= {was_stable, was_canary} - {None}
+            self.was_zero |= self.world.spec["replicas"] == 0
             self.world.ticks()
+            self._stable_is_what_was_released()
             self._nobody_lost_the_service(before and was_stable is not None)
             self.laws_hold()
 
@@ -65,6 +81,9 @@ class DeploymentMachine(RuleBasedStateMachine):
 
     @rule(verb=st.sampled_from(["promote", "abort", "retry", "pause", "resume"]), seconds=PAUSES)
     def person_says(self, verb: str, seconds: int) -> None:
+        if verb == "retry":
+            named = self.world.canary_revision or self.world.status.get("updateRevision", "")
+            self.rejected.discard(named)
         self.world.says(verb, nonce=f"{verb}-{len(self.world.writes)}-{self.world.generation}")
         self.time_goes_by(seconds)
 
@@ -90,6 +109,66 @@ class DeploymentMachine(RuleBasedStateMachine):
         self.world.dirty = True
         self.time_goes_by(seconds)
 
+    @rule(phase=st.sampled_from(["Rejected", "Verifying"]), version=st.sampled_from(VERSIONS))
+    def model_version_is_doubted(self, phase: str, version: str) -> None:
+        self.world.versions[version] = model_version(version, phase=phase)
+        self.world.dirty = True
+        self.time_goes_by(5)
+
+    @rule(channel=st.sampled_from([{"alias": "champion"}, {"latestApproved": True}]))
+    def person_asks_by_channel(self, channel: dict[str, object]) -> None:
+        self.world.applies(model={"channel": {"modelName": "delay"} | channel})
+        self.time_goes_by(5)
+
+    @rule(
+        bearers=st.lists(st.sampled_from(VERSIONS), unique=True, max_size=2),
+        newest=st.sampled_from(VERSIONS),
+        seconds=PAUSES,
+    )
+    def channels_move(self, bearers: list[str], newest: str, seconds: int) -> None:
+        for version in self.world.versions:
+            self.world.versions[version] = model_version(
+                version,
+                aliases=["champion"] if version in bearers else [],
+                created=format_time(self.world.now)
+                if version == newest
+                else "2020-01-01T00:00:00Z",
+            )
+        self.world.dirty = True
+        self.time_goes_by(seconds)
+
+    @rule(spec=st.sampled_from(UNREADABLE), seconds=PAUSES)
+    def spec_becomes_unreadable(self, spec: dict[str, object], seconds: int) -> None:
+        readable = dict(self.world.spec)
+        self.world.spec = readable | spec
+        self.world.generation += 1
+        self.world.dirty = True
+        self.unreadable = True
+        self.time_goes_by(seconds)
+        self.world.spec = readable
+        self.world.applies()
+        self.unreadable = False
+        self.time_goes_by(1)
+
+    @rule(part=st.sampled_from(["all", "stable", "canary", "history", "conditions"]))
+    def status_is_lost(self, part: str) -> None:
+        if part == "all":
+            self.world.status = {}
+        elif part in self.world.status:
+            self.world.status[part] = {"damaged": 7}
+        self.world.dirty = True
+        self.time_goes_by(3)
+
+    @rule(kind=st.sampled_from(["Service", "ControllerRevision"]), seconds=PAUSES)
+    def somebody_deletes(self, kind: str, seconds: int) -> None:
+        kept = {ref: body for ref, body in self.world.objects.items() if ref.kind != kind}
+        self.world.objects = kept
+        self.world.dirty = True
+        if kind == "ControllerRevision":
+            self.rejected = set()
+        self.world.operator_works()
+        self.time_goes_by(seconds)
+
     @rule(seconds=PAUSES)
     def somebody_writes_the_service(self, seconds: int) -> None:
         if self.world.service:
@@ -104,13 +183,16 @@ class DeploymentMachine(RuleBasedStateMachine):
         world = self.world
         serving = {pod.revision for pod in world.selected_pods()}
         status = world.status
+        recorded = {ref.name.split("-")[1] for ref in world.objects if "-rejected" in ref.name}
+        self.rejected |= recorded - set(status.get("retriedRevisions", ()))
         known = {world.stable_revision, world.canary_revision} - {None}
         rejected = {one["revision"] for one in status.get("rejectedRevisions", ())}
-        canary, replicas = world.canary, world.spec["replicas"]
+        canary, replicas = world.canary, world.spec["replicas"] if self._wants_pods() else 0
 
         assert len(serving) <= 2
         assert len({one["revision"] for one in status.get("history", ())} | known) <= 20
         assert not (rejected & known - {world.stable_revision})
+        assert world.canary_revision not in self.rejected
         if canary:
             assert 0 <= canary["step"] <= max(canary["stepsTotal"], 1)
             assert 0 <= canary["actualWeight"] <= 100
@@ -123,8 +205,23 @@ class DeploymentMachine(RuleBasedStateMachine):
             assert not serving & (rejected - {world.stable_revision})
 
     def _nobody_lost_the_service(self, served_before: bool) -> None:
-        if served_before and self.world.spec["replicas"] > 0 and self.world.stable_revision:
+        if served_before and self._wants_pods() and self.world.stable_revision:
             assert self.world.selected_pods(), self.world.told()
+
+    def _stable_is_what_was_released(self) -> None:
+        """Stable changes by a promotion only, and is forgotten only after a scaling to zero."""
+        stable = self.world.stable_revision
+        if stable is not None and stable != self.was_stable:
+            assert stable in self.runs_or_ran
+            self.was_stable, self.was_zero = stable, False
+            self.runs_or_ran = set()
+        if stable is None and self.was_stable is not None and self.world.status:
+            assert self.was_zero
+            self.was_stable = None
+
+    def _wants_pods(self) -> bool:
+        """Whether the spec is known to ask for pods."""
+        return not self.unreadable and self.world.spec["replicas"] > 0
 
     def teardown(self) -> None:
         """Left alone, everything comes to rest and is written no more."""
@@ -150,4 +247,4 @@ class DeploymentMachine(RuleBasedStateMachine):
 DeploymentMachine.TestCase.settings = settings(
     max_examples=30, stateful_step_count=20, deadline=None
 )
-TestDeploymentLaws = DeploymentMachine.TestCase
+TestDeploymentLaws = pytest.mark.timeout(300)(DeploymentMachine.TestCase)
