@@ -99,7 +99,10 @@ def test_a_version_that_refuses_live_values_is_rolled_back(asked: Namespace) -> 
         "no pod of the bad revision", lambda: not asked.list("pods", f"serinus.dev/revision={bad}")
     )
 
+    record = asked.get("controllerrevisions", f"points-{bad}-rejected")
+
     assert rejected_reasons(rolled_back) == ["EvidenceOfHarm"]
+    assert record["data"]["rejected"] == rolled_back["status"]["rejectedRevisions"][0]
     assert stable_model(rolled_back) == "first-1"
     assert_no_client_was_let_down(asked, bad_revision=bad)
 
