@@ -46,6 +46,8 @@ class FakeKube:
     faults: list[Fault] = field(default_factory=list)
     observers: list[Observer] = field(default_factory=list)
     watching: bool = True
+    out_of_reach: set[str] = field(default_factory=set)
+    """Namespaces in which the operator has no rights."""
     latency_seconds: float = 0.0
     _version: int = 0
 
@@ -55,6 +57,8 @@ class FakeKube:
         self, resource: Resource, namespace: str | None
     ) -> tuple[JsonObject, ...]:
         await self._begin("list", ObjectRef(resource.api_version, resource.kind, "", ""))
+        if namespace in self.out_of_reach:
+            raise error_of("GET", 403, "Forbidden", f"cannot list in {namespace}")
         return tuple(
             {"metadata": copy.deepcopy(body["metadata"])}
             for ref, body in sorted(self.objects.items())

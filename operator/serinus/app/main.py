@@ -25,7 +25,7 @@ from serinus.app.process_gauges import process_gauges
 from serinus.app.reconcilers import reconcilers
 from serinus.app.settings import OperatorSettings, SettingsError, read_settings
 from serinus.cluster.apply import Applier
-from serinus.cluster.audit import Audit
+from serinus.cluster.audit import Audit, NamespaceIsBack
 from serinus.cluster.clock import SystemClock
 from serinus.cluster.credentials import ApiServer, find_api_server
 from serinus.cluster.errors import LeaseLost
@@ -63,21 +63,22 @@ class Operator:
     health: Health
     metrics: OperatorMetrics
 
-    async def lead(self) -> None:
+    async def lead(self, unwatched: frozenset[str]) -> None:
         """Wait for the whole picture and for the Lease, then work until the Lease is lost."""
         await self.audit.wait_until_synced()
         self.health.synced = True
         _log.info("store synced", extra={"objects": len(self.worker.store)})
         async with asyncio.TaskGroup() as group:
             # Also while standing by, so that who takes over has no picture of long ago.
-            group.create_task(self.audit.run_every(self.settings.audit_interval_seconds))
+            seconds = self.settings.audit_interval_seconds
+            group.create_task(self.audit.run_every(seconds, unwatched=unwatched))
             await self.lease.acquire()
             group.create_task(self.lease.keep())
             group.create_task(run_workers(self.worker))
 
-    async def start_watching(self) -> set[asyncio.Task[object]]:
+    async def start_watching(self, out_of_reach: frozenset[str]) -> set[asyncio.Task[object]]:
         """Start kopf; its tasks, each of which runs for ever."""
-        namespaces = self.settings.watch_namespaces
+        namespaces = [one for one in self.settings.watch_namespaces if one not in out_of_reach]
         tasks = await kopf.spawn_tasks(
             registry=event_registry(
                 self.server,
@@ -99,13 +100,13 @@ async def operate(settings: OperatorSettings) -> int:
         operator = await _wired(settings, stack)
         runner = await serve_probes(operator.health, operator.metrics, settings.port)
         stack.push_async_callback(runner.cleanup)
-        await operator.audit.wait_for_kinds()
-        running = await operator.start_watching()
+        out_of_reach = await operator.audit.wait_for_kinds()
+        running = await operator.start_watching(out_of_reach)
         # After kopf, which takes these signals for its own: it would wait for our tasks.
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, stopped.set)
-        leading = asyncio.create_task(operator.lead(), name="lead")
+        leading = asyncio.create_task(operator.lead(out_of_reach), name="lead")
         stopping = asyncio.create_task(stopped.wait(), name="stop")
         watching_loop = asyncio.create_task(operator.health.watch_the_loop(), name="loop lag")
         running |= {leading, stopping, watching_loop}
@@ -121,6 +122,8 @@ def _exit_code(ended: set[asyncio.Task[object]], stopping: asyncio.Task[object])
         error = None if task.cancelled() else task.exception()
         if isinstance(error, BaseExceptionGroup) and error.subgroup(LeaseLost):
             _log.warning("lease lost")
+        elif isinstance(error, BaseExceptionGroup) and error.subgroup(NamespaceIsBack):
+            _log.info("namespace is back")
         else:
             _log.error("task ended", extra={"task": task.get_name()}, exc_info=error)
     return 0 if ended == {stopping} else 1

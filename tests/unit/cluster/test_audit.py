@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from serinus.cluster.audit import Found
+import pytest
+
+from serinus.cluster.audit import Audit, Found, NamespaceIsBack
 from serinus.cluster.errors import NotFound, Transient
 from serinus.cluster.store import WatchEvent
 from tests.support.clock import run_in_virtual_time
@@ -179,5 +181,58 @@ def test_a_start_waits_for_the_kinds() -> None:
         await world.audit.wait_for_kinds()
 
         assert 2.9 < asyncio.get_running_loop().time() < 4
+
+    play(scenario)
+
+
+def with_one_out_of_reach(world: World) -> Audit:
+    world.kube.out_of_reach.add("gone")
+    return replace(world.audit, namespaces=(KEY.namespace, "gone"))
+
+
+def test_a_namespace_that_is_gone_with_our_rights_holds_up_no_other() -> None:
+    async def scenario(world: World) -> None:
+        audit = with_one_out_of_reach(world)
+        gone = {"name": "of-gone", "namespace": "gone", "uid": "u", "resourceVersion": "1"}
+        world.feed.observe(WatchEvent.LISTED, {**owner(), "metadata": gone})
+        world.kube.watching = False
+        world.kube.put(owner())
+        await audit.wait_until_synced()
+
+        assert await audit.wait_for_kinds() == {"gone"}
+        assert await audit.run() == Found(out_of_reach=frozenset({"gone"}))
+        assert world.store.get(KEY) is not None
+        assert world.store.get(replace(KEY, namespace="gone", name="of-gone")) is not None
+
+    play(scenario)
+
+
+def test_a_start_waits_where_every_namespace_is_out_of_reach() -> None:
+    async def scenario(world: World) -> None:
+        audit = replace(with_one_out_of_reach(world), namespaces=("gone",))
+        waiting = asyncio.create_task(audit.wait_for_kinds())
+        await asyncio.sleep(10)
+        early = waiting.done()
+        world.kube.out_of_reach.clear()
+
+        assert not early
+        assert await waiting == frozenset()
+
+    play(scenario)
+
+
+def test_a_namespace_that_is_back_ends_the_process_so_that_it_is_watched() -> None:
+    async def scenario(world: World) -> None:
+        audit = with_one_out_of_reach(world)
+        unwatched = await audit.wait_for_kinds()
+        running = asyncio.create_task(audit.run_every(600, unwatched=unwatched))
+        await asyncio.sleep(1300)
+        early = running.done()
+        world.kube.out_of_reach.clear()
+
+        assert not early
+        with pytest.raises(NamespaceIsBack, match="gone"):
+            await running
+        assert asyncio.get_running_loop().time() < 2000
 
     play(scenario)
