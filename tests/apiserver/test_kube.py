@@ -1,11 +1,9 @@
 """The adapter keeps the contract against a real API server, with a kubeconfig's credentials."""
 
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from serinus.api.enums import Kind
 from serinus.cluster.credentials import find_api_server
@@ -13,27 +11,8 @@ from serinus.cluster.errors import Forbidden, NamespaceTerminating, Transient
 from serinus.cluster.kube import USER_AGENT, KubeOverHttp
 from serinus.cluster.ports import Kube
 from serinus.cluster.resources import OWNERS
-from tests.support.api_server import TOKEN, ApiServer
+from tests.support.api_server import ApiServer, write_kubeconfig
 from tests.support.kube_contract import KubeContract, model_version, refused
-
-
-def write_kubeconfig(file: Path, *, url: str, token: str = TOKEN) -> Path:
-    """A kubeconfig for `url`; the certificate isn't checked, because the server made it itself."""
-    file.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "tests",
-                "contexts": [{"name": "tests", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [
-                    {"name": "c", "cluster": {"server": url, "insecure-skip-tls-verify": True}}
-                ],
-                "users": [{"name": "u", "user": {"token": token}}],
-            }
-        )
-    )
-    return file
 
 
 @pytest.fixture
@@ -44,14 +23,6 @@ async def kube(
     monkeypatch.setenv("KUBECONFIG", str(config))
     async with KubeOverHttp(await find_api_server()) as found:
         yield found
-
-
-@pytest.fixture
-def namespace(api_server: ApiServer) -> str:
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    answer = api_server.post("/api/v1/namespaces", {"metadata": {"name": name}})
-    assert answer.accepted, answer.message
-    return name
 
 
 class TestKubeOverHttp(KubeContract):

@@ -24,6 +24,12 @@ POLL_SECONDS = 0.2
 TOKEN = "serinus-tests"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 JsonObject = dict[str, Any]
+AUDIT_POLICY: JsonObject = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class ApiServer:
 
     url: str
     client: httpx.Client
+    audit_log: Path
 
     def post(
         self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, user: str | None = None
@@ -72,6 +79,16 @@ class ApiServer:
 
     def delete(self, path: str) -> Answer:
         return _answer(self.client.delete(path))
+
+    def requests_of(self, service_account: str) -> Iterator[JsonObject]:
+        """What a service account asked for until now, as the audit log tells it."""
+        with self.audit_log.open() as log:
+            for line in log:
+                if not line.endswith("\n"):
+                    return  # still being written
+                entry = json.loads(line)
+                if entry["user"]["username"] == f"system:serviceaccount:{service_account}":
+                    yield entry
 
     def install_crds(self) -> None:
         """Create our kinds and wait until they are served."""
@@ -98,6 +115,8 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
     tokens = folder / "tokens.csv"
     tokens.write_text(f'{TOKEN},admin,admin,"system:masters"\n')
     tokens.chmod(0o600)
+    policy, audit_log = folder / "audit-policy.yaml", folder / "audit.log"
+    policy.write_text(yaml.safe_dump(AUDIT_POLICY))
     with contextlib.ExitStack() as stack:
         stack.enter_context(
             _process(
@@ -131,6 +150,10 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
                     "--service-cluster-ip-range=10.96.0.0/16",
                     "--authorization-mode=RBAC",
                     "--disable-admission-plugins=ServiceAccount",
+                    # Asks for more rights than most clusters do.
+                    "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+                    f"--audit-policy-file={policy}",
+                    f"--audit-log-path={audit_log}",
                 ],
                 folder / "kube-apiserver.log",
             )
@@ -142,7 +165,7 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
             httpx.Client(base_url=url, headers=headers, verify=False, timeout=30, trust_env=False)
         )
         _await("kube-apiserver is ready", lambda: _is_ready(client, server, folder))
-        yield ApiServer(url, client)
+        yield ApiServer(url, client, audit_log)
 
 
 def _speaking_for(user: str | None) -> dict[str, str]:
@@ -151,6 +174,25 @@ def _speaking_for(user: str | None) -> dict[str, str]:
 
 def _answer(response: httpx.Response) -> Answer:
     return Answer(response.status_code, json.loads(response.content or b"{}"))
+
+
+def write_kubeconfig(file: Path, *, url: str, token: str = TOKEN) -> Path:
+    """A kubeconfig for `url`; the certificate isn't checked, because the server made it itself."""
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "tests",
+                "contexts": [{"name": "tests", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [
+                    {"name": "c", "cluster": {"server": url, "insecure-skip-tls-verify": True}}
+                ],
+                "users": [{"name": "u", "user": {"token": token}}],
+            }
+        )
+    )
+    return file
 
 
 def folder_with(program: str) -> Path:

@@ -12,13 +12,15 @@ NAMESPACE = "serinus-system"
 REGISTRY = "registry.example.com/mlops"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+BINDINGS = f"{_ADMISSION}/validatingadmissionpolicybindings"
 _PATHS = {
     "ClusterRole": f"{_RBAC}/clusterroles",
     "ClusterRoleBinding": f"{_RBAC}/clusterrolebindings",
     "Role": f"{_RBAC}/namespaces/{{namespace}}/roles",
     "RoleBinding": f"{_RBAC}/namespaces/{{namespace}}/rolebindings",
+    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "ValidatingAdmissionPolicy": f"{_ADMISSION}/validatingadmissionpolicies",
-    "ValidatingAdmissionPolicyBinding": f"{_ADMISSION}/validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding": BINDINGS,
 }
 Body = dict[str, Any]
 
@@ -44,12 +46,23 @@ def rendered(*settings: str, only: Sequence[str] = (), release: str = "serinus")
 
 
 def put(server: ApiServer, manifests: Iterable[Body]) -> None:
-    """Create roles, bindings and policies."""
+    """Create accounts, roles, bindings and policies."""
     for manifest in manifests:
         namespace = manifest["metadata"].get("namespace", "")
         path = _PATHS[manifest["kind"]].format(namespace=namespace)
         answer = server.post(path, manifest)
         assert answer.accepted, answer.message
+
+
+def sign_in(server: ApiServer, name: str, *settings: str) -> str:
+    """A token of the operator `name`, who has the chart's rights and no others."""
+    server.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})  # which may be there
+    own_name = f"fullnameOverride={name}"
+    put(server, rendered(own_name, *settings, only=("serviceaccount", "rbac")))
+    path = f"{_PATHS['ServiceAccount'].format(namespace=NAMESPACE)}/{name}/token"
+    answer = server.post(path, {"spec": {"expirationSeconds": 3600}})
+    assert answer.accepted, answer.message
+    return str(answer.body["status"]["token"])
 
 
 def bind(server: ApiServer, namespace: str, role: str, person: str) -> None:
