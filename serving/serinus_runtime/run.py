@@ -37,6 +37,7 @@ from serinus.api.job_contract import (
     VerificationRunInput,
     VerificationRunResult,
 )
+from serinus_runtime.features.pod_limits import PodLimits, pod_limits
 from serinus_runtime.server.json_log import configure_logging
 from serinus_runtime.store import Store, publish_file
 from serinus_runtime.user_error import UserError
@@ -58,20 +59,23 @@ class Settings:
     scratch: Path
     termination_log: Path
     pseudonymization_key: Path
+    limits: PodLimits
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> Settings:
-        """Settings of the pod's environment variables."""
+        """Settings of the pod's environment variables and its control group."""
+        scratch = Path(environment.get("TMPDIR", "/tmp"))  # noqa: S108  the pod's emptyDir
         return Settings(
             input_path=Path(environment.get("SERINUS_RUN_INPUT", RUN_INPUT_PATH)),
             store=Store(Path(environment.get("SERINUS_STORE", STORE_MOUNT_PATH))),
-            scratch=Path(environment.get("TMPDIR", "/tmp")),  # noqa: S108  the pod's emptyDir
+            scratch=scratch,
             termination_log=Path(
                 environment.get("SERINUS_TERMINATION_LOG", "/dev/termination-log")
             ),
             pseudonymization_key=Path(
                 environment.get("SERINUS_PSEUDONYMIZATION_KEY", PSEUDONYMIZATION_KEY_PATH)
             ),
+            limits=pod_limits(environment, scratch),
         )
 
 
@@ -79,13 +83,14 @@ def _featureset(run: RunInput, settings: Settings) -> RunResult:
     assert isinstance(run, FeatureSetRunInput)
     from serinus_runtime.features.download import HttpDownloader
     from serinus_runtime.features.featureset_run import make_snapshot
-    from serinus_runtime.features.transformed_rows import Surroundings
+    from serinus_runtime.features.loaded_sources import Surroundings
 
     surroundings = Surroundings(
         store=settings.store,
         scratch=settings.scratch,
         pseudonymization_key=settings.pseudonymization_key,
         download=HttpDownloader(),
+        limits=settings.limits,
         now=lambda: datetime.now(UTC),
     )
     return make_snapshot(run, surroundings)

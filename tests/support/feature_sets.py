@@ -15,12 +15,14 @@ from serinus.api.job_contract import (
 )
 from serinus_runtime.features.download import HttpDownloader
 from serinus_runtime.features.featureset_run import make_snapshot
-from serinus_runtime.features.transformed_rows import Surroundings
+from serinus_runtime.features.loaded_sources import Surroundings
+from serinus_runtime.features.pod_limits import PodLimits
 from serinus_runtime.store import Store
 from serinus_runtime.training.training_run import train
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 KEY = b"0123456789abcdef0123456789abcdef"
+LIMITS = PodLimits(memory_bytes=None, processors=2, scratch_bytes=1 << 30)
 
 HONEST_SQL = """
 SELECT flights.*, scheduled_at - INTERVAL 1 HOUR AS as_of,
@@ -111,6 +113,7 @@ class DataPlane:
     """A store in a folder, and the Jobs that work on it."""
 
     root: Path
+    limits: PodLimits = LIMITS
 
     @property
     def store(self) -> Store:
@@ -129,6 +132,7 @@ class DataPlane:
             scratch,
             self.key_path,
             HttpDownloader(patience_seconds=0),
+            self.limits,
             lambda: datetime.now(UTC) + later,
         )
 
@@ -145,10 +149,8 @@ class DataPlane:
     def put_key(self) -> None:
         self.key_path.write_bytes(KEY)
 
-    def snapshot(
-        self, *, keep: Sequence[str] = (), later: timedelta = timedelta(), **changes: Any
-    ) -> FeatureSetRunResult:
-        """Run the FeatureSet; raises what the run raises."""
+    def run_input(self, *, keep: Sequence[str] = (), **changes: Any) -> FeatureSetRunInput:
+        """What the FeatureSet's Job is told."""
         document = {
             "run": "flights-snapshot-1",
             "identity": "sha256:1",
@@ -157,8 +159,13 @@ class DataPlane:
             "keepDigests": list(keep),
             "spec": feature_set(**changes),
         }
-        run = FeatureSetRunInput.model_validate(document)
-        return make_snapshot(run, self.surroundings(later))
+        return FeatureSetRunInput.model_validate(document)
+
+    def snapshot(
+        self, *, keep: Sequence[str] = (), later: timedelta = timedelta(), **changes: Any
+    ) -> FeatureSetRunResult:
+        """Run the FeatureSet; raises what the run raises."""
+        return make_snapshot(self.run_input(keep=keep, **changes), self.surroundings(later))
 
     def train(self, snapshot: FeatureSetRunResult, job: Mapping[str, Any]) -> TrainingRunResult:
         """Run a TrainingJob on a snapshot; raises what the run raises."""

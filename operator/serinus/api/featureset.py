@@ -177,7 +177,7 @@ class Transform(ApiModel):
     sql: Annotated[str, StringConstraints(min_length=1, max_length=65536)] | None = Field(
         default=None,
         description="One DuckDB SELECT over the sources. It sees nothing but the sources: "
-        "no files, no network, no settings.",
+        "no files, no network, no settings, no clock, no chance.",
     )
 
 
@@ -309,7 +309,8 @@ class LeakCheck(ApiModel):
     enabled: bool = Field(
         default=True,
         description="Run the transform again at three cutoffs on sources with later values "
-        "nulled; rows that ask before the cutoff must not change.",
+        "nulled, and with later rows left out where `createdTimestampField` tells them; rows that "
+        "ask before the cutoff must not change.",
     )
 
 

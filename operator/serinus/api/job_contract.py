@@ -21,6 +21,8 @@ TERMINATION_MESSAGE_MAX_BYTES = 4096
 RUN_INPUT_PATH = "/etc/serinus/run/input.json"
 STORE_MOUNT_PATH = "/store"
 PSEUDONYMIZATION_KEY_PATH = "/etc/serinus/pseudonymization/key"
+SCRATCH_BYTES_VARIABLE = "SERINUS_SCRATCH_BYTES"
+"""Environment variable with the bytes that a run may write outside of the store."""
 
 
 class FeatureSetRunInput(ApiModel):

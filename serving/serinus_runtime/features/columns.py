@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -25,6 +26,21 @@ _POLARS: dict[ColumnType, pl.DataType] = {
     ColumnType.STRING: pl.String(),
     ColumnType.TIMESTAMP: TIMESTAMP,
 }
+_READABLE = frozenset(
+    {
+        *("boolean", "null", "varchar", "enum", "uuid"),
+        *("tinyint", "smallint", "integer", "bigint", "hugeint"),
+        *("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"),
+        *("float", "double", "decimal"),
+        *("date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"),
+        "timestamp with time zone",
+    }
+)
+"""DuckDB's types that a column of a snapshot can be made from."""
+_SECONDS_A_DAY = 86_400
+_UNITS_A_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9}
+_EPOCH = date(1970, 1, 1)
+_CALENDAR_DAYS = ((date.min - _EPOCH).days, (date.max - _EPOCH).days)
 _SHOWN_NAMES = 12
 
 
@@ -65,20 +81,49 @@ def _declared(spec: FeatureSetSpec) -> Iterator[Column]:
             yield Column(label.timestamp_field, ColumnType.TIMESTAMP, "timestampField of a label")
 
 
+def key_columns(spec: FeatureSetSpec) -> tuple[str, ...]:
+    """Columns that say what a row is about, in the order of sorting."""
+    times = (spec.timestamp_field, asked_field(spec))
+    names = (*times, *(entity.name for entity in spec.entities))
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def asked_field(spec: FeatureSetSpec) -> str | None:
+    """Column from which the moment of the question is counted."""
+    return spec.prediction_time.field if spec.prediction_time else spec.timestamp_field
+
+
+def check_columns(found: Sequence[tuple[str, str]], columns: Sequence[Column]) -> None:
+    """Raise `ColumnError` unless `found`, names with DuckDB's types, can become `columns`.
+
+    What is found here is told before a long query has run.
+    """
+    names = [name for name, _ in found]
+    missing = [column for column in columns if column.name not in names]
+    if missing:
+        named = ", ".join(f"{column.role} `{column.name}`" for column in missing[:_SHOWN_NAMES])
+        there = ", ".join(names[:_SHOWN_NAMES])
+        more = "" if len(names) <= _SHOWN_NAMES else f" and {len(names) - _SHOWN_NAMES} more"
+        raise ColumnError(f"{named}: no such column. The transform gives {there}{more}")
+    for column in columns:
+        kinds = [kind for name, kind in found if name.lower() == column.name.lower()]
+        if len(kinds) > 1:
+            raise ColumnError(
+                f"{column.role} `{column.name}`: the transform gives {len(kinds)} columns of that "
+                "name. Name each once; upper and lower case are the same"
+            )
+        if kinds[0] not in _READABLE:
+            raise _mismatch(column, kinds[0], " Cast it in the transform")
+
+
 def typed(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
-    """The declared columns, cast, NaN as null.
+    """The columns of a checked result, cast, NaN as null.
 
     Raises
     ------
     ColumnError
-        A column is missing, or its values don't fit its type; the text names it and what is there.
+        Values don't fit the column's type; the text names it and what is there.
     """
-    missing = [column for column in columns if column.name not in frame.columns]
-    if missing:
-        named = ", ".join(f"{column.role} `{column.name}`" for column in missing[:_SHOWN_NAMES])
-        there = ", ".join(frame.columns[:_SHOWN_NAMES])
-        more = "" if frame.width <= _SHOWN_NAMES else f" and {frame.width - _SHOWN_NAMES} more"
-        raise ColumnError(f"{named}: no such column. The transform gives {there}{more}")
     return pl.DataFrame([_cast(frame[column.name], column) for column in columns])
 
 
@@ -88,12 +133,9 @@ def _cast(series: pl.Series, column: Column) -> pl.Series:
     if found == pl.Null:
         return series.cast(wanted)
     if not _fits(found, column.type):
-        raise ColumnError(
-            f"{column.role} `{column.name}`: expected {column.type.value}, the transform gives "
-            f"{_shown(found)}.{_hint(found, column.type)}"
-        )
+        raise _mismatch(column, _shown(found), _hint(found, column.type))
     if column.type is ColumnType.TIMESTAMP:
-        return _in_utc(series)
+        return _in_utc(series, column)
     if found.is_decimal():
         series = series.cast(pl.Float64)
     if series.dtype.is_float():
@@ -122,12 +164,33 @@ def _fits(found: pl.DataType, wanted: ColumnType) -> bool:
             return found in (pl.Datetime, pl.Date)
 
 
-def _in_utc(series: pl.Series) -> pl.Series:
+def _in_utc(series: pl.Series, column: Column) -> pl.Series:
     """A time without zone counts as UTC."""
+    _check_calendar(series, column)
     moments = series.cast(pl.Datetime("us")) if series.dtype == pl.Date else series
     if isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone is None:
         return moments.dt.cast_time_unit("us").dt.replace_time_zone("UTC")
     return moments.dt.convert_time_zone("UTC").cast(TIMESTAMP)
+
+
+def _check_calendar(series: pl.Series, column: Column) -> None:
+    """`infinity` and the like have no place in Python's calendar, nor in anybody's."""
+    unit = series.dtype.time_unit if isinstance(series.dtype, pl.Datetime) else None
+    units_a_day = _UNITS_A_SECOND[unit] * _SECONDS_A_DAY if unit else 1
+    days = series.to_physical().cast(pl.Int64) // units_a_day
+    outside = int((~days.is_between(*_CALENDAR_DAYS)).fill_null(False).sum())
+    if outside:
+        raise ColumnError(
+            f"{column.role} `{column.name}`: {outside} of {series.len()} values are outside of the "
+            "years 1 to 9999. Leave such rows out in the transform"
+        )
+
+
+def _mismatch(column: Column, found: str, hint: str) -> ColumnError:
+    return ColumnError(
+        f"{column.role} `{column.name}`: expected {column.type.value}, the transform gives "
+        f"{found}.{hint}"
+    )
 
 
 def _hint(found: pl.DataType, wanted: ColumnType) -> str:

@@ -16,7 +16,9 @@ import polars as pl
 from serinus.api.enums import Outcome, Reason
 from serinus.api.featureset import FeatureSetSpec, OnFailure, Retention, Snapshot
 from serinus.api.job_contract import FeatureSetRunInput, FeatureSetRunResult
+from serinus_runtime.features.columns import in_order, key_columns
 from serinus_runtime.features.expectations import Broken, broken_promises, failures
+from serinus_runtime.features.loaded_sources import Surroundings
 from serinus_runtime.features.pseudonyms import private_columns, pseudonymized, read_key
 from serinus_runtime.features.snapshot import (
     MANIFEST_FILE,
@@ -28,11 +30,7 @@ from serinus_runtime.features.snapshot import (
 )
 from serinus_runtime.features.source_files import InputFile
 from serinus_runtime.features.statistics import statistics
-from serinus_runtime.features.transformed_rows import (
-    Surroundings,
-    transform_sql,
-    transformed_rows,
-)
+from serinus_runtime.features.transformed_rows import transform_sql, transformed_rows
 from serinus_runtime.store import Store, digest_of
 
 _SHOWN_FAILURES = 3
@@ -54,7 +52,8 @@ def make_snapshot(run: FeatureSetRunInput, surroundings: Surroundings) -> Featur
     private = private_columns(spec)
     key = read_key(surroundings.pseudonymization_key) if private else b""
     rows = transformed_rows(spec, surroundings)
-    frame = pseudonymized(rows.frame, private, key)
+    # Sorted again: in the order of the values, the k-th pseudonym would be that of the k-th value.
+    frame = in_order(pseudonymized(rows.frame, private, key), key_columns(spec))
     broken = broken_promises(frame, spec)
     failed = failures(broken)
     for item in broken:

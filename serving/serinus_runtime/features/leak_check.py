@@ -1,7 +1,7 @@
 """Does the transform look into the future? It is tried, not proven by reading the SQL.
 
-The transform runs again on sources in which every value known after a cutoff is null. A row that
-was asked before the cutoff can't depend on those values, so its features must be the same. Three
+The transform runs again on sources as they were known at a cutoff (`pasts`). A row that was asked
+before the cutoff can't depend on what became known later, so its features must be the same. Three
 cutoffs at the quartiles of the known times see any window that reaches over an instant.
 
 Numbers count as the same within the rounding of a sum, as nulls change the order of additions.
@@ -9,18 +9,20 @@ Numbers count as the same within the rounding of a sum, as nulls change the orde
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import duckdb
 import polars as pl
 
-from serinus_runtime.features.engine import KnownAt
-from serinus_runtime.features.tables import quoted
+SPREAD_ROUNDING = 1e-9
+"""Of what lies between the quartiles of a column: where sums cancel out, their rounding is small
+beside that, whatever the column's unit."""
+VALUE_ROUNDING: dict[pl.DataType, float] = {pl.Float64(): 1e-12, pl.Float32(): 2.5e-7}
+"""Of the value itself: some thousand last digits of a float64, two of a float32."""
 
-CUTOFF_QUANTILES = (0.25, 0.5, 0.75)
-RELATIVE_ROUNDING = 1e-9
+_ROW = "__row"
+_COUNT = "__count"
+_OTHER_COUNT = "__other_count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,69 +45,72 @@ class Leak:
         )
 
 
-def rules_of_source(
-    columns: Sequence[str],
-    *,
-    known_at: Mapping[str, str],
-    created_field: str | None,
-    kept: Sequence[str],
-) -> tuple[KnownAt, ...]:
-    """What to null in a source.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared, and how rows are found again.
 
-    `known_at` maps a column to its known time. With `created_field`, all other columns but `kept`
-    (keys and the event time, which say what the row is about) became known then.
+    Attributes
+    ----------
+    asked_at
+        Timestamp column with the moment of the question.
+    keys
+        Columns that say what a row is about; both results are sorted by them first.
     """
-    rules = [
-        KnownAt(field, (*(name for name, at in known_at.items() if at == field), field))
-        for field in dict.fromkeys(known_at.values())
-    ]
-    if created_field in columns and created_field is not None:
-        taken = {name for rule in rules for name in rule.columns} | set(kept) | {created_field}
-        rules.append(KnownAt(created_field, tuple(name for name in columns if name not in taken)))
-    return tuple(rules)
 
-
-def cutoffs(
-    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Sequence[KnownAt]]
-) -> tuple[datetime, ...]:
-    """Instants at the quartiles of all known times, without repetition; none if none is told."""
-    parts = [
-        f"SELECT CAST({quoted(rule.known_at)} AS TIMESTAMPTZ) AS moment FROM {quoted(table)}"  # noqa: S608
-        for table, rules in sources.items()
-        for rule in rules
-    ]
-    if not parts:
-        return ()
-    asked = ", ".join(f"epoch_us(quantile_disc(moment, {q}))" for q in CUTOFF_QUANTILES)
-    row = connection.execute(f"SELECT {asked} FROM ({' UNION ALL '.join(parts)})").fetchone()  # noqa: S608
-    micros = sorted({value for value in row or () if value is not None})
-    return tuple(datetime.fromtimestamp(value / 1e6, UTC) for value in micros)
+    asked_at: str
+    keys: tuple[str, ...]
+    features: tuple[str, ...]
 
 
 def first_leak(
-    full: pl.DataFrame,
-    past: pl.DataFrame,
-    *,
-    asked_at: str,
-    keys: Sequence[str],
-    features: Sequence[str],
-    cutoff: datetime,
+    full: pl.DataFrame, past: pl.DataFrame, compared: Comparison, cutoff: datetime
 ) -> Leak | None:
-    """Compare rows asked before `cutoff`; both frames are sorted and have the same columns.
+    """Compare rows asked before `cutoff` with a past that keeps all rows.
 
-    `asked_at` names the timestamp column of the question. Where the numbers of rows differ, the
-    first key that occurs on one side only is the leak.
+    Both frames are sorted and have the same columns. Where the numbers of rows differ, the first
+    key that occurs on one side only is the leak.
     """
-    before = full[asked_at] < cutoff
-    one, other = full.filter(before), past.filter(pl.col(asked_at) < cutoff)
+    one, other = _before(full, compared, cutoff), _before(past, compared, cutoff)
     if one.height != other.height:
-        return _row_leak(one, other, asked_at, keys, cutoff)
-    for column in (*keys, *features):
+        return _row_leak(one, other, compared, cutoff)
+    return _first_change(one, other, compared, cutoff)
+
+
+def first_leak_of_known_rows(
+    full: pl.DataFrame, past: pl.DataFrame, compared: Comparison, cutoff: datetime
+) -> Leak | None:
+    """Compare rows asked before `cutoff` with a past that leaves out rows not known by then.
+
+    A question whose own row wasn't known isn't in the past and can't be judged: only keys with as
+    many rows on both sides are compared. More rows in the past than in the end are a leak.
+    """
+    one, other = _before(full, compared, cutoff), _before(past, compared, cutoff)
+    counts, other_counts = _counts(one, compared, _COUNT), _counts(other, compared, _OTHER_COUNT)
+    keys = list(compared.keys)
+    both = other_counts.join(counts, on=keys, how="left", nulls_equal=True)
+    more = both.filter(pl.col(_OTHER_COUNT) > pl.col(_COUNT).fill_null(0)).sort(keys)
+    if more.height:
+        rows = int(more.select(pl.col(_OTHER_COUNT) - pl.col(_COUNT).fill_null(0)).sum().item())
+        return Leak("(row)", one.height, rows, _asked(other, more, compared), cutoff)
+    same = both.filter(pl.col(_OTHER_COUNT) == pl.col(_COUNT)).select(keys)
+    return _first_change(
+        _with_keys_of(one, same, keys), _with_keys_of(other, same, keys), compared, cutoff
+    )
+
+
+def _before(frame: pl.DataFrame, compared: Comparison, cutoff: datetime) -> pl.DataFrame:
+    return frame.with_row_index(_ROW).filter(pl.col(compared.asked_at) < cutoff)
+
+
+def _first_change(
+    one: pl.DataFrame, other: pl.DataFrame, compared: Comparison, cutoff: datetime
+) -> Leak | None:
+    for column in (*compared.keys, *compared.features):
         differs = ~_same(one[column], other[column])
         if differs.any():
             first = int(differs.arg_max() or 0)
-            row = int(before.arg_true()[first])
-            return Leak(column, row, int(differs.sum()), one[asked_at][first], cutoff)
+            asked_at = one[compared.asked_at][first]
+            return Leak(column, int(one[_ROW][first]), int(differs.sum()), asked_at, cutoff)
     return None
 
 
@@ -113,25 +118,40 @@ def _same(one: pl.Series, other: pl.Series) -> pl.Series:
     equal = one.eq_missing(other)
     if not one.dtype.is_float():
         return equal
-    bound = RELATIVE_ROUNDING * pl.max_horizontal(pl.lit(one).abs(), pl.lit(1.0))
-    close = pl.select(((pl.lit(one) - pl.lit(other)).abs() <= bound).fill_null(False)).to_series()
-    return equal | close
+    bound = one.abs() * VALUE_ROUNDING[one.dtype] + _spread(one) * SPREAD_ROUNDING
+    return equal | ((one - other).abs() <= bound).fill_null(False)
+
+
+def _spread(values: pl.Series) -> float:
+    finite = values.filter(values.is_finite()).drop_nulls().cast(pl.Float64)
+    low, high = finite.quantile(0.25), finite.quantile(0.75)
+    return 0.0 if low is None or high is None else float(high) - float(low)
+
+
+def _counts(frame: pl.DataFrame, compared: Comparison, name: str) -> pl.DataFrame:
+    return frame.group_by(list(compared.keys)).agg(pl.len().cast(pl.Int64).alias(name))
+
+
+def _with_keys_of(frame: pl.DataFrame, chosen: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    return frame.join(chosen, on=keys, how="semi", nulls_equal=True, maintain_order="left")
+
+
+def _asked(frame: pl.DataFrame, chosen: pl.DataFrame, compared: Comparison) -> datetime:
+    asked_at: datetime = _with_keys_of(frame, chosen, list(compared.keys))[compared.asked_at][0]
+    return asked_at
 
 
 def _row_leak(
-    one: pl.DataFrame, other: pl.DataFrame, asked_at: str, keys: Sequence[str], cutoff: datetime
+    one: pl.DataFrame, other: pl.DataFrame, compared: Comparison, cutoff: datetime
 ) -> Leak:
     """Rows that exist or not by what came later."""
-    by = [asked_at, *keys]
-    numbered = one.with_row_index("__row")
-    alone = numbered.join(
-        other.select(by), on=by, how="anti", nulls_equal=True, maintain_order="left"
-    )
+    by = list(dict.fromkeys((compared.asked_at, *compared.keys)))
+    alone = one.join(other, on=by, how="anti", nulls_equal=True, maintain_order="left")
     rows = abs(one.height - other.height)
     if alone.height:
-        return Leak("(row)", int(alone["__row"][0]), rows, alone[asked_at][0], cutoff)
-    added = other.join(one.select(by), on=by, how="anti", nulls_equal=True, maintain_order="left")
-    asked = added[asked_at][0] if added.height else cutoff
+        return Leak("(row)", int(alone[_ROW][0]), rows, alone[compared.asked_at][0], cutoff)
+    added = other.join(one, on=by, how="anti", nulls_equal=True, maintain_order="left")
+    asked = added[compared.asked_at][0] if added.height else cutoff
     return Leak("(row)", one.height, rows, asked, cutoff)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import polars as pl
 
 from serinus.api.featureset import FeatureSetSpec
+from serinus_runtime.features.addresses import with_public_addresses
 from serinus_runtime.store import (
     digest_of,
     digest_of_file,
@@ -71,7 +72,9 @@ class LoadedSnapshot:
 
 def schema_of(spec: FeatureSetSpec) -> dict[str, Any]:
     """The part of the spec that goes into the manifest."""
-    return spec.model_dump(mode="json", by_alias=True, exclude_none=True, include=set(SPEC_FIELDS))
+    return with_public_addresses(spec).model_dump(
+        mode="json", by_alias=True, exclude_none=True, include=set(SPEC_FIELDS)
+    )
 
 
 def write_snapshot(

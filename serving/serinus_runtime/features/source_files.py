@@ -8,6 +8,7 @@ there: names inside an archive are never used as paths.
 from __future__ import annotations
 
 import gzip
+import lzma
 import shutil
 import tempfile
 import zipfile
@@ -18,12 +19,11 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
+from serinus_runtime.features.addresses import is_remote, public_address
+from serinus_runtime.features.disk_room import DiskRoom
 from serinus_runtime.features.download import Downloader
 from serinus_runtime.store import digest_of_file
 from serinus_runtime.user_error import SourceError
-
-FILE_MAX_BYTES = 20 * 2**30
-"""Largest file, fetched or unpacked."""
 
 _DATA_FOLDER = "data/"
 _FILES_MAX = 10_000
@@ -32,6 +32,16 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
 _EMPTY_ZIP_MAGIC = b"PK\x05\x06"
 _GLOB_CHARACTERS = "*?["
+_BROKEN = (
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    UnicodeError,
+)
+"""What the libraries call an archive that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +70,48 @@ class SourceFiles:
 
 
 def local_files(
-    source: str, uris: Sequence[str], *, data: Path, scratch: Path, download: Downloader
+    source: str,
+    uris: Sequence[str],
+    *,
+    data: Path,
+    scratch: Path,
+    download: Downloader,
+    room: DiskRoom,
 ) -> SourceFiles:
-    """Fetch and unpack what the addresses of the source `source` lead to.
+    """Fetch and unpack what the addresses of the source `source` lead to; `room` bounds all of it.
 
     Raises
     ------
     SourceError
-        An address leads out of the data folder or to nothing, or a file is empty or broken.
+        An address leads out of the data folder or to nothing, a file is empty or broken, or they
+        take more disk than there is room for.
     OSError
         Something that may go away: the server doesn't answer, the disk is full.
     """
     inputs: list[InputFile] = []
     files: list[LocalFile] = []
     for uri in uris:
-        for found in _found(source, uri, data, scratch, download):
+        for found in _found(source, uri, data, scratch, download, room):
             size_bytes = found.path.stat().st_size
             if not size_bytes:
                 raise SourceError(f"source `{source}`: {found.uri} is empty")
             inputs.append(InputFile(found.uri, digest_of_file(found.path), size_bytes))
-            files += _unpacked(source, found, scratch)
+            files += _unpacked(source, found, scratch, room)
     return SourceFiles(tuple(inputs), tuple(files))
 
 
 def _found(
-    source: str, uri: str, data: Path, scratch: Path, download: Downloader
+    source: str, uri: str, data: Path, scratch: Path, download: Downloader, room: DiskRoom
 ) -> list[LocalFile]:
-    if uri.startswith("file://"):
+    if not is_remote(uri):
         return _below(source, uri, data)
-    target = _scratch_path(scratch)
+    address, target = public_address(uri), _scratch_path(scratch)
     try:
-        download(uri, target, FILE_MAX_BYTES)
+        download(uri, target, room.left_bytes)
+        room.take(target.stat().st_size, address)
     except SourceError as error:
-        raise SourceError(f"source `{source}`: {error}") from error
-    return [LocalFile(uri, target)]
+        raise SourceError(f"source `{source}`: {error}") from None
+    return [LocalFile(address, target)]
 
 
 def _below(source: str, uri: str, data: Path) -> list[LocalFile]:
@@ -133,21 +151,28 @@ def _below(source: str, uri: str, data: Path) -> list[LocalFile]:
     ]
 
 
-def _unpacked(source: str, file: LocalFile, scratch: Path) -> list[LocalFile]:
+def _unpacked(source: str, file: LocalFile, scratch: Path, room: DiskRoom) -> list[LocalFile]:
     with file.path.open("rb") as opened:
         magic = opened.read(4)
     try:
         if magic.startswith(_GZIP_MAGIC):
             with gzip.open(file.path) as content:
-                return [LocalFile(file.uri, _copied(content, file, scratch))]
+                return [LocalFile(file.uri, _copied(content, file, scratch, room))]
         if magic in (_ZIP_MAGIC, _EMPTY_ZIP_MAGIC):
-            return _members(source, file, scratch)
-    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            return _members(file, scratch, room)
+    except SourceError as error:
+        raise SourceError(f"source `{source}`: {error}") from None
+    except _BROKEN as error:
+        raise SourceError(f"source `{source}`: {file.uri} can't be unpacked: {error}") from error
+    except OSError as error:
+        # bzip2 calls its broken data so; what the system says has a number.
+        if error.errno is not None:
+            raise
         raise SourceError(f"source `{source}`: {file.uri} can't be unpacked: {error}") from error
     return [file]
 
 
-def _members(source: str, file: LocalFile, scratch: Path) -> list[LocalFile]:
+def _members(file: LocalFile, scratch: Path, room: DiskRoom) -> list[LocalFile]:
     with zipfile.ZipFile(file.path) as archive:
         members = [
             member
@@ -155,28 +180,27 @@ def _members(source: str, file: LocalFile, scratch: Path) -> list[LocalFile]:
             if not member.is_dir() and not member.filename.startswith(("__MACOSX/", "."))
         ]
         if not members:
-            raise SourceError(f"source `{source}`: {file.uri} holds no file")
+            raise SourceError(f"{file.uri} holds no file")
         if len(members) > _FILES_MAX:
-            raise SourceError(f"source `{source}`: {file.uri} holds more than {_FILES_MAX} files")
+            raise SourceError(f"{file.uri} holds more than {_FILES_MAX} files")
         unpacked = []
         for member in members:
             uri = f"{file.uri}#{member.filename}"
             with archive.open(member) as content:
-                path = _copied(content, LocalFile(uri, file.path), scratch)
+                path = _copied(content, LocalFile(uri, file.path), scratch, room)
             if not path.stat().st_size:
-                raise SourceError(f"source `{source}`: {uri} is empty")
+                raise SourceError(f"{uri} is empty")
             unpacked.append(LocalFile(uri, path))
         return unpacked
 
 
-def _copied(content: IO[bytes] | gzip.GzipFile, file: LocalFile, scratch: Path) -> Path:
+def _copied(
+    content: IO[bytes] | gzip.GzipFile, file: LocalFile, scratch: Path, room: DiskRoom
+) -> Path:
     target = _scratch_path(scratch)
-    written = 0
     with target.open("wb") as out:
         while block := content.read(_BLOCK_BYTES):
-            written += len(block)
-            if written > FILE_MAX_BYTES:
-                raise SourceError(f"{file.uri} unpacks to more than {FILE_MAX_BYTES} bytes")
+            room.take(len(block), f"{file.uri}, unpacked,")
             out.write(block)
     shutil.copystat(file.path, target)
     return target

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import duckdb
 
 from serinus.api.featureset import CsvOptions, FileFormat, FileSource
 from serinus_runtime.features.source_files import LocalFile
+from serinus_runtime.features.sql_errors import is_about_disk, told
 from serinus_runtime.user_error import SourceError
-
-_MESSAGE_CHARACTERS = 300
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*/[^\"]*\"")
 
 
 def quoted(name: str) -> str:
@@ -42,9 +39,9 @@ def load_table(
         connection.execute(f"CREATE TABLE {quoted(name)} AS {_select(source, files)}")
         counted = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()  # noqa: S608
     except duckdb.OutOfMemoryException as error:
-        raise MemoryError(str(error)) from error
+        raise SourceError(_too_large(name, error)) from None
     except duckdb.Error as error:
-        raise SourceError(_problem(connection, name, source, files, error)) from error
+        raise SourceError(_problem(connection, name, source, files, error)) from None
     rows = int(counted[0]) if counted else 0
     if not rows:
         addresses = ", ".join(file.uri for file in files[:3])
@@ -85,7 +82,15 @@ def _problem(
     """The message, naming the first file that can't be read alone."""
     uri = next((file.uri for file in files if _is_broken(connection, source, file)), None)
     where = uri or ", ".join(file.uri for file in files[:3])
-    return f"source `{name}`: {where} can't be read as {source.format.value}: {shortened(error)}"
+    return f"source `{name}`: {where} can't be read as {source.format.value}: {told(error)}"
+
+
+def _too_large(name: str, error: duckdb.OutOfMemoryException) -> str:
+    limit = "ephemeral-storage" if is_about_disk(error) else "memory"
+    return (
+        f"source `{name}`: is too large for the memory and disk that the run may use. "
+        f"Raise `resources.limits.{limit}`"
+    )
 
 
 def _is_broken(connection: duckdb.DuckDBPyConnection, source: FileSource, file: LocalFile) -> bool:
@@ -94,10 +99,3 @@ def _is_broken(connection: duckdb.DuckDBPyConnection, source: FileSource, file: 
     except duckdb.Error:
         return True
     return False
-
-
-def shortened(error: duckdb.Error) -> str:
-    """DuckDB's message on one line; what it quotes, be it a value or a path, is left out."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    first = lines[0] if lines else type(error).__name__
-    return _QUOTED.sub("'…'", first)[:_MESSAGE_CHARACTERS]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -17,33 +14,41 @@ import polars as pl
 from serinus.api.featureset import FeatureSetSpec
 from serinus.api.quantities import parse_duration
 from serinus_runtime.features.columns import (
+    asked_field,
     declared_columns,
     in_order,
+    key_columns,
     typed,
     with_labels_filled,
 )
-from serinus_runtime.features.download import Downloader
-from serinus_runtime.features.engine import Engine, KnownAt, check_statement
-from serinus_runtime.features.leak_check import Leak, cutoffs, first_leak, rules_of_source
-from serinus_runtime.features.source_files import InputFile, local_files
-from serinus_runtime.features.tables import load_table, quoted
-from serinus_runtime.store import Store
+from serinus_runtime.features.engine import Engine
+from serinus_runtime.features.leak_check import (
+    Comparison,
+    Leak,
+    first_leak,
+    first_leak_of_known_rows,
+)
+from serinus_runtime.features.loaded_sources import Surroundings, load_sources
+from serinus_runtime.features.pasts import (
+    KnownTimes,
+    Past,
+    Unknown,
+    known_times,
+    pasts,
+    view_of,
+)
+from serinus_runtime.features.pod_limits import PodLimits
+from serinus_runtime.features.source_files import InputFile
+from serinus_runtime.features.sql_fence import check_statement
+from serinus_runtime.features.tables import quoted
 from serinus_runtime.user_error import FutureLeak, TransformError
 
+PRESENT = "present"
 _ASKED_AT = "__asked_at"
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run finds around it."""
-
-    store: Store
-    scratch: Path
-    pseudonymization_key: Path
-    download: Downloader
-    now: Callable[[], datetime]
+_ENGINES_SHARE = 2
+"""Of the memory, DuckDB gets one in so many; results, in Arrow and polars, need the rest."""
+_COPIES_OF_A_RESULT = 3
+"""As it comes, cast and sorted: at the worst all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,49 +71,19 @@ def transformed_rows(spec: FeatureSetSpec, surroundings: Surroundings) -> Transf
         It may work when tried again.
     """
     sql = transform_sql(spec)
-    check_statement(sql)
-    with tempfile.TemporaryDirectory(dir=surroundings.scratch) as scratch:
-        engine = Engine(scratch)
+    check_statement(sql, [source.name for source in spec.sources])
+    with tempfile.TemporaryDirectory(prefix="spill-", dir=surroundings.scratch) as spill:
+        engine = Engine(Path(spill), memory_bytes=_engine_bytes(surroundings.limits))
         try:
-            inputs = _load(spec, engine, surroundings, Path(scratch))
-            rules = _rules(spec, engine)
-            moments = _moments(spec, engine, rules)
-            for index, moment in enumerate(moments):
-                engine.add_past(_past(index), moment, rules)
-            schemas = ("main", *(_past(index) for index in range(len(moments))))
-            sessions = [engine.session(schema) for schema in schemas]
+            inputs = load_sources(spec, engine, surroundings)
+            known = _known_times(spec, engine)
+            tried = _pasts(spec, engine, known)
+            sessions = _sessions(engine, known, tried)
             engine.lock()
-
-            def rows_of(session: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-                return _in_shape(engine.run(session, sql), spec)
-
-            # Each query runs on one thread, so there are as many at once as processors.
-            with ThreadPoolExecutor(max_workers=_processors()) as pool:
-                full, *pasts = pool.map(rows_of, sessions)
-            leak = _leak(spec, full, pasts, moments)
-            if leak and not rows_of(sessions[0]).equals(full):
-                raise TransformError(
-                    "transform.sql: gives other rows each time it runs. Leave out functions such "
-                    "as random() and now(), and make rows unique before an ASOF join"
-                )
+            frame = _checked_rows(spec, engine, sessions, tried, surroundings.limits)
         finally:
             engine.close()
-    if leak:
-        raise FutureLeak(leak.message)
-    return TransformedRows(full, inputs, _leak_note(spec, moments))
-
-
-def _in_shape(result: pl.DataFrame, spec: FeatureSetSpec) -> pl.DataFrame:
-    frame = typed(result, declared_columns(spec))
-    return in_order(with_labels_filled(frame, spec), _keys(spec))
-
-
-def _past(index: int) -> str:
-    return f"past_{index}"
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0))
+    return TransformedRows(frame, inputs, _leak_note(spec, known, tried))
 
 
 def transform_sql(spec: FeatureSetSpec) -> str:
@@ -120,30 +95,24 @@ def transform_sql(spec: FeatureSetSpec) -> str:
     return f"SELECT * FROM {quoted(spec.sources[0].name)}"  # noqa: S608
 
 
-def _load(
-    spec: FeatureSetSpec, engine: Engine, surroundings: Surroundings, scratch: Path
-) -> dict[str, tuple[InputFile, ...]]:
-    inputs = {}
-    for source in spec.sources:
-        if source.files is None:
-            raise TransformError(f"source `{source.name}`: set `files`")
-        found = local_files(
-            source.name,
-            source.files.uris,
-            data=surroundings.store.data,
-            scratch=scratch,
-            download=surroundings.download,
-        )
-        rows = load_table(engine.connection, source.name, source.files, found.files)
-        _log.info(
-            "source loaded", extra={"source": source.name, "rows": rows, "files": len(found.inputs)}
-        )
-        inputs[source.name] = found.inputs
-    return inputs
+def pasts_at_once(limits: PodLimits, result_bytes: int) -> int:
+    """How many pasts are run and compared at once: by processors, and by memory for results.
+
+    Each runs on one thread. The result that they are compared with is there all the time.
+    """
+    if limits.memory_bytes is None:
+        return limits.processors
+    left_bytes = limits.memory_bytes - limits.memory_bytes // _ENGINES_SHARE - result_bytes
+    fitting = left_bytes // max(1, _COPIES_OF_A_RESULT * result_bytes)
+    return max(1, min(limits.processors, fitting))
 
 
-def _rules(spec: FeatureSetSpec, engine: Engine) -> dict[str, tuple[KnownAt, ...]]:
-    rules = {}
+def _engine_bytes(limits: PodLimits) -> int | None:
+    return None if limits.memory_bytes is None else limits.memory_bytes // _ENGINES_SHARE
+
+
+def _known_times(spec: FeatureSetSpec, engine: Engine) -> dict[str, KnownTimes]:
+    known = {}
     for source in spec.sources:
         columns = engine.columns(source.name)
         for column in source.columns:
@@ -153,77 +122,109 @@ def _rules(spec: FeatureSetSpec, engine: Engine) -> dict[str, tuple[KnownAt, ...
                         f"source `{source.name}`: columns: no column `{name}`; it has "
                         f"{', '.join(columns[:12])}"
                     )
-        rules[source.name] = rules_of_source(
+        known[source.name] = known_times(
             columns,
             known_at={column.name: column.known_at for column in source.columns},
             created_field=spec.created_timestamp_field,
-            kept=_keys(spec),
+            kept=key_columns(spec),
         )
-    return rules
+    return known
 
 
-def _moments(
-    spec: FeatureSetSpec, engine: Engine, rules: Mapping[str, Sequence[KnownAt]]
-) -> tuple[datetime, ...]:
-    """Cutoffs of the leak check; none where it is off or nothing says when a row is asked."""
-    is_off = spec.leak_check is not None and not spec.leak_check.enabled
-    if is_off or _asked_field(spec) is None:
+def _pasts(
+    spec: FeatureSetSpec, engine: Engine, known: Mapping[str, KnownTimes]
+) -> tuple[Past, ...]:
+    """What the leak check tries; nothing where it is off or nothing says when a row is asked."""
+    if not _is_leak_check_on(spec) or asked_field(spec) is None:
         return ()
-    return cutoffs(engine.connection, rules)
+    return pasts(engine.connection, known)
 
 
-def _leak_note(spec: FeatureSetSpec, moments: Sequence[datetime]) -> str:
-    if moments:
-        return ""
-    if spec.leak_check is not None and not spec.leak_check.enabled:
+def _sessions(
+    engine: Engine, known: Mapping[str, KnownTimes], tried: Sequence[Past]
+) -> tuple[duckdb.DuckDBPyConnection, ...]:
+    """One on the present, then one on each past."""
+    engine.show(PRESENT, {name: f"FROM {engine.table(name)}" for name in known})
+    for index, past in enumerate(tried):
+        views = {name: view_of(engine.table(name), times, past) for name, times in known.items()}
+        engine.show(_schema(index), views)
+    return tuple(
+        engine.session(schema)
+        for schema in (PRESENT, *(_schema(index) for index in range(len(tried))))
+    )
+
+
+def _schema(index: int) -> str:
+    return f"past_{index}"
+
+
+def _checked_rows(
+    spec: FeatureSetSpec,
+    engine: Engine,
+    sessions: Sequence[duckdb.DuckDBPyConnection],
+    tried: Sequence[Past],
+    limits: PodLimits,
+) -> pl.DataFrame:
+    """The rows of the present, if no past shows that they knew the future."""
+    sql, columns = transform_sql(spec), declared_columns(spec)
+
+    def rows_of(session: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+        frame = typed(engine.run(session, sql, columns), columns)
+        return in_order(with_labels_filled(frame, spec), key_columns(spec))
+
+    present, *others = sessions
+    full = rows_of(present)
+
+    def leak_in(past: Past, session: duckdb.DuckDBPyConnection) -> Leak | None:
+        return _leak(spec, full, rows_of(session), past)
+
+    with ThreadPoolExecutor(max_workers=pasts_at_once(limits, int(full.estimated_size()))) as pool:
+        leaks = [leak for leak in pool.map(leak_in, tried, others) if leak]
+    if not leaks:
+        return full
+    if not rows_of(present).equals(full):
+        raise TransformError(
+            "transform.sql: gives other rows each time it runs. Make rows unique before an ASOF "
+            "join, and give windows and LIMIT an order without ties"
+        )
+    raise FutureLeak(leaks[0].message)
+
+
+def _leak(spec: FeatureSetSpec, full: pl.DataFrame, past: pl.DataFrame, tried: Past) -> Leak | None:
+    """The first feature of the present that a past doesn't have."""
+    asked, keys = asked_field(spec), key_columns(spec)
+    assert asked is not None
+    features = tuple(feature.name for feature in spec.features if feature.name not in keys)
+    offset = parse_duration(spec.prediction_time.offset if spec.prediction_time else "0s")
+
+    def with_question(frame: pl.DataFrame) -> pl.DataFrame:
+        chosen = frame.select([*keys, *features])
+        return chosen.with_columns((pl.col(asked) + offset).alias(_ASKED_AT))
+
+    compare = first_leak if tried.unknown is Unknown.NULLED else first_leak_of_known_rows
+    compared = Comparison(_ASKED_AT, keys, features)
+    return compare(with_question(full), with_question(past), compared, tried.cutoff)
+
+
+def _is_leak_check_on(spec: FeatureSetSpec) -> bool:
+    return spec.leak_check is None or spec.leak_check.enabled
+
+
+def _leak_note(spec: FeatureSetSpec, known: Mapping[str, KnownTimes], tried: Sequence[Past]) -> str:
+    """What the leak check couldn't do."""
+    if not _is_leak_check_on(spec):
         return "; the leak check is off"
     if spec.transform is None:
         return ""
+    timeless = [f"`{name}`" for name, times in known.items() if not times.values]
+    if tried and not timeless:
+        return ""
+    if tried:
+        return (
+            f"; the leak check takes all of {', '.join(timeless)} as known from the start: name "
+            "`knownAt` of its columns where that isn't so"
+        )
     return (
         "; the leak check had nothing to go by: name `knownAt` of a source's columns, or "
         "`createdTimestampField`, and `timestampField`"
     )
-
-
-def _leak(
-    spec: FeatureSetSpec,
-    full: pl.DataFrame,
-    pasts: Sequence[pl.DataFrame],
-    moments: Sequence[datetime],
-) -> Leak | None:
-    """The first feature that changes with what became known later."""
-    asked = _asked_field(spec)
-    if asked is None or not pasts:
-        return None
-    offset = parse_duration(spec.prediction_time.offset if spec.prediction_time else "0s")
-    keys = _keys(spec)
-    features = [feature.name for feature in spec.features if feature.name not in keys]
-
-    def compared(frame: pl.DataFrame) -> pl.DataFrame:
-        chosen = in_order(frame.select([*keys, *features]), keys)
-        return chosen.with_columns((pl.col(asked) + offset).alias(_ASKED_AT))
-
-    reference = compared(full)
-    for past, cutoff in zip(pasts, moments, strict=True):
-        leak = first_leak(
-            reference,
-            compared(past),
-            asked_at=_ASKED_AT,
-            keys=keys,
-            features=features,
-            cutoff=cutoff,
-        )
-        if leak:
-            return leak
-    return None
-
-
-def _asked_field(spec: FeatureSetSpec) -> str | None:
-    return spec.prediction_time.field if spec.prediction_time else spec.timestamp_field
-
-
-def _keys(spec: FeatureSetSpec) -> list[str]:
-    """Columns that say what a row is about, in the order of sorting."""
-    times = [spec.timestamp_field, _asked_field(spec)]
-    names = [*times, *(entity.name for entity in spec.entities)]
-    return list(dict.fromkeys(name for name in names if name is not None))

@@ -11,6 +11,8 @@ from serinus.api.deployment import Deployment
 from serinus.api.featureset import FeatureSet
 from serinus.api.modelversion import ModelVersion
 from serinus.api.trainingjob import TrainingJob
+from serinus_runtime.features.sql_fence import check_statement
+from serinus_runtime.features.transformed_rows import transform_sql
 
 KINDS = {
     "FeatureSet": FeatureSet,
@@ -40,6 +42,20 @@ def test_variants_are_valid_and_the_job_reads_the_variant(variant) -> None:
     TrainingJob.model_validate(job)
     assert job["spec"]["featureSetRefs"] == [{"name": features["metadata"]["name"]}]
     assert job["spec"]["trainer"] == manifests.example("training-job-boosted")["spec"]["trainer"]
+
+
+FEATURE_SETS = {
+    "flights": manifests.feature_set(),
+    **{name: features for name, (features, _) in VARIANTS.items()},
+    "minimal": yaml.safe_load(Path("hack/examples/minimal/featureset.yaml").read_text()),
+}
+
+
+@pytest.mark.parametrize("document", FEATURE_SETS.values(), ids=FEATURE_SETS)
+def test_all_transforms_pass_the_fence_around_sql(document) -> None:
+    spec = FeatureSet.model_validate(document).spec
+
+    check_statement(transform_sql(spec), [source.name for source in spec.sources])
 
 
 def test_short_haul_differs_by_a_promise_only() -> None:

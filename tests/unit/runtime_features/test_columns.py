@@ -8,8 +8,10 @@ import pytest
 from serinus.api.featureset import ColumnType, FeatureSetSpec
 from serinus_runtime.features.columns import (
     Column,
+    check_columns,
     declared_columns,
     in_order,
+    key_columns,
     typed,
     with_labels_filled,
 )
@@ -69,7 +71,7 @@ def test_a_wrong_type_is_told_with_what_is_there(
 
 def test_a_missing_column_is_named_with_those_that_are_there() -> None:
     with pytest.raises(ColumnError) as error:
-        typed(pl.DataFrame({"dist": [1]}), [Column("distance", ColumnType.FLOAT64, "feature")])
+        check_columns([("dist", "double")], [Column("distance", ColumnType.FLOAT64, "feature")])
 
     assert str(error.value) == "feature `distance`: no such column. The transform gives dist"
 
@@ -115,3 +117,51 @@ def test_a_null_value_of_another_type_is_refused() -> None:
 
     with pytest.raises(ColumnError, match="nullValue `yes` is no boolean"):
         with_labels_filled(pl.DataFrame({"late": [None, True]}), spec)
+
+
+@pytest.mark.parametrize(
+    "kind", ["interval", "union", "list", "map", "blob", "time with time zone"]
+)
+def test_a_type_that_no_column_can_have_is_told_beforehand(kind: str) -> None:
+    told = f"feature `x`: expected string, the transform gives {kind}. Cast it"
+    with pytest.raises(ColumnError, match=told):
+        check_columns([("x", kind)], [Column("x", ColumnType.STRING, "feature")])
+
+
+def test_columns_that_nobody_declared_may_be_anything() -> None:
+    check_columns([("x", "varchar"), ("y", "interval")], [Column("x", ColumnType.STRING, "entity")])
+
+
+@pytest.mark.parametrize("other", ["x", "X"])
+def test_a_name_that_occurs_twice_is_told(other: str) -> None:
+    with pytest.raises(
+        ColumnError, match="feature `x`: the transform gives 2 columns of that name"
+    ):
+        check_columns(
+            [("x", "varchar"), (other, "varchar")], [Column("x", ColumnType.STRING, "feature")]
+        )
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (pl.Series([0, None, 2**63 - 1], dtype=pl.Int64), pl.Datetime("us")),
+        (pl.Series([0, None, -(2**63) + 1], dtype=pl.Int64), pl.Datetime("us", "UTC")),
+        (pl.Series([0, None, 2**31 - 1], dtype=pl.Int32), pl.Date()),
+    ],
+    ids=["timestamp", "timestamp with time zone", "date"],
+)
+def test_infinity_is_no_moment(values: pl.Series, dtype: pl.DataType) -> None:
+    with pytest.raises(ColumnError, match="`x`: 1 of 3 values are outside of the years 1 to 9999"):
+        typed(
+            pl.DataFrame({"x": values.cast(dtype)}),
+            [Column("x", ColumnType.TIMESTAMP, "timestampField")],
+        )
+
+
+def test_rows_are_found_again_by_times_and_entities() -> None:
+    spec = FeatureSetSpec.model_validate(
+        feature_set(predictionTime={"field": "asked_at"}, timestampField="scheduled_at")
+    )
+
+    assert key_columns(spec) == ("scheduled_at", "asked_at", "flight")

@@ -1,7 +1,9 @@
 """A FeatureSet's run as its Job does it, on an invented airline."""
 
+import gzip
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import polars as pl
 import pytest
 
 from serinus.api.enums import Outcome
+from serinus_runtime.features.featureset_run import make_snapshot
+from serinus_runtime.features.pseudonyms import pseudonym
 from serinus_runtime.features.snapshot import DATA_FILE
 from serinus_runtime.features.transformed_rows import transformed_rows
 from serinus_runtime.user_error import (
@@ -19,7 +23,10 @@ from serinus_runtime.user_error import (
     UserError,
 )
 from tests.support.feature_sets import (
+    HONEST_SQL,
+    KEY,
     LEAKING_SQL,
+    LIMITS,
     DataPlane,
     csv_text,
     feature_set,
@@ -85,11 +92,120 @@ def test_a_leak_check_without_known_times_says_so(plane: DataPlane) -> None:
     assert "the leak check had nothing to go by" in result.message
 
 
-def test_a_transform_by_chance_is_not_called_a_leak(plane: DataPlane) -> None:
-    sql = "SELECT *, random() AS delay_so_far, delay > 15 AS late FROM flights"
+@pytest.mark.parametrize(
+    ("feature", "label"),
+    [("random()", "true"), ("1.0", "random() > 0.5"), ("1.0", "now() > scheduled_at")],
+)
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_a_transform_by_chance_is_refused_in_any_column(
+    plane: DataPlane, feature: str, label: str, is_checked: bool
+) -> None:
+    sql = f"SELECT *, {feature} AS delay_so_far, {label} AS late FROM flights"
 
-    with pytest.raises(TransformError, match="gives other rows each time"):
+    with pytest.raises(TransformError, match=r"calls `\w+\(\)`, which isn't allowed"):
+        plane.snapshot(transform={"sql": sql}, leakCheck={"enabled": is_checked})
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "lead(delay) OVER (ORDER BY scheduled_at)",
+        "coalesce(lead(delay) OVER (ORDER BY scheduled_at), 0) * 1e-12",
+        "1e9 + coalesce(lead(delay) OVER (ORDER BY scheduled_at), 0)",
+        "(SELECT avg(delay) FROM flights AS f WHERE f.scheduled_at > flights.scheduled_at)",
+    ],
+)
+def test_a_leak_is_found_in_any_unit(plane: DataPlane, leak: str) -> None:
+    sql = f"SELECT *, {leak} AS delay_so_far, true AS late FROM flights"
+
+    with pytest.raises(FutureLeak, match="feature `delay_so_far`"):
         plane.snapshot(transform={"sql": sql})
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "query_table('flights')",
+        "query_table(['memory.present.flights'])",
+        "query('FROM memory.present.flights')",
+        "memory.present.flights",
+        "main.flights",
+    ],
+)
+def test_the_leak_check_can_not_be_passed_by_another_name(plane: DataPlane, hidden: str) -> None:
+    sql = f"""
+      SELECT flights.*, later.delay AS delay_so_far, true AS late
+      FROM flights JOIN {hidden} AS later ON later.flight = flights.flight + 1
+    """
+
+    with pytest.raises(TransformError, match=r"^transform.sql: reads"):
+        plane.snapshot(transform={"sql": sql})
+
+
+NEXT_DAYS = """
+  SELECT *, true AS late,
+    count(*) OVER (ORDER BY scheduled_at
+      RANGE BETWEEN CURRENT ROW AND INTERVAL 3 DAY FOLLOWING)::DOUBLE AS delay_so_far
+  FROM flights
+"""
+LAST_DAYS = NEXT_DAYS.replace(
+    "CURRENT ROW AND INTERVAL 3 DAY FOLLOWING",
+    "INTERVAL 3 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING",
+)
+
+
+def loaded(**changes: Any) -> dict[str, Any]:
+    """A source whose rows become known two hours before they happen."""
+    return {
+        "createdTimestampField": "loaded_at",
+        "sources": [source(columns=[])],
+        "predictionTime": {"field": "scheduled_at"},
+        "transform": {"sql": changes.pop("sql")},
+    } | changes
+
+
+def put_loaded_flights(plane: DataPlane) -> None:
+    rows = flights()
+    plane.put("flights.csv", csv_text([row | {"loaded_at": loaded_at(row)} for row in rows]))
+
+
+def loaded_at(row: dict[str, Any]) -> str:
+    scheduled_at = datetime.fromisoformat(row["scheduled_at"])
+    return (scheduled_at - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_counting_rows_that_were_not_known_yet_is_a_leak(plane: DataPlane) -> None:
+    put_loaded_flights(plane)
+
+    with pytest.raises(FutureLeak, match="feature `delay_so_far`"):
+        plane.snapshot(**loaded(sql=NEXT_DAYS))
+
+
+def test_counting_rows_that_were_known_is_none(plane: DataPlane) -> None:
+    put_loaded_flights(plane)
+
+    assert plane.snapshot(**loaded(sql=LAST_DAYS)).message == "400 rows"
+
+
+def test_a_row_that_became_known_after_its_question_is_a_leak(plane: DataPlane) -> None:
+    put_loaded_flights(plane)
+    asked = {"field": "scheduled_at", "offset": "-3h"}
+
+    with pytest.raises(FutureLeak, match="feature `carrier`"):
+        plane.snapshot(**loaded(sql=LAST_DAYS, predictionTime=asked))
+
+
+def test_a_source_without_known_times_is_named(plane: DataPlane) -> None:
+    plane.put("airlines.csv", "carrier,name\nAA,American\nDL,Delta\nUA,United\n")
+    airlines = {
+        "name": "airlines",
+        "files": {"uris": ["file:///data/airlines.csv"], "format": "csv"},
+    }
+    sql = f"SELECT * FROM ({HONEST_SQL}) JOIN airlines USING (carrier)"
+
+    result = plane.snapshot(sources=[source(), airlines], transform={"sql": sql})
+
+    assert "; the leak check takes all of `airlines` as known from the start" in result.message
 
 
 def test_a_snapshot_that_breaks_a_promise_is_kept_aside(plane: DataPlane) -> None:
@@ -133,6 +249,69 @@ def test_private_values_are_nowhere_in_the_store(plane: DataPlane, limit: str) -
     texts = list((plane.store.root / "featuresets").rglob("*.json"))
     assert len(texts) == 2
     assert not [path for path in texts if '"N1"' in path.read_text()]
+
+
+def test_the_order_of_rows_does_not_tell_the_order_of_private_values(plane: DataPlane) -> None:
+    plane.put_key()
+    people = [f"person{number:03}" for number in range(50)]
+    plane.put("people.csv", "at,person\n" + "".join(f"2024-01-01,{name}\n" for name in people))
+
+    result = plane.snapshot(
+        entities=[{"name": "person", "type": "string"}],
+        timestampField="at",
+        predictionTime=None,
+        sources=[
+            {"name": "people", "files": {"uris": ["file:///data/people.csv"], "format": "csv"}}
+        ],
+        transform=None,
+        labels=[],
+        features=[{"name": "person", "type": "string", "sensitivity": "pseudonymize"}],
+        pseudonymizationKeySecretRef={"name": "pseudonyms", "key": "key"},
+    )
+
+    assert result.snapshot is not None
+    hashed = rows_of(plane, result.snapshot.uri)["person"].to_list()
+    assert hashed == sorted(pseudonym(name, KEY) for name in people)
+    assert hashed != [pseudonym(name, KEY) for name in people]
+
+
+@pytest.mark.parametrize("cast", ["tailnum::DATE", "tailnum::INT", "strptime(tailnum, '%Y')"])
+def test_no_private_value_is_told_when_a_transform_fails(plane: DataPlane, cast: str) -> None:
+    sql = f"SELECT *, {cast} AS delay_so_far, true AS late FROM flights"
+
+    with pytest.raises(TransformError) as error:
+        plane.snapshot(transform={"sql": sql})
+
+    assert "N0" not in str(error.value)
+
+
+def test_a_signature_is_nowhere_in_the_store_and_makes_no_other_snapshot(plane: DataPlane) -> None:
+    content = csv_text(flights()).encode()
+    digests = []
+
+    for signature in ("geheim1", "geheim2"):
+        uri = f"https://lake/flights.csv?X-Signature={signature}"
+        files = {"uris": [uri], "format": "csv", "csv": {"nullValues": ["NA"]}}
+        run = plane.run_input(sources=[source(files=files)])
+        around = replace(
+            plane.surroundings(), download=lambda _, target, __: target.write_bytes(content)
+        )
+        result = make_snapshot(run, around)
+        assert result.snapshot is not None
+        digests.append(result.snapshot.digest)
+
+    files_in_store = [path for path in plane.store.root.rglob("*") if path.is_file()]
+    assert digests[0] == digests[1]
+    assert not [path for path in files_in_store if b"geheim" in path.read_bytes()]
+
+
+def test_a_source_larger_than_the_disk_of_the_run_is_told(tmp_path: Path) -> None:
+    plane = DataPlane(tmp_path, replace(LIMITS, scratch_bytes=1000))
+    plane.put("flights.csv.gz", gzip.compress(csv_text(flights()).encode()))
+    files = {"uris": ["file:///data/flights.csv.gz"], "format": "csv"}
+
+    with pytest.raises(SourceError, match=r"Raise `resources\.limits\.ephemeral-storage`"):
+        plane.snapshot(sources=[source(files=files)])
 
 
 def test_the_scratch_folder_is_left_empty(plane: DataPlane) -> None:

@@ -2,14 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import polars as pl
 import pytest
 
-from serinus_runtime.features.engine import KnownAt
-from serinus_runtime.features.leak_check import Leak, cutoffs, first_leak, rules_of_source
+from serinus_runtime.features.leak_check import (
+    Comparison,
+    Leak,
+    first_leak,
+    first_leak_of_known_rows,
+)
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+MEAN = Comparison("at", keys=("at",), features=("mean",))
+FLIGHTS = Comparison("at", keys=("at", "flight"), features=("mean",))
 
 
 def asked(*hours: int, **columns: list[object]) -> pl.DataFrame:
@@ -17,30 +22,74 @@ def asked(*hours: int, **columns: list[object]) -> pl.DataFrame:
     return pl.DataFrame({"at": times, **columns})
 
 
-def compared(full: pl.DataFrame, past: pl.DataFrame) -> Leak | None:
-    return first_leak(full, past, asked_at="at", keys=[], features=["mean"], cutoff=NOON)
+def numbers(*values: float, dtype: pl.DataType | None = None) -> pl.DataFrame:
+    """Values asked a minute after one another, all before noon."""
+    times = [NOON - timedelta(minutes=len(values) - minute) for minute in range(len(values))]
+    return pl.DataFrame({"at": times, "mean": pl.Series(values, dtype=dtype or pl.Float64())})
 
 
 def test_a_row_asked_before_the_cutoff_that_changes_is_a_leak() -> None:
     full = asked(-3, -2, -1, mean=[1.0, 2.0, 3.0])
     past = asked(-3, -2, -1, mean=[1.0, 2.5, None])
 
-    leak = compared(full, past)
+    leak = first_leak(full, past, MEAN, NOON)
 
     assert leak == Leak("mean", row=1, rows=2, asked_at=full["at"][1], cutoff=NOON)
     assert leak.message.startswith("feature `mean`: row 1, asked at 2024-01-01T10:00:00Z, changes")
 
 
 def test_rows_asked_at_the_cutoff_or_later_may_change() -> None:
-    assert (
-        compared(asked(-1, 0, 1, mean=[1.0, 2.0, 3.0]), asked(-1, 0, 1, mean=[1.0, 9.0, None]))
-        is None
-    )
+    full = asked(-1, 0, 1, mean=[1.0, 2.0, 3.0])
+
+    assert first_leak(full, asked(-1, 0, 1, mean=[1.0, 9.0, None]), MEAN, NOON) is None
 
 
-def test_the_rounding_of_a_sum_is_no_leak() -> None:
-    assert compared(asked(-1, mean=[0.1 + 0.2]), asked(-1, mean=[0.3])) is None
-    assert compared(asked(-1, mean=[None]), asked(-1, mean=[None])) is None
+@pytest.mark.parametrize("unit", [1e-300, 1e-12, 1.0, 1e12])
+def test_the_rounding_of_a_sum_is_no_leak_in_any_unit(unit: float) -> None:
+    full = numbers((0.1 + 0.2) * unit, 0.5 * unit, 7 * unit)
+    past = numbers(0.3 * unit, 0.5 * unit, 7 * unit)
+
+    assert first_leak(full, past, MEAN, NOON) is None
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-12, 1.0, 1e12])
+def test_a_change_is_a_leak_in_any_unit(unit: float) -> None:
+    full = numbers(1 * unit, 2 * unit, 3 * unit)
+    past = numbers(1 * unit, 2.001 * unit, 3 * unit)
+
+    leak = first_leak(full, past, MEAN, NOON)
+
+    assert leak is not None
+    assert leak.row == 1
+
+
+def test_a_change_is_a_leak_beside_values_that_dwarf_it() -> None:
+    one_outlier = numbers(1.0, 2.0, 3.0, 1e20)
+    high_level = numbers(1e12 + 1, 1e12 + 2, 1e12 + 3)
+
+    assert first_leak(one_outlier, numbers(1.0, 2.1, 3.0, 1e20), MEAN, NOON) is not None
+    assert first_leak(high_level, numbers(1e12 + 1, 1e12 + 9, 1e12 + 3), MEAN, NOON) is not None
+
+
+def test_where_a_sum_cancels_out_its_rounding_is_no_leak() -> None:
+    full = numbers(-40.0, 1e-12, 40.0, 20.0)
+    past = numbers(-40.0, 0.0, 40.0, 20.0)
+
+    assert first_leak(full, past, MEAN, NOON) is None
+
+
+def test_the_last_digit_of_a_float32_is_rounding() -> None:
+    full = numbers(1.0, 16777216.0, dtype=pl.Float32())
+
+    assert first_leak(full, numbers(1.0, 16777218.0, dtype=pl.Float32()), MEAN, NOON) is None
+    assert first_leak(full, numbers(1.0, 16777316.0, dtype=pl.Float32()), MEAN, NOON) is not None
+
+
+def test_nulls_and_infinities_are_compared_as_they_are() -> None:
+    full = asked(-3, -2, -1, mean=[None, float("inf"), 1.0])
+
+    assert first_leak(full, full, MEAN, NOON) is None
+    assert first_leak(full, asked(-3, -2, -1, mean=[0.0, 2.0, 1.0]), MEAN, NOON) is not None
 
 
 @pytest.mark.parametrize(
@@ -53,46 +102,43 @@ def test_the_rounding_of_a_sum_is_no_leak() -> None:
 def test_a_row_that_exists_by_what_came_later_is_a_leak(
     full: pl.DataFrame, past: pl.DataFrame, row: int
 ) -> None:
-    leak = compared(full, past)
+    leak = first_leak(full, past, MEAN, NOON)
 
     assert leak is not None
     assert (leak.column, leak.row, leak.rows) == ("(row)", row, 1)
 
 
-def test_columns_with_one_known_time_are_nulled_together_with_it() -> None:
-    known_at = {"delay": "landed_at", "gate": "landed_at", "fuel": "left_at"}
+def test_a_row_that_was_not_known_is_not_judged() -> None:
+    full = asked(-3, -2, -1, flight=[1, 2, 3], mean=[1.0, 2.0, 3.0])
+    past = asked(-3, -1, flight=[1, 3], mean=[1.0, 3.0])
 
-    rules = rules_of_source(["x"], known_at=known_at, created_field=None, kept=[])
-
-    assert rules == (
-        KnownAt("landed_at", ("delay", "gate", "landed_at")),
-        KnownAt("left_at", ("fuel", "left_at")),
-    )
+    assert first_leak(full, past, FLIGHTS, NOON) is not None
+    assert first_leak_of_known_rows(full, past, FLIGHTS, NOON) is None
 
 
-def test_a_late_row_loses_all_but_its_keys() -> None:
-    rules = rules_of_source(
-        ["id", "at", "loaded_at", "delay", "value"],
-        known_at={"delay": "at"},
-        created_field="loaded_at",
-        kept=["id", "at"],
-    )
+def test_a_known_row_that_changes_is_a_leak() -> None:
+    full = asked(-3, -2, -1, flight=[1, 2, 3], mean=[1.0, 2.0, 3.0])
+    past = asked(-3, -1, flight=[1, 3], mean=[1.0, 3.5])
 
-    assert rules[-1] == KnownAt("loaded_at", ("value",))
+    leak = first_leak_of_known_rows(full, past, FLIGHTS, NOON)
+
+    assert leak == Leak("mean", row=2, rows=1, asked_at=full["at"][2], cutoff=NOON)
 
 
-def test_cutoffs_are_quartiles_of_known_times() -> None:
-    with duckdb.connect() as connection:
-        connection.execute(
-            "CREATE TABLE t AS SELECT TIMESTAMPTZ '2024-01-01 00:00Z' + to_hours(i) AS at "
-            "FROM range(101) AS r(i)"
-        )
+def test_rows_of_one_key_are_compared_if_all_of_them_were_known() -> None:
+    full = asked(-3, -3, -2, -2, flight=[1, 1, 2, 2], mean=[1.0, 2.0, 3.0, 4.0])
+    one_late = asked(-3, -2, -2, flight=[1, 2, 2], mean=[2.0, 3.0, 4.0])
+    changed = asked(-3, -2, -2, flight=[1, 2, 2], mean=[2.0, 3.0, 9.0])
 
-        moments = cutoffs(connection, {"t": [KnownAt("at", ("x",))]})
-        nothing = cutoffs(connection, {"t": []})
+    assert first_leak_of_known_rows(full, one_late, FLIGHTS, NOON) is None
+    assert first_leak_of_known_rows(full, changed, FLIGHTS, NOON) is not None
 
-    hours = [
-        (moment - datetime(2024, 1, 1, tzinfo=UTC)) // timedelta(hours=1) for moment in moments
-    ]
-    assert hours == [25, 50, 75]
-    assert nothing == ()
+
+def test_a_row_that_goes_by_what_came_later_is_a_leak_among_known_rows_too() -> None:
+    full = asked(-3, flight=[1], mean=[1.0])
+    past = asked(-3, -2, flight=[1, None], mean=[1.0, 2.0])
+
+    leak = first_leak_of_known_rows(full, past, FLIGHTS, NOON)
+
+    assert leak is not None
+    assert (leak.column, leak.rows, leak.asked_at) == ("(row)", 1, NOON - timedelta(hours=2))

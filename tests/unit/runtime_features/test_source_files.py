@@ -1,5 +1,6 @@
 """Addresses to files: below the data folder only, unpacked, never trusting a name."""
 
+import errno
 import gzip
 import io
 import zipfile
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from serinus_runtime.features.disk_room import DiskRoom
 from serinus_runtime.features.source_files import SourceFiles, local_files
 from serinus_runtime.store import digest_of
 from serinus_runtime.user_error import SourceError
@@ -40,23 +42,33 @@ def data(tmp_path: Path) -> Path:
     return data
 
 
-def found(data: Path, *uris: str, site: Site | None = None) -> SourceFiles:
+def found(
+    data: Path, *uris: str, site: Site | None = None, room_bytes: int = 1 << 20
+) -> SourceFiles:
     scratch = data.parent / "scratch"
     scratch.mkdir(exist_ok=True)
     download = site or NoNetwork()
-    return local_files("flights", uris, data=data, scratch=scratch, download=download)
+    room = DiskRoom(room_bytes)
+    return local_files("flights", uris, data=data, scratch=scratch, download=download, room=room)
 
 
 def contents(files: SourceFiles) -> list[bytes]:
     return [file.path.read_bytes() for file in files.files]
 
 
-def zipped(**members: bytes) -> bytes:
+def zipped(compression: int = zipfile.ZIP_STORED, /, **members: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def damaged(compression: int) -> bytes:
+    """A zip in which the compressed data of its one member were overwritten."""
+    content = bytearray(zipped(compression, a=bytes(range(256)) * 40))
+    content[31:60] = b"\xff" * 29
+    return bytes(content)
 
 
 def test_a_file_below_the_data_folder_is_read_with_its_digest(data: Path) -> None:
@@ -141,8 +153,11 @@ def test_a_name_in_a_zip_is_never_a_path(data: Path) -> None:
         (zipped(a=b""), "is empty"),
         (gzip.compress(CONTENT * 1000)[:-20], "can't be unpacked"),
         (zipped(a=CONTENT)[:-30], "can't be unpacked"),
+        (damaged(zipfile.ZIP_DEFLATED), "can't be unpacked"),
+        (damaged(zipfile.ZIP_BZIP2), "can't be unpacked"),
+        (damaged(zipfile.ZIP_LZMA), "can't be unpacked"),
     ],
-    ids=["no member", "empty member", "cut gzip", "cut zip"],
+    ids=["no member", "empty member", "cut gzip", "cut zip", "deflate", "bzip2", "lzma"],
 )
 def test_a_broken_archive_is_named(data: Path, content: bytes, told: str) -> None:
     (data / "x.zip").write_bytes(content)
@@ -162,3 +177,56 @@ def test_a_fetched_file_is_read(data: Path) -> None:
 def test_a_refused_fetch_names_the_source(data: Path) -> None:
     with pytest.raises(SourceError, match="source `flights`: http://site/y answers 404"):
         found(data, "http://site/y", site=Site({}))
+
+
+def test_a_fetched_file_is_known_by_its_public_address(data: Path) -> None:
+    uri = "http://site/x.csv?X-Signature=geheim"
+
+    files = found(data, uri, site=Site({uri: CONTENT}))
+
+    assert [file.uri for file in (*files.inputs, *files.files)] == ["http://site/x.csv"] * 2
+
+
+BOMB = {f"{number}": bytes(400 << 10) for number in range(4)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.zip", zipped(zipfile.ZIP_DEFLATED, **BOMB)),
+        ("x.csv.gz", gzip.compress(bytes(2 << 20))),
+    ],
+)
+def test_all_files_of_a_source_share_the_room_on_disk(
+    data: Path, name: str, content: bytes
+) -> None:
+    (data / name).write_bytes(content)
+
+    with pytest.raises(SourceError, match=rf"source `flights`: file:///data/{name}.* needs more"):
+        found(data, f"file:///data/{name}")
+
+    written = sum(path.stat().st_size for path in (data.parent / "scratch").rglob("content"))
+    assert written <= 1 << 20
+
+
+def test_what_was_fetched_takes_room_as_well(data: Path) -> None:
+    site = Site({"http://site/x": bytes(700), "http://site/y": bytes(700)})
+
+    with pytest.raises(SourceError, match="source `flights`: http://site/y needs more"):
+        found(data, "http://site/x", "http://site/y", site=site, room_bytes=1000)
+
+
+def test_a_disk_that_is_full_is_no_broken_archive(data: Path) -> None:
+    class FullDisk:
+        def __call__(self, uri: str, target: Path, max_bytes: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        local_files(
+            "flights",
+            ["http://site/x"],
+            data=data,
+            scratch=data.parent,
+            download=FullDisk(),
+            room=DiskRoom(1),
+        )
