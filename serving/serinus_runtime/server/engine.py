@@ -12,7 +12,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.model import Predictor
 
 INLINE_LIMIT_SECONDS = 0.002
-BATCH_ROWS_MAX = 4096
+BATCH_ROWS_MAX = 1024
 _TRIALS = 5
+
+Waiting: TypeAlias = "tuple[FloatArray, asyncio.Future[FloatArray]]"
+"""Rows of a request, and where its answers go."""
 
 
 class Engine(Protocol):
@@ -47,7 +50,7 @@ class BatchingEngine:
     def __init__(self, predictor: Predictor, loop: asyncio.AbstractEventLoop) -> None:
         self._predictor = predictor
         self._loop = loop
-        self._waiting: deque[tuple[FloatArray, asyncio.Future[FloatArray]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="predictor", daemon=True)
@@ -55,10 +58,16 @@ class BatchingEngine:
 
     async def answers_of(self, rows: FloatArray) -> FloatArray:
         """Answers of `rows`, computed together with those of other requests."""
+        if len(rows) <= BATCH_ROWS_MAX:
+            return await self._queued(rows)
+        parts = range(0, len(rows), BATCH_ROWS_MAX)  # one after the other: others get in between
+        return np.concatenate([await self._queued(rows[at : at + BATCH_ROWS_MAX]) for at in parts])
+
+    def _queued(self, rows: FloatArray) -> asyncio.Future[FloatArray]:
         future: asyncio.Future[FloatArray] = self._loop.create_future()
         self._waiting.append((rows, future))
         self._wake.set()
-        return await future
+        return future
 
     def close(self) -> None:
         """End the thread once it has answered what waits."""
@@ -75,27 +84,30 @@ class BatchingEngine:
             if self._closed:
                 return
 
-    def _taken(self) -> list[tuple[FloatArray, asyncio.Future[FloatArray]]]:
+    def _taken(self) -> list[Waiting]:
         """The waiting requests that fit a batch; at least one if any waits."""
-        batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]] = []
+        batch: list[Waiting] = []
         rows = 0
         while self._waiting and (not batch or rows + len(self._waiting[0][0]) <= BATCH_ROWS_MAX):
             batch.append(self._waiting.popleft())
             rows += len(batch[-1][0])
         return batch
 
-    def _answer(self, batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]]) -> None:
+    def _answer(self, batch: list[Waiting]) -> None:
+        """Answer together; where the model fails, each alone, so that only its cause fails."""
         try:
             answers = self._predictor.answers(np.concatenate([rows for rows, _ in batch]))
-        except Exception as error:  # noqa: BLE001 (the model's own; each request gets it)
-            self._loop.call_soon_threadsafe(_fail, batch, error)
+        except Exception as error:  # noqa: BLE001 (the model's own; the request gets it)
+            if len(batch) == 1:
+                self._loop.call_soon_threadsafe(_fail, batch[0], error)
+                return
+            for one in batch:
+                self._answer([one])
         else:
             self._loop.call_soon_threadsafe(_deliver, batch, answers)
 
 
-def _deliver(
-    batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]], answers: FloatArray
-) -> None:
+def _deliver(batch: list[Waiting], answers: FloatArray) -> None:
     start = 0
     for rows, future in batch:
         end = start + len(rows)
@@ -104,10 +116,10 @@ def _deliver(
         start = end
 
 
-def _fail(batch: list[tuple[FloatArray, asyncio.Future[FloatArray]]], error: Exception) -> None:
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(error)
+def _fail(one: Waiting, error: Exception) -> None:
+    _, future = one
+    if not future.done():
+        future.set_exception(error)
 
 
 def engine_for(

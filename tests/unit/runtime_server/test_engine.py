@@ -5,10 +5,14 @@ import threading
 import time
 
 import numpy as np
-import pytest
 
 from serinus_runtime.artifact.forest import FloatArray
-from serinus_runtime.server.engine import BatchingEngine, InlineEngine, engine_for
+from serinus_runtime.server.engine import (
+    BATCH_ROWS_MAX,
+    BatchingEngine,
+    InlineEngine,
+    engine_for,
+)
 
 ROW = np.ones((1, 2))
 
@@ -74,21 +78,51 @@ async def test_what_waits_is_answered_together_and_each_gets_its_own() -> None:
     assert [answer[0, 0] for answer in answers] == [2, 2, 4, 6, 8, 10]
 
 
-async def test_a_failure_reaches_every_request_of_its_batch_and_no_other() -> None:
-    class Failing(Doubling):
-        def answers(self, rows: FloatArray) -> FloatArray:
-            if np.isnan(rows).any():
-                raise ZeroDivisionError
-            return super().answers(rows)
+class Failing(Doubling):
+    """Can't answer rows with a missing value."""
 
+    def answers(self, rows: FloatArray) -> FloatArray:
+        if np.isnan(rows).any():
+            raise ZeroDivisionError
+        return super().answers(rows)
+
+
+async def test_a_request_that_makes_the_model_fail_fails_alone() -> None:
     model = Failing()
-    model.go.set()
     engine = BatchingEngine(model, asyncio.get_running_loop())
+    first = asyncio.ensure_future(engine.answers_of(ROW))
+    await asyncio.to_thread(model.begun.wait, 10)
+    batch = [asyncio.ensure_future(engine.answers_of(ROW * n)) for n in (1, np.nan, 3)]
+    await asyncio.sleep(0)  # they stand in the queue now
 
-    with pytest.raises(ZeroDivisionError):
-        await engine.answers_of(ROW * np.nan)
-    assert (await engine.answers_of(ROW))[0, 0] == 2
+    model.go.set()
+    answers = await asyncio.gather(first, *batch, return_exceptions=True)
     engine.close()
+
+    assert [type(answer) for answer in answers[:3]] == [np.ndarray, np.ndarray, ZeroDivisionError]
+    assert [answer[0, 0] for answer in (answers[0], answers[1], answers[3])] == [2, 2, 6]
+    assert model.batches == [1, 1, 1]
+
+
+async def test_many_rows_are_answered_in_parts_between_which_others_get_theirs() -> None:
+    model = Doubling()
+    engine = BatchingEngine(model, asyncio.get_running_loop())
+    many = np.arange(2 * BATCH_ROWS_MAX + 1, dtype=np.float64).reshape(-1, 1)
+    large = asyncio.ensure_future(engine.answers_of(many))
+    await asyncio.to_thread(model.begun.wait, 10)
+    small = asyncio.ensure_future(engine.answers_of(many[:1]))
+    small.add_done_callback(lambda _: order.append("small"))
+    large.add_done_callback(lambda _: order.append("large"))
+    order: list[str] = []
+    await asyncio.sleep(0)  # the small one stands in the queue now
+
+    model.go.set()
+    answers, _ = await asyncio.gather(large, small)
+    engine.close()
+
+    assert np.array_equal(answers, many * 2)
+    assert order == ["small", "large"]
+    assert max(model.batches) <= BATCH_ROWS_MAX
 
 
 async def test_a_request_that_was_given_up_doesnt_stop_the_others() -> None:
