@@ -18,9 +18,10 @@ import httpx
 from serinus_runtime.artifact.package import load
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.engine import InlineEngine
-from serinus_runtime.server.hot_path import HotPath, Serving
+from serinus_runtime.server.hot_path import HotPath
 from serinus_runtime.server.main import made_serving
 from serinus_runtime.server.request_body import Receive, Scope, Send
+from serinus_runtime.server.serving import Serving
 from serinus_runtime.server.settings import settings_from_environment
 
 KEY = b"a key of the tests, 32 bytes long"
@@ -145,7 +146,7 @@ def started(log: Path, variables: dict[str, str]) -> "subprocess.Popen[bytes]":
 @contextmanager
 def server_process(package: Packaged, store: Path, **changes: str) -> Iterator[ServerProcess]:
     """A real server, ready; ended by force if the test didn't end it."""
-    log = store / "server.log"
+    log = store / f"server-{time.monotonic_ns()}.log"
     process = started(log, environment(package, store, **changes))
     try:
         yield ServerProcess(process, log, _port_when_ready(process, log))

@@ -1,7 +1,9 @@
-"""BentoML behind the hot path: docs, its own health and whatever else it serves.
+"""BentoML behind the hot path: the documentation of the API, in its pages and schemas.
 
-BentoML takes seconds and tens of megabytes to import, so it is imported at the first request that
-is for it, on a thread, never before. Until it is there such a request waits; predictions don't.
+BentoML takes seconds and tens of megabytes to import, so it is imported at the first request for
+one of its pages, on a thread, never before. Until it is there such a request waits; predictions
+don't. Its service names `/predict`, which the hot path answers: there is no second way to predict
+that limits and counters wouldn't see.
 """
 
 from __future__ import annotations
@@ -14,12 +16,20 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from serinus_runtime.artifact.encoding import RowEncoder
 from serinus_runtime.artifact.model import Model
-from serinus_runtime.server.predict_rows import encoded_rows, predictions
 from serinus_runtime.server.request_body import Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
+
+_PAGES = frozenset({"/", "/docs.json", "/schema.json"})
+_FILES_OF_PAGES = "/static_content/"
+_TIMER_SECONDS = 2
+"""BentoML keeps a timer for each request, with all that it holds, until this time is over."""
+
+
+def is_documentation(method: str, path: str) -> bool:
+    """Whether a request is for a page that BentoML has."""
+    return method == "GET" and (path in _PAGES or path.startswith(_FILES_OF_PAGES))
 
 
 class LateBento:
@@ -67,20 +77,17 @@ def bento_application(model: Model, scratch: Path) -> Any:
         os.environ.setdefault(name, value)
     import bentoml  # late: see the module
 
-    name = model.manifest.model_name
-    encoder = RowEncoder(model.manifest.signature)
-
     class PredictionService:
-        @bentoml.api(route="/bento/predict")  # type: ignore[untyped-decorator]
-        def predict(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            """Predict rows of named values; `/predict` is the same and quicker."""
-            encoded = encoded_rows({"rows": rows}, encoder)
-            answers = model.predictor.answers(encoded)
-            decided = model.decided(answers) if model.is_classification else None
-            return predictions(model, answers, decided)
+        @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
+        def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG002 (shown)
+            """Predict rows of named values; one prediction for each, in order."""
+            raise RuntimeError("`/predict` is answered by the hot path, never by BentoML")
 
     configured = bentoml.service(
-        name=name, metrics={"enabled": False}, logging={"access": {"enabled": False}}
+        name=model.manifest.model_name,
+        metrics={"enabled": False},
+        logging={"access": {"enabled": False}},
+        traffic={"timeout": _TIMER_SECONDS},
     )
     return configured(PredictionService).to_asgi()
 

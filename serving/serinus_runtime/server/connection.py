@@ -1,24 +1,45 @@
-"""How long a connection lives, and how it ends without a client seeing a reset.
+"""How a connection lives, and how it ends without a client seeing a reset.
 
 A Service balances connections, not requests: a client that keeps one open stays with its pod, and
 a weight of a canary would mean nothing to it. So a connection gets `Connection: close` with an
 answer once it is old enough or has carried enough requests, and with every answer while the
-server drains. A connection is never closed between two requests of a busy client.
+server drains. A connection is never closed between two requests of a busy client. What a client
+sends after the request whose answer ends its connection is not read.
 
-The one place that knows uvicorn's protocol class; `tests/unit/runtime_server` holds its contract.
+uvicorn bounds neither the head of a request nor how many requests are pipelined, nor time; here
+they are. The one place that knows uvicorn's protocol class; `tests/unit/runtime_server` holds its
+contract.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
+
+from serinus_runtime.server.doorkeeper import Doorkeeper
+from serinus_runtime.server.errors import BadRequest, HeadTooLarge, RequestError
+from serinus_runtime.server.request_body import RECEIVED_AT
+
+HEAD_BYTES_MAX = 64 << 10
+"""Bytes of a head, of trailers, or between two pieces of a body."""
+
+PIPELINED_MAX = 16
+"""Requests that may wait in one connection for the answer of another."""
+
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 _JITTER = 0.2
 """Ages are spread by this share, so that clients of one moment don't come back as one crowd."""
@@ -30,6 +51,7 @@ class ConnectionPolicy:
 
     max_age_seconds: float
     max_requests: int
+    max_body_bytes: int
     draining: bool = False
 
     def deadline(self, now: float) -> float:
@@ -41,9 +63,10 @@ class ConnectionPolicy:
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's connection with the bounds of a `ConnectionPolicy`."""
+    """uvicorn's connection within the bounds of a `ConnectionPolicy`, as a `Doorkeeper`'s guest."""
 
     policy: ConnectionPolicy
+    door: Doorkeeper
 
     def __init__(
         self,
@@ -53,23 +76,189 @@ class BoundedConnection(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._ends_at = self.policy.deadline(time.monotonic())
+        now = time.monotonic()
+        self.waits_since = now
+        self.request_since: float | None = None
+        self.untaken_since: float | None = None
+        self.held_bytes = 0
+        self._ends_at = self.policy.deadline(now)
         self._requests_left = self.policy.max_requests
+        self._body_bytes = 0
+        self._unframed_bytes = 0  # since the parser last told of a head's end or of a body's piece
+        self._in_head = False
+        self._is_last = False  # no request after the one that is there
+        self._discards = False  # what comes is a request after the last
 
-    def on_headers_complete(self) -> None:
-        """A request begins; its answer says `Connection: close` if the connection is to end."""
-        super().on_headers_complete()
-        self._requests_left -= 1
-        if self._requests_left <= 0 or self.policy.draining or time.monotonic() >= self._ends_at:
-            self.cycle.keep_alive = False
+    # What the doorkeeper asks and says
+
+    @property
+    def owes_answer(self) -> bool:
+        """Whether a request that came whole is still unanswered."""
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        whole = cycle is not None and not cycle.more_body and not cycle.response_complete
+        return whole or bool(self.pipeline)
+
+    @property
+    def untaken_bytes(self) -> int:
+        """Bytes of answers that wait for the client to take them."""
+        return self.transport.get_write_buffer_size()
+
+    def turn_away(self, error: RequestError) -> None:
+        """Tell why, unless an answer has begun, and end."""
+        if self._may_be_told():
+            self.transport.write(self._told(error))
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End without a word."""
+        self.request_since = None
+        self._is_last = self._discards = True
+        self.transport.close()
+
+    def cut(self) -> None:
+        """End at once."""
+        self.transport.abort()
 
     def end_with_answer(self) -> None:
         """Let the answer that is being made be the last; an idle connection waits for its next."""
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        if cycle is not None and not cycle.response_complete:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_started:
             cycle.keep_alive = False
+            self._is_last = True
+
+    # What the transport says
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client connected."""
+        super().connection_made(transport)
+        self.door.admit(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self.door.left(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came; those after the last request are dropped."""
+        if self._is_last and self.request_since is None:
+            return
+        if self.request_since is None and b"pgrade" in data:
+            data = without_upgrade(data)
+        self._unframed_bytes += len(data)
+        super().data_received(data)
+        if self._unframed_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self.turn_away(HeadTooLarge(f"the request's head is over {HEAD_BYTES_MAX} bytes"))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more, but may still wait for an answer."""
+        if not self.owes_answer:
+            return False
+        self.end_with_answer()
+        return True
+
+    def shutdown(self) -> None:
+        """The server ends: a request that has begun is answered, what is idle is closed."""
+        if not self._in_head or self.owes_answer:
+            super().shutdown()
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._discards = self._is_last
+        super().on_message_begin()
+        if not self._discards:
+            self.request_since = time.monotonic()
+            self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        """A request begins; its answer says `Connection: close` if the connection is to end."""
+        if self._discards:
+            return
+        super().on_headers_complete()
+        self._in_head = False
+        self._body_bytes = self._unframed_bytes = 0
+        self._requests_left -= 1
+        if self._ends_with_this_request():
+            self.cycle.keep_alive = False
+        self._is_last = not self.cycle.keep_alive
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body; of one over the limit nothing more is held."""
+        if self._discards:
+            return
+        self._unframed_bytes = 0
+        room = self.policy.max_body_bytes - self._body_bytes
+        self._body_bytes += len(body)
+        super().on_body(body)
+        self.door.hold(self, max(0, min(len(body), room)))
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        if self._discards:
+            return
+        self._unframed_bytes = 0
+        self.request_since = None
+        self.waits_since = time.monotonic()
+        self.cycle.scope["state"][RECEIVED_AT] = self.waits_since
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is given; only now is read what was sent behind its request."""
+        self.door.release(self)
+        self.waits_since = time.monotonic()
+        if self.request_since is not None:
+            self.request_since = self.waits_since
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What was sent is no HTTP; a request that came before it is answered first."""
+        if self.owes_answer and not self.pipeline:
+            self.request_since = None
+            self.end_with_answer()
+        else:
+            self.turn_away(BadRequest(f"{msg.rstrip('.')}: expected HTTP/1.1"))
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The request is answered as it is; behind it comes another protocol."""
+        self.end_with_answer()
+
+    def _ends_with_this_request(self) -> bool:
+        return (
+            self._requests_left <= 0
+            or self.policy.draining
+            or (self.request_since or 0.0) >= self._ends_at
+            or len(self.pipeline) >= PIPELINED_MAX
+        )
+
+    def _may_be_told(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None:
+            return True
+        return cycle.response_complete if self._in_head else not cycle.response_started
+
+    def _told(self, error: RequestError) -> bytes:
+        body = orjson.dumps({"error": error.message})
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+            *error.headers,
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        return b"".join([STATUS_LINE[error.status], *lines, b"\r\n", body])
 
 
-def bounded(policy: ConnectionPolicy) -> type[BoundedConnection]:
-    """The connection class with `policy` bound, as uvicorn's configuration wants a class."""
-    return type("BoundedConnection", (BoundedConnection,), {"policy": policy})
+def without_upgrade(data: bytes) -> bytes:
+    """The bytes of a request that doesn't ask for another protocol.
+
+    We have no other, and the parser would skip its body. Java's own client asks with each request.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nupgrade-ignored:", head) + end + body
+
+
+def bounded(policy: ConnectionPolicy, door: Doorkeeper) -> type[BoundedConnection]:
+    """The connection class with its bounds, as uvicorn's configuration wants a class."""
+    return type("BoundedConnection", (BoundedConnection,), {"policy": policy, "door": door})

@@ -2,18 +2,28 @@
 
 RequestError(status, message)
 ├── BadRequest      400  wrong input: names the field, what is expected and what came
+│   └── NotJson     400  the body can't be read at all
 ├── NotFound        404  no such model, version or path
-├── TooLarge        413  the body is over the limit
-└── Overloaded      503  come back in a second
+├── WrongMethod     405  there is such a path, for another method
+├── TooSlow         408  the request didn't come whole in time, or gave way to others
+├── TooLarge        413  the body, or the number of rows in it, is over the limit
+│   └── Endless     413  so far over it that the rest isn't read: the connection ends
+├── HeadTooLarge    431  the request line and the headers are over the limit
+└── Overloaded      503  come back later; says when
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
 
 class RequestError(Exception):
-    """A request that gets an error answer."""
+    """A request that gets an error answer, with `headers` beside type and length."""
 
     status = 500
+    headers: Headers = ()
 
     def __init__(self, message: str) -> None:
         self.message = message
@@ -26,19 +36,51 @@ class BadRequest(RequestError):
     status = 400
 
 
+class NotJson(BadRequest):
+    """The body isn't JSON."""
+
+
 class NotFound(RequestError):
     """No such thing here."""
 
     status = 404
 
 
+class WrongMethod(RequestError):
+    """The path is known, with another method."""
+
+    status = 405
+
+
+class TooSlow(RequestError):
+    """The client took too long."""
+
+    status = 408
+
+
 class TooLarge(RequestError):
-    """The body is over the limit."""
+    """The body, or what it holds, is over the limit."""
 
     status = 413
 
 
+class Endless(TooLarge):
+    """The body goes on and on."""
+
+    headers = ((b"connection", b"close"),)
+
+
+class HeadTooLarge(RequestError):
+    """The head is over the limit."""
+
+    status = 431
+
+
 class Overloaded(RequestError):
-    """More requests at once than the server takes."""
+    """More at once than the server takes."""
 
     status = 503
+
+    def __init__(self, message: str, retry_after_seconds: int = 1) -> None:
+        self.headers = ((b"retry-after", b"%d" % retry_after_seconds),)
+        super().__init__(message)

@@ -39,4 +39,4 @@ def configure_logging(constant: dict[str, str]) -> None:
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(JsonFormatter(constant))
     logging.basicConfig(level=logging.INFO, handlers=[output], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each client's mistake

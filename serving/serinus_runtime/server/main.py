@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
@@ -26,12 +28,14 @@ from serinus_runtime.artifact.model import Model
 from serinus_runtime.artifact.package import directory_of, load
 from serinus_runtime.server.bento import LateBento
 from serinus_runtime.server.connection import BoundedConnection, ConnectionPolicy, bounded
+from serinus_runtime.server.doorkeeper import Doorkeeper, DoorLimits
 from serinus_runtime.server.engine import engine_for
 from serinus_runtime.server.feedback import FeedbackLedger
-from serinus_runtime.server.hot_path import HotPath, Readiness, Serving
+from serinus_runtime.server.hot_path import HotPath
 from serinus_runtime.server.json_log import configure_logging
 from serinus_runtime.server.metrics import Metrics
 from serinus_runtime.server.prediction_id import PredictionIds
+from serinus_runtime.server.serving import Readiness, RequestLimits, Serving
 from serinus_runtime.server.settings import Settings, SettingsError, settings_from_environment
 
 logger = logging.getLogger(__name__)
@@ -41,6 +45,12 @@ EXIT_REFUSED = 2
 
 _IDLE_SECONDS = 75
 """Longer than clients' pools keep idle connections, so that it is the client who closes them."""
+
+_UNTAKEN_REQUESTS = 3
+"""How long an answer waits for its client to take it, in times that a request has to come."""
+
+_OTHER_FILES = 128
+"""Files that aren't connections: libraries, logs, the model."""
 
 _IN_FLIGHT_SECONDS = 20
 """How long requests in flight may take after the drain; the pod has 30 s in all."""
@@ -89,13 +99,17 @@ async def serve(settings: Settings, model: Model, key: bytes) -> None:
     """Serve `model` until SIGTERM or SIGINT."""
     serving = made_serving(settings, model, key, asyncio.get_running_loop())
     fallback = LateBento(model, Path(tempfile.gettempdir()))
-    policy = ConnectionPolicy(settings.connection_max_age_seconds, settings.connection_max_requests)
+    policy = ConnectionPolicy(
+        settings.connection_max_age_seconds,
+        settings.connection_max_requests,
+        settings.max_body_bytes,
+    )
     server = DrainingServer(
         uvicorn.Config(
             HotPath(serving, fallback),
             host=settings.host,
             port=settings.port,
-            http=bounded(policy),
+            http=bounded(policy, serving.door),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -109,10 +123,13 @@ async def serve(settings: Settings, model: Model, key: bytes) -> None:
         readiness=serving.readiness,
         drain_seconds=settings.drain_seconds,
     )
+    watch = asyncio.create_task(serving.door.watch())
     try:
         await server.serve()
     finally:
+        watch.cancel()
         serving.engine.close()
+        serving.aside.shutdown(cancel_futures=True)
         await fallback.close()
 
 
@@ -132,17 +149,44 @@ def made_serving(
         model=model,
         encoder=RowEncoder(signature),
         engine=engine_for(model.predictor, np.zeros((1, len(signature.inputs))), loop),
+        aside=ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside"),
         ids=PredictionIds(key, revision=settings.revision, process=process),
         metrics=metrics,
         ledger=FeedbackLedger(
             metrics, settings.cohort_length_seconds, settings.feedback_maturity_seconds
         ),
+        door=Doorkeeper(door_limits(settings)),
         readiness=Readiness(),
         revision=settings.revision,
         server_version=__version__,
-        max_body_bytes=settings.max_body_bytes,
-        max_concurrency=settings.max_concurrency,
+        limits=RequestLimits(
+            body_bytes=settings.max_body_bytes,
+            rows=settings.max_rows,
+            concurrency=settings.max_concurrency,
+        ),
     )
+
+
+def door_limits(settings: Settings) -> DoorLimits:
+    """What all connections may take; as many of them as the process may have files."""
+    return DoorLimits(
+        connections=connections_possible(settings.max_connections),
+        held_bytes=settings.max_held_bytes,
+        request_seconds=settings.request_seconds,
+        silence_seconds=_IDLE_SECONDS,
+        untaken_seconds=_UNTAKEN_REQUESTS * settings.request_seconds,
+    )
+
+
+def connections_possible(wanted: int) -> int:
+    """How many of the wanted connections the process may open, after asking for more files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, allowed - _OTHER_FILES)
 
 
 class DrainingServer(uvicorn.Server):

@@ -25,9 +25,18 @@ _HELP = {
     "serinus_requests_total": ("counter", "Prediction requests by status code of the answer."),
     "serinus_request_duration_seconds": (
         "histogram",
-        "Time from a prediction request's headers to its answer.",
+        "Time from the last byte of a prediction request to its answer.",
     ),
-    "serinus_requests_in_flight": ("gauge", "Prediction requests being answered now."),
+    "serinus_requests_in_flight": (
+        "gauge",
+        "Prediction requests that were read and are being answered now.",
+    ),
+    "serinus_requests_unread_total": (
+        "counter",
+        "Prediction requests that never came whole: the client left or was too slow.",
+    ),
+    "serinus_connections": ("gauge", "Open connections."),
+    "serinus_requests_coming": ("gauge", "Requests that have begun and haven't come whole yet."),
     "serinus_predictions_total": ("counter", "Rows predicted."),
     "serinus_flagged_values_total": (
         "counter",
@@ -70,6 +79,7 @@ class Metrics:
     )
     duration_seconds: float = 0.0
     in_flight: int = 0
+    unread: int = 0
     predictions: int = 0
     cohorts: dict[tuple[str, int], CohortCells] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
@@ -98,16 +108,25 @@ class Metrics:
             del self.cohorts[key]
 
 
-def rendered(metrics: Metrics, *, flagged: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What others count: values flagged, connections open, requests begun that aren't whole."""
+
+    flagged: int
+    connections: int
+    coming: int
+
+
+def rendered(metrics: Metrics, elsewhere: Elsewhere) -> bytes:
     """Prometheus text of all cells."""
-    families = _families(metrics, flagged)
+    families = _families(metrics, elsewhere)
     lines = []
     for name, (kind, text) in _HELP.items():
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *families[name]]
     return ("\n".join(lines) + "\n").encode()
 
 
-def _families(metrics: Metrics, flagged: int) -> dict[str, list[str]]:
+def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
     own = {"deployment": metrics.deployment, "revision": metrics.revision}
     model = own | {"model": metrics.model, "digest": metrics.digest}
     cohorts = sorted(metrics.cohorts.items())
@@ -121,10 +140,17 @@ def _families(metrics: Metrics, flagged: int) -> dict[str, list[str]]:
         "serinus_requests_in_flight": [
             _sample("serinus_requests_in_flight", own, metrics.in_flight)
         ],
+        "serinus_requests_unread_total": [
+            _sample("serinus_requests_unread_total", own, metrics.unread)
+        ],
         "serinus_predictions_total": [
             _sample("serinus_predictions_total", own, metrics.predictions)
         ],
-        "serinus_flagged_values_total": [_sample("serinus_flagged_values_total", own, flagged)],
+        "serinus_connections": [_sample("serinus_connections", own, elsewhere.connections)],
+        "serinus_requests_coming": [_sample("serinus_requests_coming", own, elsewhere.coming)],
+        "serinus_flagged_values_total": [
+            _sample("serinus_flagged_values_total", own, elsewhere.flagged)
+        ],
         "serinus_labels_total": [
             _sample("serinus_labels_total", _of_cohort(metrics, key) | {"outcome": outcome}, count)
             for key, cells in cohorts

@@ -18,28 +18,52 @@ from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused, shown
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.server.errors import BadRequest
+from serinus_runtime.server.exchange import Answered, Asked, JsonObject
 
 
-def encoded_rows(document: dict[str, Any], encoder: RowEncoder) -> FloatArray:
-    """Encoded rows of a request; raises `BadRequest` naming row and field."""
-    rows = _rows(document)
-    flagged_before = encoder.flags.total
-    try:
-        return encoder.rows(rows)
-    except ValueRefused as error:
-        refused = _refused_row(rows, encoder)
-        encoder.flags.total = flagged_before
-        raise refused from error
-    except AttributeError as error:  # an item without `get`
-        index = next(index for index, row in enumerate(rows) if type(row) is not dict)
-        raise BadRequest(
-            f"`rows[{index}]`: expected an object of field names and values, "
-            f"got {shown(rows[index])}"
-        ) from error
+class RowsForm:
+    """Requests and answers of `/predict`."""
+
+    rows_field = "rows"
+
+    def __init__(self, model: Model, revision: str) -> None:
+        self._model = model
+        self._revision = revision
+
+    def row_count(self, document: JsonObject) -> int:
+        """How many rows there are; raises `BadRequest`."""
+        return len(_rows(document))
+
+    def read(self, document: JsonObject, encoder: RowEncoder) -> Asked:
+        """The rows, encoded; raises `BadRequest` naming row and field."""
+        rows = _rows(document)
+        try:
+            return Asked(encoder.rows(rows))
+        except ValueRefused as error:
+            raise _refused_row(rows, encoder) from error
+        except AttributeError as error:  # an item without `get`
+            index = next(index for index, row in enumerate(rows) if type(row) is not dict)
+            raise BadRequest(
+                f"`rows[{index}]`: expected an object of field names and values, "
+                f"got {shown(rows[index])}"
+            ) from error
+
+    def written(self, asked: Asked, answered: Answered) -> JsonObject:  # noqa: ARG002 (a form's)
+        """One prediction for each row, with the id to send labels for."""
+        return {
+            "predictions": predictions(self._model, answered.answers, answered.decided),
+            "id": answered.prediction_id,
+            "revision": self._revision,
+            "model": self._model.manifest.model_name,
+        }
 
 
-def _rows(document: dict[str, Any]) -> list[Any]:
-    rows = document.get("rows", document.get("instances"))
+def _rows(document: JsonObject) -> list[Any]:
+    rows = document.get("rows")
+    if rows is None:
+        rows = document.get("instances")
+    elif "instances" in document:
+        raise BadRequest("expected `rows` or `instances`, which mean the same, got both")
     if type(rows) is not list:
         found = f", got {shown(rows)}" if rows is not None else ""
         raise BadRequest(f"expected `rows`, a list of objects{found}")

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 import orjson
 
 from serinus_runtime.artifact.encoding import shown
-from serinus_runtime.server.errors import BadRequest, TooLarge
+from serinus_runtime.server.errors import BadRequest, Endless, NotJson, TooLarge
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+RECEIVED_AT = "received_at"
+"""Key in a scope's `state`: monotonic time of the request's last byte, where it is known."""
 
 _DISCARDED_BODIES = 8
 """An oversized body is read up to this many limits before the answer: a client that is still
 sending when the connection closes would see a reset instead of the 413."""
 
+_BODY_HEADERS = {
+    b"content-encoding": "send the JSON uncompressed",
+    b"inference-header-content-length": "send the tensors' data as JSON",
+    b"upgrade": "leave it out, its request's body isn't read",
+}
+"""Headers that say that a body isn't plain JSON, and what to do."""
+
 
 class ClientGone(Exception):
-    """The client left before its request was complete."""
+    """The client left, or was turned away, before its request was complete."""
 
 
 async def read_body(receive: Receive, limit_bytes: int) -> bytes:
@@ -41,10 +53,20 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
         if size <= limit_bytes:
             parts.append(part)
         elif size > _DISCARDED_BODIES * limit_bytes:
-            break
+            raise Endless(_over(limit_bytes))
     if size > limit_bytes:
-        raise TooLarge(f"the body is over the limit of {limit_bytes} bytes; send fewer rows")
+        raise TooLarge(_over(limit_bytes))
     return b"".join(parts) if len(parts) > 1 else body
+
+
+def _over(limit_bytes: int) -> str:
+    return f"the body is over the limit of {limit_bytes} bytes; send fewer rows"
+
+
+def received_at(scope: Scope) -> float:
+    """Monotonic time at which the request was complete; now, where nobody noted it."""
+    noted: float | None = scope.get("state", {}).get(RECEIVED_AT)
+    return time.monotonic() if noted is None else noted
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -52,7 +74,17 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body isn't JSON: {error}") from error
+        raise NotJson(f"the body isn't JSON: {error}") from error
     if type(document) is not dict:
         raise BadRequest(f"the body: expected an object, got {shown(document)}")
     return document
+
+
+def explained(error: NotJson, scope: Scope) -> str:
+    """The error's message, with the header that tells why the body is no JSON."""
+    for name, value in scope["headers"]:
+        advice = _BODY_HEADERS.get(name)
+        if advice is not None:
+            told = shown(value.decode("latin-1"))
+            return f"{error.message}; `{name.decode()}` is {told}: {advice}"
+    return error.message

@@ -20,7 +20,9 @@ class Settings:
 
     Connections live `connection_max_age_seconds` (0: as long as the client likes) or
     `connection_max_requests` requests. On SIGTERM the server goes on answering for
-    `drain_seconds`. `cohort_length_seconds` and `feedback_maturity_seconds` say how labels count.
+    `drain_seconds`. `max_concurrency` requests are answered at once, `max_held_bytes` of bodies
+    kept for them, and a request has `request_seconds` to come whole. `cohort_length_seconds` and
+    `feedback_maturity_seconds` say how labels count.
     """
 
     deployment: str
@@ -40,7 +42,11 @@ class Settings:
     connection_max_requests: int
     drain_seconds: float
     max_body_bytes: int
+    max_rows: int
     max_concurrency: int
+    max_connections: int
+    max_held_bytes: int
+    request_seconds: float
 
 
 def settings_from_environment(environment: Mapping[str, str]) -> Settings:
@@ -64,7 +70,11 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
         connection_max_requests=read("CONNECTION_MAX_REQUESTS", _at_least(int, 1), "1000"),
         drain_seconds=read("DRAIN_SECONDS", _at_least(float, 0), "5"),
         max_body_bytes=read("MAX_BODY_BYTES", _at_least(int, 1), str(4 << 20)),
+        max_rows=read("MAX_ROWS", _at_least(int, 1), "10000"),
         max_concurrency=read("MAX_CONCURRENCY", _at_least(int, 1), "256"),
+        max_connections=read("MAX_CONNECTIONS", _at_least(int, 1), "1024"),
+        max_held_bytes=read("MAX_HELD_BYTES", _at_least(int, 1), str(64 << 20)),
+        request_seconds=read("REQUEST_SECONDS", _at_least(float, 0.1), "10"),
     )
 
 
@@ -94,7 +104,7 @@ def _revision(text: str) -> str:
 Number = TypeVar("Number", int, float)
 
 
-def _at_least(kind: Callable[[str], Number], least: int) -> Callable[[str], Number]:
+def _at_least(kind: Callable[[str], Number], least: float) -> Callable[[str], Number]:
     def parse(text: str) -> Number:
         value = kind(text)
         if not value >= least:

@@ -7,9 +7,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import Server
 
 from serinus_runtime.server.connection import BoundedConnection, ConnectionPolicy, bounded
+from serinus_runtime.server.doorkeeper import Doorkeeper, DoorLimits
 
 
 def test_uvicorn_still_has_what_we_override() -> None:
+    assert "self.send_400_response(msg)" in inspect.getsource(HttpToolsProtocol.data_received)
+    assert "self._unsupported_upgrade_warning()" in inspect.getsource(
+        HttpToolsProtocol.data_received
+    )
+    assert "on_response=self.on_response_complete" in inspect.getsource(
+        HttpToolsProtocol.on_headers_complete
+    )
+    assert '"state": self.app_state.copy()' in inspect.getsource(HttpToolsProtocol.on_message_begin)
+    assert "self.pipeline.appendleft" in inspect.getsource(HttpToolsProtocol.on_headers_complete)
     assert "self.cycle = RequestResponseCycle(" in inspect.getsource(
         HttpToolsProtocol.on_headers_complete
     )
@@ -19,7 +29,7 @@ def test_uvicorn_still_has_what_we_override() -> None:
 
 
 def test_ages_are_spread_but_never_longer_than_allowed() -> None:
-    policy = ConnectionPolicy(max_age_seconds=30, max_requests=10)
+    policy = ConnectionPolicy(max_age_seconds=30, max_requests=10, max_body_bytes=10)
 
     ends = {policy.deadline(100.0) for _ in range(200)}
 
@@ -28,12 +38,14 @@ def test_ages_are_spread_but_never_longer_than_allowed() -> None:
 
 
 def test_age_zero_is_no_limit() -> None:
-    assert ConnectionPolicy(0, 10).deadline(time.monotonic()) == float("inf")
+    assert ConnectionPolicy(0, 10, 10).deadline(time.monotonic()) == float("inf")
 
 
 def test_each_server_has_its_own_policy() -> None:
-    one, other = ConnectionPolicy(1, 1), ConnectionPolicy(2, 2)
+    one, other = ConnectionPolicy(1, 1, 1), ConnectionPolicy(2, 2, 2)
+    door = Doorkeeper(DoorLimits(1, 1, 1, 1, 1))
 
-    assert bounded(one).policy is one
-    assert bounded(other).policy is other
-    assert issubclass(bounded(one), BoundedConnection)
+    assert bounded(one, door).policy is one
+    assert bounded(other, door).policy is other
+    assert bounded(one, door).door is door
+    assert issubclass(bounded(one, door), BoundedConnection)

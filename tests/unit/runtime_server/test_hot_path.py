@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from serinus_runtime.artifact.model import decided
 from serinus_runtime.artifact.package import load
 from serinus_runtime.artifact.packaging import Packaged
@@ -69,8 +71,24 @@ def test_a_wrong_method_is_told(client: Client) -> None:
     )
 
 
-def test_all_other_paths_are_left_to_the_fallback(client: Client) -> None:
-    assert client.get("/docs").status_code == 418
+@pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/static_content/x.css"])
+def test_the_documentation_is_left_to_the_fallback(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 418
+
+
+@pytest.mark.parametrize("path", ["/docs", "/favicon.ico", "/predict/", "/bento/predict", "/v1"])
+def test_what_nobody_knows_never_reaches_the_fallback(client: Client, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = client.request(method, path)
+
+        assert answer.status_code == 404
+        assert answer.json()["error"].startswith(f"{path} is not here; ")
+
+
+def test_a_long_path_isnt_told_back_whole(client: Client) -> None:
+    error = client.get("/" + "a" * 5000).json()["error"]
+
+    assert len(error) < 400
 
 
 def test_a_body_over_the_limit_is_413(
@@ -88,7 +106,7 @@ def test_a_body_over_the_limit_is_413(
 
 
 def test_more_requests_at_once_than_the_limit_are_503_with_retry_after(client: Client) -> None:
-    client.serving.metrics.in_flight = client.serving.max_concurrency
+    client.serving.metrics.in_flight = client.serving.limits.concurrency
 
     answer = client.post("/predict", {"rows": [ROW]})
 

@@ -2,9 +2,11 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from serinus_runtime.server.metrics import LATENCY_BOUNDS_SECONDS, Metrics, rendered
+from serinus_runtime.server.metrics import LATENCY_BOUNDS_SECONDS, Elsewhere, Metrics, rendered
 from tests.support.model_servers import REVISION, Client
 from tests.support.trained_models import flights
+
+NOTHING_ELSE = Elsewhere(flagged=0, connections=0, coming=0)
 
 
 def metrics() -> Metrics:
@@ -20,7 +22,7 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 
 def test_what_rates_are_computed_from_is_there_from_the_start() -> None:
-    text = rendered(metrics(), flagged=0).decode()
+    text = rendered(metrics(), NOTHING_ELSE).decode()
 
     told = {name for name, _ in samples(text)}
     codes = {
@@ -46,7 +48,7 @@ def test_each_bucket_holds_what_is_at_most_its_bound() -> None:
 
     told = {
         dict(labels)["le"]: value
-        for (name, labels), value in samples(rendered(cells, flagged=0).decode()).items()
+        for (name, labels), value in samples(rendered(cells, NOTHING_ELSE).decode()).items()
         if name == "serinus_request_duration_seconds_bucket"
     }
 
@@ -58,7 +60,7 @@ def test_each_bucket_holds_what_is_at_most_its_bound() -> None:
 def test_labels_are_escaped() -> None:
     cells = Metrics(deployment='a"b\\c\nd', revision=REVISION, model="m", digest="sha256:0")
 
-    labels = next(iter(samples(rendered(cells, flagged=0).decode())))[1]
+    labels = next(iter(samples(rendered(cells, NOTHING_ELSE).decode())))[1]
 
     assert dict(labels)["deployment"] == 'a"b\\c\nd'
 

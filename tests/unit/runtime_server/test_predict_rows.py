@@ -42,6 +42,10 @@ WRONG_ROWS = [
     ([], "the body: expected an object, got a list of 0"),
     ({}, "expected `rows`, a list of objects"),
     ({"rows": {}}, "expected `rows`, a list of objects, got an object"),
+    (
+        {"rows": [ROW], "instances": [ROW]},
+        "expected `rows` or `instances`, which mean the same, got both",
+    ),
     ({"rows": []}, "`rows`: expected at least one row, got none"),
     ({"rows": [ROW, 7]}, "`rows[1]`: expected an object of field names and values, got 7"),
     (

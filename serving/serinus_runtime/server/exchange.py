@@ -1,0 +1,59 @@
+"""What passes between a form of request and the model: rows in, answers out.
+
+A *form* is one way to write a prediction request: rows of named values, or the tensors of the Open
+Inference Protocol. It knows its JSON and nothing of limits, threads or counters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serinus_runtime.artifact.encoding import RowEncoder
+from serinus_runtime.artifact.forest import FloatArray
+
+JsonObject: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Encoded rows of a request, and what it wants of its answer.
+
+    `given_id` is the client's own name of the request, `outputs` the names of the outputs that it
+    asks for; None: it didn't say.
+    """
+
+    rows: FloatArray
+    given_id: str | None = None
+    outputs: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """Answers of one request; `decided` is None for a regression."""
+
+    answers: FloatArray
+    decided: NDArray[np.intp] | None
+    prediction_id: str
+
+
+class Form(Protocol):
+    """One way to write a request and its answer.
+
+    `read` may be called on any thread; so may `written`. Both are pure but for `encoder.flags`.
+    """
+
+    rows_field: str
+    """Where the rows are, for a message."""
+
+    def row_count(self, document: JsonObject) -> int:
+        """How many rows the request claims to have, before any of them is looked at."""
+
+    def read(self, document: JsonObject, encoder: RowEncoder) -> Asked:
+        """The request; raises `BadRequest` naming what doesn't fit."""
+
+    def written(self, asked: Asked, answered: Answered) -> JsonObject:
+        """The answer."""

@@ -1,0 +1,192 @@
+"""The tensors of a request of the Open Inference Protocol, checked and made into columns.
+
+Inputs come as one tensor for each input of the signature, by name, or as one two-dimensional
+tensor whose columns are the inputs in the signature's order. `data` is flat in row-major order, or
+nested.
+
+A tensor that the model has no input for is ignored where all its inputs are there, so that one
+client can call two versions of a model; where one is missing it may be misspelt, and is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeAlias, TypeGuard
+
+from serinus_runtime.artifact.encoding import shown
+from serinus_runtime.artifact.signature import Datatype, Signature
+from serinus_runtime.server.errors import BadRequest
+
+_DATATYPES = frozenset(datatype.value for datatype in Datatype)
+_MATRIX_RANK = 2
+_SHOWN_NAMES = 8
+_SHOWN_CHARACTERS = 60
+Column: TypeAlias = Sequence[Any]
+
+
+def claimed_rows(tensors: Any) -> int:
+    """Rows of the longest tensor by the shapes, which `columns_of` holds to the data."""
+    if type(tensors) is not list:
+        return 0
+    shapes = [tensor.get("shape") for tensor in tensors if type(tensor) is dict]
+    sizes = [shape[0] for shape in shapes if type(shape) is list and shape]
+    return max((size for size in sizes if type(size) is int), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """A checked tensor: flat `values` in row-major order, and its place for a message."""
+
+    where: str
+    name: str
+    shape: list[int]
+    values: list[Any]
+
+    @property
+    def called(self) -> str:
+        """Its name as a message shows it."""
+        return _cut(self.name)
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def width(self) -> int:
+        """How many values a row has."""
+        return self.shape[1] if self.rank == _MATRIX_RANK else 1
+
+
+def columns_of(tensors: Any, signature: Signature) -> list[Column]:
+    """One sequence of values for each input of the signature, in order."""
+    if type(tensors) is not list or not tensors:
+        raise BadRequest(f"`inputs`: expected a list of tensors, got {shown(tensors)}")
+    read = [_tensor(tensor, f"inputs[{index}]") for index, tensor in enumerate(tensors)]
+    names = signature.names
+    if len(read) == 1 and read[0].rank == _MATRIX_RANK and len(names) > 1:
+        return _columns_of_matrix(read[0], names)
+    by_name = _by_name(read)
+    _check_names(read, by_name, names)
+    n_rows = _common_rows(read)
+    absent = [None] * n_rows
+    return [by_name[name].values if name in by_name else absent for name in names]
+
+
+def _columns_of_matrix(tensor: _Tensor, names: tuple[str, ...]) -> list[Column]:
+    if tensor.width != len(names):
+        raise BadRequest(
+            f"`{tensor.called}`: expected {len(names)} columns ({_some(names)}), got {tensor.width}"
+        )
+    return [tensor.values[index :: len(names)] for index in range(len(names))]
+
+
+def _by_name(tensors: Sequence[_Tensor]) -> dict[str, _Tensor]:
+    by_name: dict[str, _Tensor] = {}
+    for tensor in tensors:
+        if (first := by_name.setdefault(tensor.name, tensor)) is not tensor:
+            raise BadRequest(
+                f"`{tensor.where}.name`: expected each input once, got `{tensor.called}` again; it "
+                f"is `{first.where}` already"
+            )
+    return by_name
+
+
+def _check_names(
+    tensors: Sequence[_Tensor], by_name: Mapping[str, _Tensor], names: tuple[str, ...]
+) -> None:
+    unknown = next((tensor for tensor in tensors if tensor.name not in names), None)
+    if unknown is None:
+        return
+    missing = tuple(name for name in names if name not in by_name)
+    if missing:
+        raise BadRequest(
+            f"`{unknown.where}.name`: the model has no input {shown(unknown.name)}, and of its "
+            f"inputs these are missing: {_some(missing)}"
+        )
+
+
+def _common_rows(tensors: Sequence[_Tensor]) -> int:
+    for tensor in tensors:
+        if tensor.width != 1:
+            raise BadRequest(f"`{tensor.called}`: expected shape [n] or [n, 1], got {tensor.shape}")
+    first = tensors[0]
+    for tensor in tensors:
+        if tensor.shape[0] != first.shape[0]:
+            raise BadRequest(
+                f"`inputs`: expected as many rows in each tensor, got {first.shape[0]} in "
+                f"`{first.called}` and {tensor.shape[0]} in `{tensor.called}`"
+            )
+    return first.shape[0]
+
+
+def _cut(name: str) -> str:
+    return name[:_SHOWN_CHARACTERS] + ("…" if len(name) > _SHOWN_CHARACTERS else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
+
+
+def _tensor(tensor: Any, where: str) -> _Tensor:
+    if type(tensor) is not dict:
+        raise BadRequest(f"`{where}`: expected a tensor, got {shown(tensor)}")
+    name, datatype, shape = tensor.get("name"), tensor.get("datatype"), tensor.get("shape")
+    if type(name) is not str:
+        raise BadRequest(f"`{where}.name`: expected a text, got {shown(name)}")
+    if type(datatype) is not str or datatype not in _DATATYPES:
+        raise BadRequest(
+            f"`{where}.datatype` of `{_cut(name)}`: expected one of "
+            f"{', '.join(sorted(_DATATYPES))}, got {shown(datatype)}"
+        )
+    if not _is_shape(shape):
+        raise BadRequest(
+            f"`{where}.shape` of `{_cut(name)}`: expected [rows] or [rows, columns], "
+            f"got {_shape_shown(shape)}"
+        )
+    try:
+        values = _flat(tensor.get("data"), shape)
+    except _DoesntFit as error:
+        raise BadRequest(f"`{where}.data` of `{_cut(name)}`: expected {error}") from error
+    return _Tensor(where, name, shape, values)
+
+
+def _is_shape(shape: Any) -> TypeGuard[list[int]]:
+    return (
+        type(shape) is list
+        and 1 <= len(shape) <= _MATRIX_RANK
+        and all(type(size) is int and 1 <= size < 1 << 31 for size in shape)
+    )
+
+
+def _shape_shown(shape: Any) -> str:
+    if type(shape) is list and all(type(size) is int for size in shape):
+        return str(shape)[:_SHOWN_CHARACTERS]
+    return shown(shape)
+
+
+class _DoesntFit(Exception):
+    """What was expected of data, and what came."""
+
+
+def _flat(data: Any, shape: list[int]) -> list[Any]:
+    """Values in row-major order; nested data of a matrix is taken row by row."""
+    if type(data) is not list:
+        raise _DoesntFit(f"a list, got {shown(data)}")
+    values: list[Any] = data
+    if len(shape) == _MATRIX_RANK and data and type(data[0]) is list:
+        values = _joined(data, shape)
+    if len(values) != math.prod(shape):
+        raise _DoesntFit(f"{math.prod(shape)} values for shape {shape}, got {len(values)}")
+    return values
+
+
+def _joined(rows: list[Any], shape: list[int]) -> list[Any]:
+    for index, row in enumerate(rows):
+        if type(row) is not list or len(row) != shape[1]:
+            raise _DoesntFit(
+                f"a list of {shape[1]} at position {index} for shape {shape}, got {shown(row)}"
+            )
+    return list(chain.from_iterable(rows))

@@ -1,0 +1,166 @@
+"""Large requests are counted before they are read, and don't hold up the small ones."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.server.engine import InlineEngine
+from serinus_runtime.server.predict_rows import RowsForm
+from serinus_runtime.server.prediction_requests import (
+    SMALL_BODY_BYTES,
+    SMALL_CELLS,
+    PredictionRequests,
+)
+from tests.support.flight_requests import INFER, ROW, matrix, tensors
+from tests.support.model_servers import Client
+from tests.support.trained_models import NAMES, flights
+
+Request = tuple[str, Callable[[list[dict[str, Any]]], dict[str, Any]]]
+FORMS: dict[str, Request] = {
+    "rows": ("/predict", lambda rows: {"rows": rows}),
+    "tensors": (INFER, lambda rows: {"inputs": tensors(rows)}),
+    "a matrix": (INFER, lambda rows: {"inputs": [matrix(rows, nested=True)]}),
+}
+MANY = SMALL_CELLS // len(NAMES) + 1
+BROKEN = {**ROW, "distance": "far"}
+
+
+class Aside(ThreadPoolExecutor):
+    """A thread that notes what is done on it."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+        self.work: list[str] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self.work.append(fn.__name__)
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.fixture
+def aside() -> Iterator[Aside]:
+    with Aside() as executor:
+        yield executor
+
+
+@pytest.fixture
+def watched(client: Client, aside: Aside) -> Client:
+    """A client of a server whose thread for large requests is `aside`."""
+    return client.changed(aside=aside)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_more_rows_than_allowed_are_refused_before_one_is_looked_at(
+    client_of: Callable[..., Client], two_classes: Packaged, form: str
+) -> None:
+    client = client_of(two_classes, MAX_ROWS="3")
+    path, body = FORMS[form]
+
+    allowed = client.post(path, body([ROW] * 3))
+    answer = client.post(path, body([BROKEN] * 4))
+
+    field = "rows" if form == "rows" else "inputs"
+    assert allowed.status_code == 200
+    assert (answer.status_code, answer.json()["error"]) == (
+        413,
+        f"`{field}`: expected at most 3 rows, got 4; send them in several requests",
+    )
+    assert client.metric("serinus_requests_total", code="413") == 1
+    assert client.metric("serinus_predictions_total") == 3
+
+
+def test_a_short_tensor_cant_claim_millions_of_rows(client: Client) -> None:
+    claim = {"name": "distance", "datatype": "FP64", "shape": [10**6], "data": [500.0]}
+
+    assert client.post(INFER, {"inputs": [claim]}).status_code == 413
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_small_request_changes_no_thread(watched: Client, aside: Aside, form: str) -> None:
+    path, body = FORMS[form]
+
+    assert watched.post(path, body([ROW] * 32)).status_code == 200
+    assert aside.work == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_many_values_are_encoded_and_answered_aside(
+    watched: Client, aside: Aside, form: str
+) -> None:
+    path, body = FORMS[form]
+
+    assert watched.post(path, body([ROW] * MANY)).status_code == 200
+    assert aside.work == ["read", "answers", "_written"]
+
+
+def test_a_large_body_isnt_even_parsed_on_the_loop(watched: Client, aside: Aside) -> None:
+    answer = watched.post("/predict", {"rows": [ROW], "comment": "x" * SMALL_BODY_BYTES})
+
+    assert answer.status_code == 200
+    assert aside.work[0] == "json_object"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_large_request_gets_the_answers_of_small_ones(client: Client, form: str) -> None:
+    path, body = FORMS[form]
+    rows = flights(MANY, seed=6)
+
+    def answers(some: list[dict[str, Any]]) -> list[Any]:
+        told = client.post(path, body(some)).json()
+        if "predictions" in told:
+            return list(told["predictions"])
+        return list(zip(*(output["data"] for output in told["outputs"]), strict=True))
+
+    assert answers(rows) == [answer for row in rows for answer in answers([row])]
+
+
+def flagged(client: Client) -> float | None:
+    return client.metric("serinus_flagged_values_total")
+
+
+@pytest.mark.parametrize("count", [1, MANY])
+def test_flags_count_only_for_what_was_answered(client: Client, count: int) -> None:
+    flagging = {**ROW, "delay": 700.0}
+
+    assert client.post("/predict", {"rows": [flagging] * count}).status_code == 200
+    assert flagged(client) == count
+    for refused in ([flagging] * count + [BROKEN], [flagging] * count + [7]):
+        assert client.post("/predict", {"rows": refused}).status_code == 400
+    assert flagged(client) == count
+
+
+class Held:
+    """A predictor that waits for `go` where it gets many rows."""
+
+    kind = "linear"
+
+    def __init__(self, answers: Callable[[Any], Any]) -> None:
+        self._answers = answers
+        self.go = threading.Event()
+
+    def answers(self, rows: Any) -> Any:
+        if len(rows) == MANY:
+            self.go.wait(10)
+        return self._answers(rows)
+
+
+async def test_a_small_request_overtakes_a_large_one(client: Client) -> None:
+    held = Held(client.serving.model.predictor.answers)
+    requests = PredictionRequests(replace(client.serving, engine=InlineEngine(held)))
+    form = RowsForm(client.serving.model, "0123456789")
+
+    large = asyncio.ensure_future(requests.answered(form, orjson.dumps({"rows": [ROW] * MANY})))
+    small = await requests.answered(form, orjson.dumps({"rows": [ROW]}))
+    first_done = large.done()
+    held.go.set()
+
+    assert len(orjson.loads(small)["predictions"]) == 1
+    assert not first_done
+    assert len(orjson.loads(await large)["predictions"]) == MANY
