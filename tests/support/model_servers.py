@@ -19,10 +19,10 @@ from serinus_runtime.artifact.package import load
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.engine import InlineEngine
 from serinus_runtime.server.hot_path import HotPath
-from serinus_runtime.server.main import made_serving
 from serinus_runtime.server.request_body import Receive, Scope, Send
 from serinus_runtime.server.serving import Serving
 from serinus_runtime.server.settings import settings_from_environment
+from serinus_runtime.server.wiring import made_serving
 
 KEY = b"a key of the tests, 32 bytes long"
 REVISION = "0123456789"

@@ -71,6 +71,11 @@ def service_name(deployment: str) -> str:
     return deployment
 
 
+def feedback_service_name(deployment: str) -> str:
+    """The headless Service by which the pods find each other, to count each label once."""
+    return f"{deployment}-feedback"
+
+
 def feedback_secret_name(deployment: str) -> str:
     """The Secret with the key that signs prediction ids."""
     return f"{deployment}-feedback"

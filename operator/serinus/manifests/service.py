@@ -1,7 +1,8 @@
-"""The Service of a Deployment, whose selector decides who gets requests.
+"""The Services of a Deployment: the one that decides who gets requests, and a list of its pods.
 
-It has two forms: pinned to the pods of one revision, or split over all pods of the Deployment. An
-annotation says which revision is stable, so that this is known even if the status is lost.
+The selector of the first has two forms: pinned to the pods of one revision, or split over all pods
+of the Deployment. An annotation says which revision is stable, so that this is known even if the
+status is lost. The second is headless and always has all pods.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from serinus.manifests.naming import (
     MANAGED_BY_LABEL,
     OWNER_LABELS,
     REVISION_LABEL,
+    feedback_service_name,
     owner_labels,
     service_name,
 )
-from serinus.manifests.workload import PORT_NAME
+from serinus.manifests.workload import PORT, PORT_NAME
 
 JsonObject = dict[str, Any]
 
 SERVICE_PORT = 80
+FEEDBACK_PORT_NAME = "feedback"
 STABLE_ANNOTATION = "serinus.dev/stable-revision"
 
 
@@ -62,6 +65,38 @@ def make_service(
                 {
                     "name": PORT_NAME,
                     "port": SERVICE_PORT,
+                    "protocol": "TCP",
+                    "targetPort": PORT_NAME,
+                }
+            ],
+        },
+    }
+
+
+def make_feedback_service(deployment: str, namespace: str) -> JsonObject:
+    """The addresses of all pods, whatever their revision and whether or not they are ready.
+
+    A label counts once only if all pods see the same pods, and one that is busy or ends still
+    knows which labels it has counted. Its port bears another name, so that who scrapes Services by
+    the name of a port doesn't scrape the pods twice.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": feedback_service_name(deployment),
+            "namespace": namespace,
+            "labels": owner_labels(Kind.DEPLOYMENT, deployment),
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": split_selector(deployment),
+            "ports": [
+                {
+                    "name": FEEDBACK_PORT_NAME,
+                    "port": PORT,
                     "protocol": "TCP",
                     "targetPort": PORT_NAME,
                 }

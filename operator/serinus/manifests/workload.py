@@ -19,6 +19,7 @@ from serinus.manifests.naming import (
     OWNER_LABELS,
     REVISION_LABEL,
     feedback_secret_name,
+    feedback_service_name,
     owner_labels,
     revision_object_name,
 )
@@ -156,6 +157,8 @@ def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
         env_from_field("SERINUS_NAMESPACE", "metadata.namespace"),
         env_from_field("SERINUS_POD_NAME", "metadata.name"),
         env_from_field("SERINUS_POD_UID", "metadata.uid"),
+        env_from_field("SERINUS_POD_IP", "status.podIP"),
+        env_value("SERINUS_PEERS", feedback_service_name(serving.deployment)),
         env_value("SERINUS_FEEDBACK_KEY_FILE", f"{FEEDBACK_MOUNT_PATH}/{FEEDBACK_SECRET_KEY}"),
         env_value("SERINUS_COHORT_LENGTH_SECONDS", str(cohort_length_seconds(feedback))),
         env_value("SERINUS_FEEDBACK_MATURITY_SECONDS", f"{duration_seconds(maturity):g}"),

@@ -14,7 +14,12 @@ from serinus.api.enums import Kind
 from serinus.manifests.naming import feedback_secret_name, owner_labels
 from serinus.manifests.rejection import make_rejection
 from serinus.manifests.revision import RevisionRecord, make_controller_revision
-from serinus.manifests.service import make_service, pinned_selector, split_selector
+from serinus.manifests.service import (
+    make_feedback_service,
+    make_service,
+    pinned_selector,
+    split_selector,
+)
 from serinus.manifests.store_claim import make_store_claim
 from serinus.manifests.workload import make_workload
 from serinus.reconcile.decision import (
@@ -47,6 +52,7 @@ def desired_objects(
     objects = [
         *_store_claim(picture),
         *_feedback_secret(picture, status, now),
+        *_feedback_service(picture),
         *_records(picture, status),
         *_workloads(picture, up),
         *_service(picture, status),
@@ -132,6 +138,10 @@ def _feedback_secret(
         "type": "Opaque",
     }
     yield DesiredObject(body, ApplyPolicy.CREATE_SECRET)
+
+
+def _feedback_service(picture: Picture) -> Iterator[DesiredObject]:
+    yield DesiredObject(make_feedback_service(picture.name, picture.metadata.namespace))
 
 
 def _records(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:

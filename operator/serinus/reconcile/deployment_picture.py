@@ -11,7 +11,7 @@ from serinus.api.deployment import DeploymentSpec, DeploymentStatus
 from serinus.api.enums import Reason
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
-from serinus.manifests.naming import revision_object_name, service_name
+from serinus.manifests.naming import feedback_service_name, revision_object_name, service_name
 from serinus.manifests.revision import RevisionRecord
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import ObjectRef
@@ -124,8 +124,11 @@ class Picture:
         return self.seen.records.get(revision)
 
     def name_conflict(self, *revisions: str) -> str | None:
-        """Whose name is taken by an object that isn't ours: the Service's or one of `revisions`."""
-        refs = [ObjectRef("v1", "Service", self.metadata.namespace, service_name(self.name))]
+        """Whose name is taken by an object that isn't ours: a Service's or one of `revisions`."""
+        refs = [
+            ObjectRef("v1", "Service", self.metadata.namespace, name)
+            for name in (service_name(self.name), feedback_service_name(self.name))
+        ]
         for revision in revisions:
             name = revision_object_name(self.name, revision)
             refs += [

@@ -19,10 +19,10 @@ from serinus_runtime.artifact.encoding import shown
 from serinus_runtime.artifact.manifest import ClassLabel
 from serinus_runtime.artifact.model import Model
 from serinus_runtime.server.errors import BadRequest, Overloaded
+from serinus_runtime.server.feedback_memory import FeedbackMemory, MemoryFullError, SeenRows
 from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
 from serinus_runtime.server.prediction_id import Prediction
 
-IDS_REMEMBERED = 200_000
 LABELS_PENDING = 200_000
 _MS = 1000
 
@@ -50,38 +50,38 @@ class Receipt:
 
 @dataclass(slots=True)
 class FeedbackLedger:
-    """Counts labels into `metrics`. Memory is bounded: ids seen, and labels that wait."""
+    """Counts labels into `metrics`. What it keeps is bounded: rows seen, and labels that wait."""
 
     metrics: Metrics
+    memory: FeedbackMemory
     cohort_length_seconds: int
     maturity_seconds: float
-    _seen: dict[bytes, int] = field(default_factory=dict)
     _pending: list[Judged] = field(default_factory=list)
 
     def count(
         self, prediction: Prediction, judged: Sequence[Judged | None], now_ms: int
     ) -> Receipt:
-        """Count the rows' labels; None is a row whose label isn't known yet."""
+        """Count the rows' labels; None is a row whose label isn't known yet.
+
+        Raises `Overloaded` where no more can be remembered; then none of them was counted.
+        """
         self.settle(now_ms)
+        labels = [(row, label) for row, label in enumerate(judged) if label is not None]
+        cohort = self.cohort(prediction.issued_at_ms)
+        if cohort < self.oldest_cohort(now_ms):
+            return self._late(prediction.revision, len(labels))
+        seen = self._rows_seen(cohort, prediction.unique, len(labels))
         receipt = Receipt()
-        if len(self._pending) + len(judged) > LABELS_PENDING:
-            raise Overloaded("too many labels wait for their maturity; send them later")
-        for row, label in enumerate(judged):
-            if label is None:
-                continue
-            if not self._first_time(prediction.unique, row):
+        for row, label in labels:
+            if not seen.first_time(row):
                 receipt.repeated += 1
-                self.metrics.repeated += 1
-            elif label.cohort < self.oldest_cohort(now_ms):
-                receipt.late += 1
-                late = self.metrics.late
-                late[label.revision] = late.get(label.revision, 0) + 1
             elif label.due_at_ms > now_ms:
                 receipt.pending += 1
                 heapq.heappush(self._pending, label)
             else:
                 receipt.counted += 1
                 self._add(label)
+        self.metrics.repeated += receipt.repeated
         return receipt
 
     def settle(self, now_ms: int) -> None:
@@ -89,6 +89,7 @@ class FeedbackLedger:
         while self._pending and self._pending[0].due_at_ms <= now_ms:
             self._add(heapq.heappop(self._pending))
         self.metrics.forget_cohorts_before(self.oldest_cohort(now_ms))
+        self.memory.forget_before(self.oldest_cohort(now_ms))
 
     def cohort(self, at_ms: int) -> int:
         """Cohort of an issue time, in seconds since 1970."""
@@ -103,14 +104,23 @@ class FeedbackLedger:
         """When a label of an answer counts at the earliest."""
         return issued_at_ms + round(self.maturity_seconds * _MS)
 
-    def _first_time(self, unique: bytes, row: int) -> bool:
-        rows_seen = self._seen.get(unique, 0)
-        if rows_seen >> row & 1:
-            return False
-        self._seen[unique] = rows_seen | 1 << row
-        if len(self._seen) > IDS_REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        return True
+    def _late(self, revision: str, count: int) -> Receipt:
+        late = self.metrics.late
+        late[revision] = late.get(revision, 0) + count
+        return Receipt(late=count)
+
+    def _rows_seen(self, cohort: int, unique: bytes, count: int) -> SeenRows:
+        """The prediction's rows, if so many labels more can be kept."""
+        if len(self._pending) + count <= LABELS_PENDING:
+            try:
+                return self.memory.rows_of(cohort, unique)
+            except MemoryFullError:
+                pass
+        self.metrics.refused += count
+        raise Overloaded(
+            "no more labels can be kept until a cohort is closed; send them later",
+            self.cohort_length_seconds,
+        )
 
     def _add(self, label: Judged) -> None:
         cells = self.metrics.cohort_cells(label.revision, label.cohort)

@@ -1,38 +1,105 @@
-"""`POST /feedback`: labels for a prediction, by its id."""
+"""`POST /feedback`: labels for a prediction, by its id, counted by the pod that is its home."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import takewhile
 from typing import Any
 
+import orjson
+
 from serinus_runtime.artifact.encoding import shown
-from serinus_runtime.server.errors import BadRequest
+from serinus_runtime.server.answer import Answer, of_json, refusal
+from serinus_runtime.server.errors import BadRequest, Overloaded, RequestError
 from serinus_runtime.server.feedback import judged_labels
+from serinus_runtime.server.feedback_home import homes
+from serinus_runtime.server.peers import ACCEPTED, SEAL_HEADER, NoAnswerError, UnreachableError
 from serinus_runtime.server.prediction_id import Prediction, PredictionIdError
-from serinus_runtime.server.request_body import json_object
+from serinus_runtime.server.request_body import Scope, json_object
 from serinus_runtime.server.serving import Serving
 
 BODY_BYTES_MAX = 64 << 10
 """An id and at most 16 labels."""
 
+ON_THEIR_WAY_MAX = 64
+"""Requests that wait at once for what another pod says."""
+
+_SEAL = SEAL_HEADER.encode()
+_ACCEPTED = ((_SEAL, ACCEPTED.encode()),)
+
 
 class FeedbackRequests:
-    """Counts labels."""
+    """Counts labels, or has them counted."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
+        self._on_their_way = 0
 
-    async def answered(self, body: bytes) -> dict[str, Any]:
+    async def answered(self, scope: Scope, body: bytes) -> Answer:
         """What became of the labels; raises `RequestError`."""
+        if self._is_from_a_pod(scope, body):
+            return self._answer_to_a_pod(scope, body)
         document = json_object(body)
-        prediction = self._prediction(document.get("id"))
-        labels = document.get("labels")
-        if type(labels) is not list:
-            raise BadRequest(f"`labels`: expected a list, got {shown(labels)}")
+        prediction, labels = self._prediction(document), _labels(document)
+        if self._serving.peers is not None:
+            answer = await self._answer_of_another_pod(prediction, body)
+            if answer is not None:
+                return answer
         return self._counted(prediction, labels)
 
-    def _prediction(self, identity: Any) -> Prediction:
+    def _is_from_a_pod(self, scope: Scope, body: bytes) -> bool:
+        peers = self._serving.peers
+        if peers is None:
+            return False
+        seals = [value for name, value in scope["headers"] if name == _SEAL]
+        return bool(seals) and peers.vouches(body, seals[0])
+
+    def _answer_to_a_pod(self, scope: Scope, body: bytes) -> Answer:
+        try:
+            document = json_object(body)
+            answer = self._counted(self._prediction(document), _labels(document))
+        except RequestError as error:
+            answer = refusal(error, scope)
+        return replace(answer, headers=answer.headers + _ACCEPTED)
+
+    async def _answer_of_another_pod(self, prediction: Prediction, body: bytes) -> Answer | None:
+        """What the id's home says; None where that is here, or nobody else can be reached."""
+        peers = self._serving.peers
+        assert peers is not None
+        order = homes(prediction.unique, await peers.addresses())
+        for address in takewhile(lambda one: one != peers.own, order):
+            answer = await self._asked(address, body)
+            if answer is not None:
+                return answer
+        return None
+
+    async def _asked(self, address: str, body: bytes) -> Answer | None:
+        """What a pod says; None where it isn't there, or isn't a pod of ours."""
+        if self._on_their_way >= ON_THEIR_WAY_MAX:
+            raise Overloaded("many labels are on their way to other pods; try again in 1 s")
+        peers = self._serving.peers
+        assert peers is not None
+        self._on_their_way += 1
+        try:
+            said = await peers.ask(address, body)
+        except UnreachableError:
+            return None
+        except NoAnswerError as error:
+            raise Overloaded(
+                "the pod that counts these labels didn't answer; send them again, they count once"
+            ) from error
+        finally:
+            self._on_their_way -= 1
+        if said.status == Overloaded.status and said.accepted:
+            raise Overloaded(str(orjson.loads(said.body)["error"]))
+        if said.status == 200 or said.accepted:
+            self._serving.metrics.forwarded += 1
+            return Answer(said.status, said.body)
+        return None
+
+    def _prediction(self, document: dict[str, Any]) -> Prediction:
+        identity = document.get("id")
         if type(identity) is not str:
             raise BadRequest(f"`id`: expected the id of a prediction, got {shown(identity)}")
         try:
@@ -40,7 +107,15 @@ class FeedbackRequests:
         except PredictionIdError as error:
             raise BadRequest(f"`id`: {error}") from error
 
-    def _counted(self, prediction: Prediction, labels: list[Any]) -> dict[str, Any]:
+    def _counted(self, prediction: Prediction, labels: list[Any]) -> Answer:
         serving = self._serving
         judged = judged_labels(prediction, labels, serving.model, serving.ledger)
-        return asdict(serving.ledger.count(prediction, judged, time.time_ns() // 1_000_000))
+        receipt = serving.ledger.count(prediction, judged, time.time_ns() // 1_000_000)
+        return of_json(200, asdict(receipt))
+
+
+def _labels(document: dict[str, Any]) -> list[Any]:
+    labels = document.get("labels")
+    if type(labels) is not list:
+        raise BadRequest(f"`labels`: expected a list, got {shown(labels)}")
+    return labels

@@ -132,9 +132,8 @@ class HotPath:
 
     # Feedback
 
-    async def _feedback(self, _scope: Scope, receive: Receive) -> Answer:
-        body = await read_body(receive, BODY_BYTES_MAX)
-        return of_json(200, await self._labels.answered(body))
+    async def _feedback(self, scope: Scope, receive: Receive) -> Answer:
+        return await self._labels.answered(scope, await read_body(receive, BODY_BYTES_MAX))
 
     # What the pod says of itself
 

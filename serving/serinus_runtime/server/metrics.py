@@ -52,6 +52,14 @@ _HELP = {
     ),
     "serinus_labels_late_total": ("counter", "Labels that came after their cohort was closed."),
     "serinus_labels_repeated_total": ("counter", "Labels that had been counted before."),
+    "serinus_labels_refused_total": (
+        "counter",
+        "Labels that weren't counted, since no more could be kept.",
+    ),
+    "serinus_labels_forwarded_total": (
+        "counter",
+        "Requests with labels that another pod counted: the one that had made the prediction.",
+    ),
 }
 Labels: TypeAlias = Mapping[str, str]
 
@@ -84,6 +92,8 @@ class Metrics:
     cohorts: dict[tuple[str, int], CohortCells] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    refused: int = 0
+    forwarded: int = 0
 
     def __post_init__(self) -> None:
         self.late.setdefault(self.revision, 0)
@@ -170,6 +180,12 @@ def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
         ],
         "serinus_labels_repeated_total": [
             _sample("serinus_labels_repeated_total", own, metrics.repeated)
+        ],
+        "serinus_labels_refused_total": [
+            _sample("serinus_labels_refused_total", own, metrics.refused)
+        ],
+        "serinus_labels_forwarded_total": [
+            _sample("serinus_labels_forwarded_total", own, metrics.forwarded)
         ],
     }
 

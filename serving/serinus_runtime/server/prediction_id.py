@@ -6,9 +6,10 @@ an id up. An id is base64url of
     version 1 · revision 5 · issued at (ms since 1970) 6 · unique 8 · kind 1 · rows 1 · width 2
     · rows times the prediction · HMAC-SHA256 over all that, first 16 bytes
 
-where the prediction is a 32-bit float for each class (or of the second of two classes) after a
-two-byte position of the answered class; for regression one 64-bit float. Above `MAX_ROWS` rows,
-or `MAX_CLASSES` classes, the id carries no predictions and its labels can't be counted.
+where `unique` is the maker's tag and a number, 4 bytes each, and the prediction is a 32-bit float
+for each class (or of the second of two classes) after a two-byte position of the answered class;
+for regression one 64-bit float. Above `MAX_ROWS` rows, or `MAX_CLASSES` classes, the id carries no
+predictions and its labels can't be counted.
 """
 
 from __future__ import annotations
@@ -65,13 +66,18 @@ class Prediction:
 
 
 class PredictionIds:
-    """Issues and opens ids. `process` must differ between processes that share the key."""
+    """Issues and opens ids.
 
-    def __init__(self, key: bytes, *, revision: str, process: bytes) -> None:
+    `tag` and what is counted up from `first` tell ids apart: no two processes that share the key
+    may use the same numbers under one tag. The tag is that of the pod's address, by which other
+    pods find out who made an id.
+    """
+
+    def __init__(self, key: bytes, *, revision: str, tag: bytes, first: int = 0) -> None:
         self._seal = hmac.new(key, digestmod=hashlib.sha256)
         self._revision = bytes.fromhex(revision)
-        self._process = hashlib.sha256(process).digest()[:4]
-        self._count = 0
+        self._tag = tag
+        self._count = first
 
     def of_classes(
         self, probabilities: FloatArray, decided: NDArray[np.intp], *, issued_at_ms: int
@@ -96,7 +102,7 @@ class PredictionIds:
 
     def _issued(self, kind: Kind, rows: int, width: int, payload: bytes, at_ms: int) -> str:
         self._count = (self._count + 1) % (1 << 32)
-        unique = self._process + self._count.to_bytes(4, "big")
+        unique = self._tag + self._count.to_bytes(4, "big")
         content = (
             _HEADER.pack(
                 _VERSION, self._revision, at_ms.to_bytes(6, "big"), unique, kind, rows, width

@@ -11,6 +11,7 @@ from serinus_runtime.server.doorkeeper import Doorkeeper
 from serinus_runtime.server.engine import BatchingEngine, InlineEngine
 from serinus_runtime.server.feedback import FeedbackLedger
 from serinus_runtime.server.metrics import Metrics
+from serinus_runtime.server.peers import Peers
 from serinus_runtime.server.prediction_id import PredictionIds
 
 
@@ -32,7 +33,11 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """All that a request needs. `aside` is one thread, for what would hold the event loop."""
+    """All that a request needs.
+
+    `aside` is one thread, for what would hold the event loop. `peers` are the pods that may count
+    labels; None: this one counts them all.
+    """
 
     model: Model
     encoder: RowEncoder
@@ -41,6 +46,7 @@ class Serving:
     ids: PredictionIds
     metrics: Metrics
     ledger: FeedbackLedger
+    peers: Peers | None
     door: Doorkeeper
     readiness: Readiness
     revision: str

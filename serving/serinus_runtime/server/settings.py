@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from serinus_runtime.server.feedback_home import same_text
+
 Value = TypeVar("Value")
 
 
@@ -18,6 +20,8 @@ class SettingsError(Exception):
 class Settings:
     """What the pod was told.
 
+    `peers` is the host name behind which all pods of the Deployment are found, `pod_ip` the address
+    of this one; None: not told.
     Connections live `connection_max_age_seconds` (0: as long as the client likes) or
     `connection_max_requests` requests. On SIGTERM the server goes on answering for
     `drain_seconds`. `max_concurrency` requests are answered at once, `max_held_bytes` of bodies
@@ -30,12 +34,15 @@ class Settings:
     namespace: str
     pod_name: str
     pod_uid: str
+    pod_ip: str | None
+    peers: str | None
     model_uri: str
     model_digest: str
     store: Path
     feedback_key_file: Path
     cohort_length_seconds: int
     feedback_maturity_seconds: float
+    feedback_memory_bytes: int
     host: str
     port: int
     connection_max_age_seconds: float
@@ -58,12 +65,15 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
         namespace=read("NAMESPACE", str, "default"),
         pod_name=read("POD_NAME", str, ""),
         pod_uid=read("POD_UID", str, ""),
+        pod_ip=read("POD_IP", _address, ""),
+        peers=read("PEERS", _given, ""),
         model_uri=read("MODEL_URI", str),
         model_digest=read("MODEL_DIGEST", str),
         store=read("STORE", Path, "/store"),
         feedback_key_file=read("FEEDBACK_KEY_FILE", Path, "/etc/serinus/feedback/key"),
         cohort_length_seconds=read("COHORT_LENGTH_SECONDS", _at_least(int, 1), "300"),
         feedback_maturity_seconds=read("FEEDBACK_MATURITY_SECONDS", _at_least(float, 0), "0"),
+        feedback_memory_bytes=read("FEEDBACK_MEMORY_BYTES", _at_least(int, 1), str(32 << 20)),
         host=read("HOST", str, "0.0.0.0"),  # noqa: S104 (a pod's only interface is its own)
         port=read("PORT", _at_least(int, 0), "8080"),
         connection_max_age_seconds=read("CONNECTION_MAX_AGE_SECONDS", _at_least(float, 0), "30"),
@@ -99,6 +109,14 @@ def _revision(text: str) -> str:
     if len(text) != 10 or any(digit not in "0123456789abcdef" for digit in text):
         raise ValueError("expected 10 hexadecimal digits")
     return text
+
+
+def _given(text: str) -> str | None:
+    return text or None
+
+
+def _address(text: str) -> str | None:
+    return same_text(text) if text else None
 
 
 Number = TypeVar("Number", int, float)

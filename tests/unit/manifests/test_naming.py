@@ -20,6 +20,7 @@ def test_every_name_made_from_the_longest_owner_is_a_label_value() -> None:
 
     assert [name for name in made if len(name) > LABEL_MAX_LENGTH] == []
     assert len(set(made)) == len(made)
+    assert len(naming.feedback_service_name(LONGEST)) <= LABEL_MAX_LENGTH
 
 
 def test_children_carry_no_label_that_delivery_tools_take_for_theirs() -> None:

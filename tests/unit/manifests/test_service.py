@@ -1,9 +1,10 @@
-"""The Service: two forms of its selector, and the memory of who is stable."""
+"""The Services: two forms of a selector, the memory of who is stable, and the list of pods."""
 
 import json
 from collections.abc import Callable
 
 from serinus.manifests.service import (
+    make_feedback_service,
     make_service,
     pinned_selector,
     service_url,
@@ -36,6 +37,30 @@ def test_before_the_first_revision_is_stable_it_is_said_that_none_is() -> None:
     )
 
     assert service["metadata"]["annotations"] == {"serinus.dev/stable-revision": ""}
+
+
+def test_the_list_of_pods_is_what_was_reviewed(golden: Callable[[str, str], None]) -> None:
+    service = make_feedback_service("delay", "flights")
+
+    golden("manifests/service-feedback.json", json.dumps(service, indent=2, sort_keys=True) + "\n")
+
+
+def test_the_list_of_pods_has_those_of_all_revisions_and_those_that_arent_ready() -> None:
+    spec = make_feedback_service("delay", "flights")["spec"]
+
+    assert spec["selector"] == split_selector("delay")
+    assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
+
+
+def test_who_scrapes_services_by_the_name_of_a_port_finds_each_pod_once() -> None:
+    services = [
+        make_service("delay", "flights", selector={}, stable=None),
+        make_feedback_service("delay", "flights"),
+    ]
+
+    names = [port["name"] for service in services for port in service["spec"]["ports"]]
+
+    assert names == ["http", "feedback"]
 
 
 def test_the_address_is_that_of_the_service() -> None:

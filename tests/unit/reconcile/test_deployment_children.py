@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import pytest
+
 from serinus.reconcile.decision import ApplyPolicy, ObjectRef, Ownership
 from tests.support.deployment_world import (
     NAME,
@@ -29,6 +31,7 @@ def test_all_that_a_revision_needs_is_made_in_the_order_in_which_it_is_needed() 
         "status",
         "create PersistentVolumeClaim serinus-store",
         "create Secret delay-feedback",
+        "create Service delay-feedback",
         f"create ControllerRevision delay-{world.canary_revision}",
         f"create Deployment delay-{world.canary_revision}",
         "create Service delay",
@@ -213,13 +216,14 @@ def test_a_workload_that_somebody_scaled_is_brought_back() -> None:
     assert world.ready_pods(world.stable_revision) == 4
 
 
-def test_a_foreign_service_of_our_name_is_left_alone_and_said() -> None:
+@pytest.mark.parametrize("name", [NAME, f"{NAME}-feedback"])
+def test_a_foreign_service_of_our_name_is_left_alone_and_said(name: str) -> None:
     world = a_world()
-    ref = ObjectRef("v1", "Service", NAMESPACE, NAME)
+    ref = ObjectRef("v1", "Service", NAMESPACE, name)
     theirs = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": NAME, "namespace": NAMESPACE, "uid": "theirs"},
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": "theirs"},
         "spec": {"selector": {"app": "theirs"}},
     }
     world.objects[ref] = theirs
@@ -228,7 +232,7 @@ def test_a_foreign_service_of_our_name_is_left_alone_and_said() -> None:
 
     assert world.objects[ref] == theirs
     assert world.condition("Stalled") == ("True", "NameConflict")
-    assert "Service `delay` exists and isn't ours" in world.status["message"]
+    assert f"Service `{name}` exists and isn't ours" in world.status["message"]
     assert world.pods == []
 
 

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.server import feedback
+from serinus_runtime.server.errors import Overloaded
 from serinus_runtime.server.feedback import FeedbackLedger, Judged, brier_share
+from serinus_runtime.server.feedback_memory import PAGE_BYTES, FeedbackMemory
 from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
 from serinus_runtime.server.prediction_id import Prediction, PredictionIds
 from tests.support.model_servers import KEY, REVISION, Client
@@ -23,8 +26,8 @@ def metrics() -> Metrics:
     return Metrics(deployment="d", revision=REVISION, model="m", digest="sha256:0")
 
 
-def ledger(*, maturity_seconds: float = 0) -> FeedbackLedger:
-    return FeedbackLedger(metrics(), COHORT_SECONDS, maturity_seconds)
+def ledger(*, maturity_seconds: float = 0, memory_bytes: int = 1 << 20) -> FeedbackLedger:
+    return FeedbackLedger(metrics(), FeedbackMemory(memory_bytes), COHORT_SECONDS, maturity_seconds)
 
 
 def prediction(
@@ -112,7 +115,7 @@ def test_zero_and_one_stand_for_false_and_true(client: Client) -> None:
 
 
 def test_any_pod_with_the_key_counts_for_the_revision_that_answered(client: Client) -> None:
-    elsewhere = PredictionIds(KEY, revision=OTHER_REVISION, process=b"another pod")
+    elsewhere = PredictionIds(KEY, revision=OTHER_REVISION, tag=b"else")
     identity = elsewhere.of_classes(
         np.array([[0.2, 0.8]]), np.array([1]), issued_at_ms=time.time_ns() // 10**6
     )
@@ -193,6 +196,53 @@ def test_a_repeated_label_counts_once() -> None:
     assert (first.counted, again.counted, again.repeated) == (3, 0, 3)
     (cells,) = book.metrics.cohorts.values()
     assert (cells.right, cells.wrong, cells.loss) == (3, 0, 0.75)
+
+
+def test_a_label_is_known_again_however_many_came_since() -> None:
+    book = ledger(memory_bytes=1 << 20)
+    first = prediction(unique=bytes(8))
+    counted(book, first, NOW_MS)
+
+    for number in range(1, 250_000):
+        counted(book, prediction(unique=number.to_bytes(8, "big")), NOW_MS)
+
+    assert counted(book, first, NOW_MS).repeated == 1
+
+
+def test_what_cant_be_remembered_isnt_counted() -> None:
+    book = ledger(memory_bytes=2 * PAGE_BYTES)
+    far_apart = [prediction(unique=(number << 32).to_bytes(8, "big")) for number in range(3)]
+    for at in far_apart[:2]:
+        counted(book, at, NOW_MS)
+
+    with pytest.raises(Overloaded) as refused:
+        counted(book, far_apart[2], NOW_MS)
+
+    (cells,) = book.metrics.cohorts.values()
+    assert (cells.right, book.metrics.refused) == (2, 1)
+    assert refused.value.headers == ((b"retry-after", b"60"),)
+    assert counted(book, far_apart[0], NOW_MS).repeated == 1
+
+
+def test_a_cohort_that_is_no_longer_kept_makes_room() -> None:
+    book = ledger(memory_bytes=PAGE_BYTES)
+    counted(book, prediction(), NOW_MS)
+    later = NOW_MS + COHORTS_KEPT * COHORT_SECONDS * 1000
+
+    receipt = counted(book, prediction(issued_at_ms=later, unique=b"87654321"), later)
+
+    assert receipt.counted == 1
+
+
+def test_more_labels_than_may_wait_are_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feedback, "LABELS_PENDING", 3)
+    book = ledger(maturity_seconds=30)
+    counted(book, prediction(rows=2), NOW_MS)
+
+    with pytest.raises(Overloaded):
+        counted(book, prediction(rows=2, unique=b"87654321"), NOW_MS)
+
+    assert counted(book, prediction(unique=b"87654321"), NOW_MS).pending == 1
 
 
 def test_before_its_maturity_a_label_waits() -> None:

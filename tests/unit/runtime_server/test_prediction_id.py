@@ -15,8 +15,8 @@ REVISION = "00ff00ff00"
 AT_MS = 1_800_000_000_123
 
 
-def ids(key: bytes = KEY, process: bytes = b"pod") -> PredictionIds:
-    return PredictionIds(key, revision=REVISION, process=process)
+def ids(key: bytes = KEY, tag: bytes = b"pod1", first: int = 0) -> PredictionIds:
+    return PredictionIds(key, revision=REVISION, tag=tag, first=first)
 
 
 def test_an_id_gives_back_what_was_answered() -> None:
@@ -67,7 +67,7 @@ def test_large_answers_arent_carried(rows: int, classes: int, carried: bool) -> 
 
 
 def test_no_two_ids_are_the_same_thing() -> None:
-    one, other = ids(), ids(process=b"another pod")
+    one, other = ids(), ids(tag=b"pod2")
 
     opened = [
         ids().opened(issuer.of_values(np.array([1.0]), issued_at_ms=AT_MS)).unique
@@ -75,6 +75,16 @@ def test_no_two_ids_are_the_same_thing() -> None:
     ]
 
     assert len(set(opened)) == 3
+
+
+def test_an_id_bears_the_tag_of_its_maker_and_numbers_come_round() -> None:
+    issuer = ids(tag=b"pod9", first=(1 << 32) - 2)
+
+    opened = [
+        ids().opened(issuer.of_values(np.array([1.0]), issued_at_ms=AT_MS)).unique for _ in range(2)
+    ]
+
+    assert opened == [b"pod9\xff\xff\xff\xff", b"pod9\x00\x00\x00\x00"]
 
 
 def test_an_id_of_another_key_doesnt_open() -> None:
