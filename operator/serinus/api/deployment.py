@@ -99,6 +99,23 @@ class Feedback(ApiModel):
     )
 
 
+class RequestLimits(ApiModel):
+    """What one request may bring, and how many a pod answers at once."""
+
+    rows: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="Most rows of a request; one with more gets 413. Default: 10000.",
+    )
+    body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] | None = Field(
+        default=None,
+        description="Most bytes of a request's body; one with more gets 413. Default: 4194304.",
+    )
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None,
+        description="Most requests that a pod answers at once; others get 503. Default: 256.",
+    )
+
+
 class Server(ApiModel):
     """The pods that serve. Every field here is part of the revision."""
 
@@ -118,6 +135,9 @@ class Server(ApiModel):
         max_length=64,
         description="Environment of the server.",
         json_schema_extra=map_list("name"),
+    )
+    limits: RequestLimits | None = Field(
+        default=None, description="What one request may bring, and how many are answered at once."
     )
     feedback: Feedback | None = Field(default=None, description="How late labels are counted.")
     pod_template: PodTemplate | None = Field(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serinus.api.deployment import EnvironmentVariable, Feedback, Server
+from serinus.api.deployment import EnvironmentVariable, Feedback, RequestLimits, Server
 from serinus.api.enums import Kind
 from serinus.api.job_contract import STORE_MOUNT_PATH
 from serinus.api.quantities import duration_seconds
@@ -164,8 +164,19 @@ def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
         env_value("SERINUS_FEEDBACK_MATURITY_SECONDS", f"{duration_seconds(maturity):g}"),
         env_value("SERINUS_PORT", str(PORT)),
         _CONNECTIONS,
+        *_limits(serving.server.limits or RequestLimits()),
         env_value("SERINUS_DRAIN_SECONDS", str(DRAIN_SECONDS)),
     )
+
+
+def _limits(limits: RequestLimits) -> tuple[JsonObject, ...]:
+    """What was given; the server's defaults hold for the rest."""
+    given = {
+        "SERINUS_MAX_ROWS": limits.rows,
+        "SERINUS_MAX_BODY_BYTES": limits.body_bytes,
+        "SERINUS_MAX_CONCURRENCY": limits.concurrency,
+    }
+    return tuple(env_value(name, str(limit)) for name, limit in given.items() if limit is not None)
 
 
 def _user_variable(variable: EnvironmentVariable) -> JsonObject:

@@ -30,6 +30,9 @@ IDLE_SECONDS = 75
 _UNTAKEN_REQUESTS = 3
 """How long an answer waits for its client to take it, in times that a request has to come."""
 
+_BODIES_HELD_MIN = 2
+"""Bodies of the largest size that are held at least."""
+
 _OTHER_FILES = 128
 """Files that aren't connections: libraries, logs, the model."""
 
@@ -103,7 +106,7 @@ def door_limits(settings: Settings) -> DoorLimits:
     """What all connections may take; as many of them as the process may have files."""
     return DoorLimits(
         connections=connections_possible(settings.max_connections),
-        held_bytes=settings.max_held_bytes,
+        held_bytes=max(settings.max_held_bytes, _BODIES_HELD_MIN * settings.max_body_bytes),
         request_seconds=settings.request_seconds,
         silence_seconds=IDLE_SECONDS,
         untaken_seconds=_UNTAKEN_REQUESTS * settings.request_seconds,

@@ -29,6 +29,7 @@ FULL: dict[str, Any] = {
         {"name": "LOG_LEVEL", "value": "debug"},
         {"name": "TOKEN", "secretKeyRef": {"name": "delay-token", "key": "token"}},
     ],
+    "limits": {"rows": 50000, "bodyBytes": 33554432, "concurrency": 64},
     "feedback": {"cohortLength": "2s", "maturity": "90s"},
     "podTemplate": {
         "metadata": {"labels": {"team": "a", "serinus.dev/revision": "mine"}},
