@@ -22,6 +22,7 @@ from serinus.analysis.state import Baseline, InflationSource
 from serinus.api.verdicts import Counts
 from serinus.cli.errors import ClusterError, CommandError
 from serinus.cli.kubectl import Cluster
+from serinus.manifests.naming import revision_object_name
 
 LOOKED_BACK = timedelta(hours=1)
 _BEFORE = timedelta(minutes=5)  # samples before the hour: what its first counters are compared with
@@ -82,6 +83,7 @@ def context_of(namespace: str, deployment: str, stable: str, now: datetime) -> A
         deployment=deployment,
         stable_revision=stable,
         canary_revision=_NOBODY,
+        workloads=(revision_object_name(deployment, stable),),
         started_at=now,
         first_cohort_at=now,
     )

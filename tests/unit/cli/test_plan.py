@@ -79,7 +79,11 @@ def prometheus() -> RecordedCounters:
     recorded, began = RecordedCounters(), NOW.timestamp() - 4200
     for second in range(0, 4201, 60):
         for pod in range(4):
-            own = {"pod": f"pod-{pod}", "revision": STABLE, "deployment": "flight-delay"}
+            own = {
+                "pod": f"flight-delay-{STABLE}-{pod}",
+                "revision": STABLE,
+                "deployment": "flight-delay",
+            }
             name = "serinus_requests_total"
             good, bad = labels(name, code="200", **own), labels(name, code="500", **own)
             recorded.scrape(began + second, {good: 9.9 * second // 1, bad: second // 10})

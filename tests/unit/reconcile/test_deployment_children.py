@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-import pytest
-
 from serinus.reconcile.decision import ApplyPolicy, ObjectRef, Ownership
 from tests.support.deployment_world import (
     NAME,

@@ -17,12 +17,12 @@ from serinus.manifests.revision import make_controller_revision, parse_controlle
 from serinus.manifests.settings import Settings
 from serinus.reconcile.deployment_facts import Observed
 from serinus.reconcile.deployment_revision import known_revision, wanted_revision
-from serinus.reconcile.model_reference import parsed_versions
+from serinus.reconcile.model_reference import parsed_version
 from serinus.rollout.revision import revision_inputs
 from tests.support.deployment_world import NAME, NAMESPACE, model_version
 
 FROZEN = Path(__file__).parents[2] / "golden" / "revisions"
-(VERSION,) = parsed_versions([model_version("v1")])
+VERSION = parsed_version(model_version("v1"))
 SPECS: dict[str, dict[str, Any] | None] = {
     "without-a-server-block": None,
     "with-an-empty-one": {},
