@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import tempfile
@@ -99,6 +100,7 @@ async def serve(settings: Settings, model: Model, key: bytes) -> None:
         drain_seconds=settings.drain_seconds,
     )
     watch = asyncio.create_task(serving.door.watch())
+    gc.freeze()  # what is there now stays: collections needn't walk through it
     try:
         await server.serve()
     finally:

@@ -19,10 +19,14 @@ from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.server.engine import BatchingEngine
 from serinus_runtime.server.errors import TooLarge
 from serinus_runtime.server.exchange import Answered, Asked, Form, JsonObject
-from serinus_runtime.server.request_body import json_object
+from serinus_runtime.server.request_body import check_structure, json_object
 from serinus_runtime.server.serving import Serving
 
 SMALL_BODY_BYTES = 64 << 10
+_STRUCTURE_OF_A_ROW = 4
+_STRUCTURE_OF_AN_INPUT = 1000
+"""Objects and lists that a request may have; a row is one, a tensor three."""
+
 SMALL_CELLS = 2048
 """Values of all rows together: about a millisecond of encoding."""
 
@@ -42,10 +46,16 @@ class PredictionRequests:
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._inputs = len(serving.model.manifest.signature.inputs)
+        self._structure_max = (
+            _STRUCTURE_OF_A_ROW * serving.limits.rows + _STRUCTURE_OF_AN_INPUT * self._inputs
+        )
 
     async def answered(self, form: Form, body: bytes) -> bytes:
         """The answer as JSON; raises `RequestError`."""
-        stage: Stage = _here if len(body) <= SMALL_BODY_BYTES else self._aside
+        stage: Stage = _here
+        if len(body) > SMALL_BODY_BYTES:
+            stage = self._aside
+            check_structure(body, self._structure_max)
         document = await stage(json_object, body)
         if self._row_count(form, document) * self._inputs > SMALL_CELLS:
             stage = self._aside

@@ -63,6 +63,19 @@ def _over(limit_bytes: int) -> str:
     return f"the body is over the limit of {limit_bytes} bytes; send fewer rows"
 
 
+def check_structure(body: bytes, limit: int) -> None:
+    """Refuse a body of very many objects and lists before it is parsed.
+
+    A parser can't be interrupted: each of them costs it memory and time in which nothing else runs,
+    far more than the bytes do. Braces in texts count too; what is counted is an upper bound.
+    """
+    count = body.count(b"{") + body.count(b"[")
+    if count > limit:
+        raise TooLarge(
+            f"the body: expected at most {limit} objects and lists, got {count}; send fewer rows"
+        )
+
+
 def received_at(scope: Scope) -> float:
     """Monotonic time at which the request was complete; now, where nobody noted it."""
     noted: float | None = scope.get("state", {}).get(RECEIVED_AT)

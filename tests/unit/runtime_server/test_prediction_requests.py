@@ -76,6 +76,21 @@ def test_more_rows_than_allowed_are_refused_before_one_is_looked_at(
     assert client.metric("serinus_predictions_total") == 3
 
 
+@pytest.mark.parametrize("structure", [b"{}", b"[[]]", b'{"a":{}}', b'"{"'])
+def test_a_large_body_of_very_many_parts_is_refused_before_it_is_parsed(
+    watched: Client, aside: Aside, structure: bytes
+) -> None:
+    body = b'{"rows":[' + structure + (b"," + structure) * 60_000 + b"]}"
+
+    answer = watched.post("/predict", body)
+
+    assert answer.status_code == 413
+    assert answer.json()["error"].startswith(
+        "the body: expected at most 46000 objects and lists, got "
+    )
+    assert aside.work == []
+
+
 def test_a_short_tensor_cant_claim_millions_of_rows(client: Client) -> None:
     claim = {"name": "distance", "datatype": "FP64", "shape": [10**6], "data": [500.0]}
 
