@@ -128,7 +128,9 @@ class Server(ApiModel):
         "pod template in a new revision.",
     )
     resources: ResourceRequirements | None = Field(
-        default=None, description="CPU and memory of a server."
+        default=None,
+        description="CPU, memory and disk of a server. Default of the limit "
+        "`ephemeral-storage`: the chart's `scratch.server`.",
     )
     env: list[EnvironmentVariable] = Field(
         default_factory=list,

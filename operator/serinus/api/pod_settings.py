@@ -19,7 +19,7 @@ _OPAQUE: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True, "type":
 
 
 class ResourceRequirements(ApiModel):
-    """CPU and memory of the container, as in a pod."""
+    """CPU, memory and disk of the container, as in a pod."""
 
     requests: dict[str, QuantityText] = Field(
         default_factory=dict,
@@ -103,7 +103,10 @@ class JobRunSettings(ApiModel):
 
     suspend: bool | None = Field(default=None, description="Start no further runs.")
     resources: ResourceRequirements | None = Field(
-        default=None, description="CPU and memory of the run."
+        default=None,
+        description="CPU, memory and disk of the run. The limit `ephemeral-storage` bounds what "
+        "is fetched and unpacked of a source and what doesn't fit into memory. Default: the "
+        "chart's `scratch.jobs`.",
     )
     active_deadline_seconds: int | None = Field(
         default=None, ge=1, description="Seconds that a run may take. Default: 3600."

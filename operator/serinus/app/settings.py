@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from serinus.manifests.settings import Settings, StoreSettings
+from serinus.api.quantities import QuantityText
+from serinus.manifests.settings import ScratchSettings, Settings, StoreSettings
 
 
 def _names(text: object) -> object:
@@ -55,6 +56,8 @@ class OperatorSettings(BaseModel):
     store_storage_class: Annotated[str | None, Optional] = Field(
         default=None, alias="SERINUS_STORE_STORAGE_CLASS"
     )
+    jobs_scratch_size: QuantityText = Field(default="10Gi", alias="SERINUS_JOBS_SCRATCH_SIZE")
+    server_scratch_size: QuantityText = Field(default="1Gi", alias="SERINUS_SERVER_SCRATCH_SIZE")
     request_policy: Annotated[str | None, Optional] = Field(
         default=None, alias="SERINUS_REQUEST_POLICY"
     )
@@ -84,6 +87,9 @@ class OperatorSettings(BaseModel):
                 size=self.store_size,
                 access_mode=self.store_access_mode,
                 storage_class=self.store_storage_class,
+            ),
+            scratch=ScratchSettings(
+                jobs_size=self.jobs_scratch_size, server_size=self.server_scratch_size
             ),
         )
 

@@ -17,6 +17,7 @@ from serinus.api.enums import Kind
 from serinus.api.job_contract import (
     PSEUDONYMIZATION_KEY_PATH,
     RUN_INPUT_PATH,
+    SCRATCH_BYTES_VARIABLE,
     STORE_MOUNT_PATH,
 )
 from serinus.api.pod_settings import JobRunSettings, ResourceRequirements
@@ -24,6 +25,7 @@ from serinus.api.quantities import parse_quantity
 from serinus.api.schema_model import SecretKeySelector
 from serinus.manifests.naming import RUN_LABEL, owner_labels
 from serinus.manifests.pod import (
+    DISK,
     STORE_VOLUME,
     PodParts,
     StoreMount,
@@ -31,6 +33,7 @@ from serinus.manifests.pod import (
     env_value,
     make_container,
     make_pod_template,
+    with_disk_limit,
 )
 from serinus.manifests.settings import Settings
 
@@ -134,7 +137,9 @@ def _labels(run: Run) -> dict[str, str]:
 def _pod_template(run: Run, settings: Settings) -> JsonObject:
     results_only = run.store_access is StoreAccess.RESULTS_ONLY
     store = StoreMount(settings.store, read_only=results_only)
-    resources = run.settings.resources or DEFAULT_RESOURCES
+    resources = with_disk_limit(
+        run.settings.resources or DEFAULT_RESOURCES, settings.scratch.jobs_size
+    )
     container = make_container(
         CONTAINER,
         image=settings.jobs_image,
@@ -143,6 +148,7 @@ def _pod_template(run: Run, settings: Settings) -> JsonObject:
         env=(
             env_value("SERINUS_RUN_INPUT", RUN_INPUT_PATH),
             env_value("SERINUS_STORE", STORE_MOUNT_PATH),
+            env_value(SCRATCH_BYTES_VARIABLE, str(int(parse_quantity(resources.limits[DISK])))),
             *_thread_limits(resources),
         ),
         volume_mounts=(
@@ -179,7 +185,7 @@ def _volumes(run: Run) -> tuple[JsonObject, ...]:
     run_input: JsonObject = {"name": _INPUT_VOLUME, "configMap": {"name": run.name}}
     if run.pseudonymization_key is None:
         return (run_input,)
-    return (run_input, {"name": _KEY_VOLUME, "emptyDir": {"medium": "Memory"}})
+    return (run_input, {"name": _KEY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
 
 
 def _read_only_folder_of(path: str, volume: str) -> JsonObject:
@@ -207,7 +213,8 @@ def _key_writer(secret: SecretKeySelector, settings: Settings) -> JsonObject:
         env=(env_from_secret(_KEY_VARIABLE, secret=secret.name, key=secret.key),),
         volume_mounts=({"name": _KEY_VOLUME, "mountPath": folder},),
         resources=ResourceRequirements(
-            requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"}
+            requests={"cpu": "10m", "memory": "32Mi", DISK: "1Mi"},
+            limits={"memory": "128Mi", DISK: "16Mi"},
         ),
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from serinus.api.job_contract import STORE_MOUNT_PATH
 from serinus.api.pod_settings import PodTemplate, ResourceRequirements
+from serinus.api.quantities import parse_quantity
 from serinus.manifests.naming import STORE_LABEL
 from serinus.manifests.settings import StoreSettings
 
@@ -22,6 +23,10 @@ USER_ID = 65532
 STORE_VOLUME = "store"
 SCRATCH_VOLUME = "scratch"
 SCRATCH_PATH = "/tmp"  # noqa: S108  the container's own emptyDir
+DISK = "ephemeral-storage"
+"""Kubernetes' name of the disk that a pod takes of its node: `/tmp` and logs."""
+DISK_REQUEST = "64Mi"
+"""What the scheduler sets aside where nobody asks for more."""
 
 _DENIED_PREFIXES = (
     "app.kubernetes.io/",
@@ -145,7 +150,7 @@ def _spec(parts: PodParts, additions: PodTemplate) -> JsonObject:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": list(parts.containers),
-        "volumes": [*parts.volumes, {"name": SCRATCH_VOLUME, "emptyDir": {}}],
+        "volumes": [*parts.volumes, _scratch_volume(parts.containers)],
     }
     if parts.store:
         spec["volumes"].append(_store_volume(parts.store))
@@ -159,6 +164,40 @@ def _spec(parts: PodParts, additions: PodTemplate) -> JsonObject:
 def _pull_secrets(parts: PodParts, additions: PodTemplate) -> list[JsonObject]:
     of_user = (one.name for one in additions.spec.image_pull_secrets)
     return [{"name": name} for name in dict.fromkeys((*parts.image_pull_secrets, *of_user))]
+
+
+def with_disk_limit(
+    resources: ResourceRequirements | None, default_limit: str
+) -> ResourceRequirements:
+    """`resources` with a bound of what the container may write outside of the store.
+
+    Without a request of its own Kubernetes would set aside as much as the limit.
+    """
+    given = resources or ResourceRequirements()
+    requested = given.requests.get(DISK)
+    limit = given.limits.get(DISK) or _larger(requested or default_limit, default_limit)
+    return given.model_copy(
+        update={
+            "requests": {DISK: _smaller(DISK_REQUEST, limit), **given.requests},
+            "limits": {**given.limits, DISK: limit},
+        }
+    )
+
+
+def _larger(one: str, other: str) -> str:
+    return max(one, other, key=parse_quantity)
+
+
+def _smaller(one: str, other: str) -> str:
+    return min(one, other, key=parse_quantity)
+
+
+def _scratch_volume(containers: tuple[JsonObject, ...]) -> JsonObject:
+    """`/tmp`, as large as what a container may write, where that is bounded."""
+    limits = [container["resources"].get("limits", {}).get(DISK) for container in containers]
+    bounded = [limit for limit in limits if limit]
+    size: JsonObject = {"sizeLimit": max(bounded, key=parse_quantity)} if bounded else {}
+    return {"name": SCRATCH_VOLUME, "emptyDir": size}
 
 
 def allowed(entries: Mapping[str, str]) -> dict[str, str]:

@@ -17,8 +17,16 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScratchSettings:
+    """Disk of its node that a pod may take at most, where its object doesn't say."""
+
+    jobs_size: str = "10Gi"
+    server_size: str = "1Gi"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Images and the store."""
+    """Images, the store and bounds."""
 
     jobs_image: str
     server_image: str
@@ -26,3 +34,4 @@ class Settings:
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets that each namespace with our pods has to have."""
     store: StoreSettings = field(default_factory=StoreSettings)
+    scratch: ScratchSettings = field(default_factory=ScratchSettings)

@@ -31,6 +31,7 @@ from serinus.manifests.pod import (
     env_value,
     make_container,
     make_pod_template,
+    with_disk_limit,
 )
 from serinus.manifests.settings import Settings
 
@@ -77,7 +78,7 @@ def make_server_pod_template(serving: ServingRevision, settings: Settings) -> Js
         volume_mounts=(
             {"name": FEEDBACK_VOLUME, "mountPath": FEEDBACK_MOUNT_PATH, "readOnly": True},
         ),
-        resources=serving.server.resources,
+        resources=with_disk_limit(serving.server.resources, settings.scratch.server_size),
         store=store,
         ports=[{"name": PORT_NAME, "containerPort": PORT, "protocol": "TCP"}],
         startupProbe=_probe("/v2/health/live", period_seconds=1, failure_threshold=300),

@@ -32,6 +32,8 @@ def test_all_of_the_charts_variables_are_read() -> None:
             "SERINUS_STORE_SIZE": "1Gi",
             "SERINUS_STORE_ACCESS_MODE": "ReadWriteMany",
             "SERINUS_STORE_STORAGE_CLASS": "fast",
+            "SERINUS_JOBS_SCRATCH_SIZE": "50Gi",
+            "SERINUS_SERVER_SCRATCH_SIZE": "2Gi",
             "SERINUS_REQUEST_POLICY": "serinus-requests",
             "SERINUS_LOG_LEVEL": "debug",
         }
@@ -46,6 +48,7 @@ def test_all_of_the_charts_variables_are_read() -> None:
     assert builders.image_pull_policy == "Always"
     assert builders.image_pull_secrets == ("registry-key", "mirror-key")
     assert (builders.store.size, builders.store.storage_class) == ("1Gi", "fast")
+    assert (builders.scratch.jobs_size, builders.scratch.server_size) == ("50Gi", "2Gi")
 
 
 def test_empty_variables_are_as_if_they_werent_there() -> None:
@@ -72,6 +75,7 @@ def test_empty_variables_are_as_if_they_werent_there() -> None:
         ({"SERINUS_LOG_LEVEL": "loud"}, "SERINUS_LOG_LEVEL"),
         ({"SERINUS_STORE_ACCESS_MODE": "Sometimes"}, "SERINUS_STORE_ACCESS_MODE"),
         ({"SERINUS_PORT": "99999"}, "SERINUS_PORT"),
+        ({"SERINUS_JOBS_SCRATCH_SIZE": "much"}, "SERINUS_JOBS_SCRATCH_SIZE"),
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, str], named: str) -> None:

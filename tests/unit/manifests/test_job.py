@@ -64,7 +64,8 @@ def test_the_pod_can_t_speak_to_kubernetes_and_holds_the_key_in_memory_only() ->
     pod = make_job(run(pseudonymization_key=key), SETTINGS)["spec"]["template"]["spec"]
 
     assert pod["automountServiceAccountToken"] is False
-    assert {"name": "pseudonymization", "emptyDir": {"medium": "Memory"}} in pod["volumes"]
+    in_memory = {"medium": "Memory", "sizeLimit": "1Mi"}
+    assert {"name": "pseudonymization", "emptyDir": in_memory} in pod["volumes"]
     assert "PSEUDONYMIZATION_KEY" not in environment({"spec": {"template": {"spec": pod}}})
 
 
@@ -81,15 +82,15 @@ def test_what_isn_t_said_has_a_default() -> None:
     assert job["spec"]["activeDeadlineSeconds"] == 3600
     assert "ttlSecondsAfterFinished" not in job["spec"]
     assert container(job)["resources"] == {
-        "requests": {"cpu": "100m", "memory": "256Mi"},
-        "limits": {"memory": "4Gi"},
+        "requests": {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
+        "limits": {"memory": "4Gi", "ephemeral-storage": "10Gi"},
     }
     assert "OMP_NUM_THREADS" not in environment(job)
 
 
 def test_what_the_spec_says_wins_also_a_zero() -> None:
     chosen = JobRunSettings(
-        resources=ResourceRequirements(limits={"memory": "1Gi"}),
+        resources=ResourceRequirements(limits={"memory": "1Gi", "ephemeral-storage": "1Gi"}),
         active_deadline_seconds=60,
         backoff_limit=0,
     )
@@ -97,7 +98,8 @@ def test_what_the_spec_says_wins_also_a_zero() -> None:
 
     assert job["spec"]["backoffLimit"] == 0
     assert job["spec"]["activeDeadlineSeconds"] == 60
-    assert container(job)["resources"] == {"limits": {"memory": "1Gi"}}
+    assert container(job)["resources"]["limits"] == {"memory": "1Gi", "ephemeral-storage": "1Gi"}
+    assert environment(job)["SERINUS_SCRATCH_BYTES"] == str(1 << 30)
 
 
 @pytest.mark.parametrize(("limit", "threads"), [("250m", "1"), ("1500m", "2"), ("4", "4")])

@@ -9,6 +9,7 @@ from serinus.manifests.pod import (
     denied_entries,
     make_container,
     make_pod_template,
+    with_disk_limit,
 )
 from serinus.manifests.settings import StoreSettings
 
@@ -145,3 +146,45 @@ def test_resources_are_as_given() -> None:
         "limits": {"memory": "1Gi"},
     }
     assert container()["resources"] == {}
+
+
+DISK_CASES = [
+    ("nobody says", {}, {}, ("64Mi", "10Gi")),
+    ("a limit of the user's", {}, {"ephemeral-storage": "50Gi"}, ("64Mi", "50Gi")),
+    ("a small limit", {}, {"ephemeral-storage": "32Mi"}, ("32Mi", "32Mi")),
+    ("a request below the default", {"ephemeral-storage": "1Gi"}, {}, ("1Gi", "10Gi")),
+    ("a request above the default", {"ephemeral-storage": "20Gi"}, {}, ("20Gi", "20Gi")),
+]
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "disk"),
+    [case[1:] for case in DISK_CASES],
+    ids=[case[0] for case in DISK_CASES],
+)
+def test_disk_is_always_bounded_and_little_is_set_aside(
+    requests: dict[str, str], limits: dict[str, str], disk: tuple[str, str]
+) -> None:
+    given = ResourceRequirements(
+        requests={"cpu": "1", **requests}, limits={"memory": "1Gi", **limits}
+    )
+
+    bounded = with_disk_limit(given, "10Gi")
+
+    assert (bounded.requests["ephemeral-storage"], bounded.limits["ephemeral-storage"]) == disk
+    assert (bounded.requests["cpu"], bounded.limits["memory"]) == ("1", "1Gi")
+
+
+def test_disk_is_bounded_where_no_resources_are_given_and_where_all_are() -> None:
+    eight = {f"example.com/device-{number}": "1" for number in range(8)}
+
+    assert with_disk_limit(None, "1Gi").limits == {"ephemeral-storage": "1Gi"}
+    assert len(with_disk_limit(ResourceRequirements(limits=eight), "1Gi").limits) == 9
+
+
+def test_scratch_is_as_large_as_what_the_container_may_write() -> None:
+    limited = container(resources=with_disk_limit(None, "3Gi"))
+    bounded = make_pod_template(PodParts(labels={}, containers=(limited,)))["spec"]
+
+    assert {"name": "scratch", "emptyDir": {"sizeLimit": "3Gi"}} in bounded["volumes"]
+    assert {"name": "scratch", "emptyDir": {}} in template()["spec"]["volumes"]
