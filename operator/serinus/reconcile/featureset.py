@@ -19,17 +19,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from pydantic import ValidationError
-
 from serinus.api.conditions import format_time
 from serinus.api.enums import Outcome, Reason
 from serinus.api.featureset import FeatureSet, FeatureSetRunStatus, FeatureSetStatus
 from serinus.api.job_contract import FeatureSetRunResult
 from serinus.manifests.naming import snapshot_run_name
-from serinus.reconcile.decision import Decision, Event, EventType, PrunedObject
+from serinus.reconcile.decision import Decision, Event, EventType
 from serinus.reconcile.featureset_conditions import Progress, data_valid, phase, readiness
 from serinus.reconcile.featureset_run import kept_digests, run_identity, run_input_of, run_of
-from serinus.reconcile.readiness import all_conditions, bounded, trouble_events
+from serinus.reconcile.readiness import bounded
 from serinus.reconcile.retry_request import retry_request
 from serinus.reconcile.run_execution import (
     Continues,
@@ -38,22 +36,21 @@ from serinus.reconcile.run_execution import (
     expiring_job,
     is_worth_another_try,
     key_of,
-    leftovers,
     settings_hash,
 )
+from serinus.reconcile.run_pass import Findings, closed, reconciled
 from serinus.reconcile.snapshot import FeatureSetSnapshot
-from serinus.reconcile.unreadable_spec import unreadable_spec
 
 
 def reconcile(snapshot: FeatureSetSnapshot, now: datetime) -> Decision:
     """Decide the next state of one FeatureSet. Pure and total: never raises, never waits."""
-    try:
-        feature_set = FeatureSet.model_validate(snapshot.resource)
-    except ValidationError as error:
-        return unreadable_spec(snapshot.resource, error, now)
-    if feature_set.metadata.deletion_timestamp:
-        return Decision()
-    return _Pass(feature_set, snapshot, now).decision()
+    return reconciled(
+        FeatureSet,
+        snapshot.resource,
+        snapshot.children,
+        lambda feature_set: _Pass(feature_set, snapshot, now).findings(),
+        now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class _Pass:
     snapshot: FeatureSetSnapshot
     now: datetime
 
-    def decision(self) -> Decision:
+    def findings(self) -> Findings:
         metadata, old = self.feature_set.metadata, self.feature_set.status
         asked = retry_request(
             metadata,
@@ -73,36 +70,17 @@ class _Pass:
             vouched_since=self.snapshot.vouched_since,
             now=self.now,
         )
-        chosen = self._chosen_run(retry=asked.granted)
-        progress = self._progress(chosen)
-        standing = readiness(progress, suspended=bool(self.feature_set.spec.suspend))
-        status = FeatureSetStatus(
-            observed_generation=metadata.generation,
+        progress = self._progress(self._chosen_run(retry=asked.granted))
+        run = progress.run
+        return Findings(
+            status=FeatureSetStatus(latest_snapshot=progress.latest, last_run=run),
+            progress=progress,
+            settled=bool(run and run.outcome),
+            readiness=readiness(progress, suspended=bool(self.feature_set.spec.suspend)),
             phase=phase(progress),
-            message=standing.headline,
-            last_handled_request=asked.record,
-            latest_snapshot=progress.latest,
-            last_run=progress.run,
-            conditions=all_conditions(
-                old.conditions,
-                standing,
-                data_valid(progress, old.conditions),
-                generation=metadata.generation,
-                now=self.now,
-            ),
-        )
-        going_on = progress.execution
-        return Decision(
-            status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
-            desired=progress.desired,
-            prune=(*(going_on.prune if going_on else ()), *self._leftovers(progress)),
-            requeue_after_seconds=going_on.requeue_after_seconds if going_on else None,
-            events=(
-                *asked.events,
-                *_start_events(old.last_run, progress.run),
-                *progress.events,
-                *trouble_events(old.conditions, standing),
-            ),
+            observations=(data_valid(progress, old.conditions),),
+            record=asked.record,
+            events=(*asked.events, *_start_events(old.last_run, run), *progress.events),
         )
 
     def _no_retry(self) -> str | None:
@@ -160,51 +138,27 @@ class _Pass:
                 assert_never(found)
 
     def _ended(self, chosen: FeatureSetRunStatus, end: Ended) -> Progress:
-        latest = self.feature_set.status.latest_snapshot
-        result = end.result
+        latest, result = self.feature_set.status.latest_snapshot, end.result
         if not isinstance(result, FeatureSetRunResult):
-            run = self._closed(chosen, Outcome.FAILED, Reason.JOB_FAILED, end.message)
-            return Progress(run, latest, events=(_warning(Reason.JOB_FAILED, end.message),))
-        run = self._closed(chosen, result.outcome, result.reason, result.message)
+            return self._broken(chosen, end.message)
+        run = closed(chosen, result.outcome, result.reason, result.message, self.now)
         if result.snapshot is not None:
             run = run.model_copy(update={"snapshot": result.snapshot.digest})
-        if result.outcome is Outcome.REJECTED:
-            return Progress(
-                run, latest, events=(_warning(Reason.SNAPSHOT_REJECTED, result.message),)
-            )
-        if result.outcome is Outcome.FAILED:
-            return Progress(run, latest, events=(_warning(Reason.RUN_FAILED, result.message),))
+        if result.outcome is not Outcome.SUCCEEDED:
+            rejected = result.outcome is Outcome.REJECTED
+            reason = Reason.SNAPSHOT_REJECTED if rejected else Reason.RUN_FAILED
+            return Progress(run, latest, events=(_warning(reason, result.message),))
         if result.snapshot is None:
-            message = f"run `{chosen.name}` gave a result without a snapshot"
-            run = self._closed(chosen, Outcome.FAILED, Reason.JOB_FAILED, message)
-            return Progress(run, latest, events=(_warning(Reason.JOB_FAILED, message),))
+            return self._broken(chosen, f"run `{chosen.name}` gave a result without a snapshot")
         unchanged = latest is not None and latest.digest == result.snapshot.digest
         reason = Reason.SNAPSHOT_UNCHANGED if unchanged else Reason.SNAPSHOT_CREATED
         event = Event(EventType.NORMAL, reason.value, bounded(result.message))
         return Progress(run, result.snapshot, events=(event,))
 
-    def _closed(
-        self, run: FeatureSetRunStatus, outcome: Outcome, reason: str, message: str
-    ) -> FeatureSetRunStatus:
-        return run.model_copy(
-            update={
-                "finished_at": format_time(self.now),
-                "outcome": outcome.value,
-                "reason": bounded(str(reason), 64),
-                "message": bounded(message),
-            }
-        )
-
-    def _leftovers(self, progress: Progress) -> tuple[PrunedObject, ...]:
-        run = progress.run
-        return tuple(
-            leftovers(
-                self.feature_set.metadata.uid,
-                self.snapshot.children,
-                current=run.name if run else None,
-                settled=bool(run and run.outcome),
-            )
-        )
+    def _broken(self, chosen: FeatureSetRunStatus, message: str) -> Progress:
+        run = closed(chosen, Outcome.FAILED, Reason.JOB_FAILED, message, self.now)
+        latest = self.feature_set.status.latest_snapshot
+        return Progress(run, latest, events=(_warning(Reason.JOB_FAILED, message),))
 
 
 def _warning(reason: Reason, message: str) -> Event:

@@ -23,25 +23,25 @@ class Progress:
 
     Attributes
     ----------
-    execution
+    waiting
         What the run waits for or needs; None when there is no run or it is over.
     """
 
     run: FeatureSetRunStatus | None
     latest: Snapshot | None
-    execution: Continues | None = None
+    waiting: Continues | None = None
     desired: tuple[DesiredObject, ...] = ()
     events: tuple[Event, ...] = ()
 
 
 def readiness(progress: Progress, *, suspended: bool) -> Readiness:
     """Whether there is a snapshot to use, and whether somebody has to act."""
-    run, going_on = progress.run, progress.execution
+    run, waiting = progress.run, progress.waiting
     ready, note = _usable(progress, suspended=suspended)
-    if going_on and going_on.needs_a_person:
-        return Readiness(ready, note, stalled=going_on.note)
-    if going_on:
-        return Readiness(ready, note, reconciling=going_on.note)
+    if waiting and waiting.needs_a_person:
+        return Readiness(ready, note, stalled=waiting.note)
+    if waiting:
+        return Readiness(ready, note, reconciling=waiting.note)
     failed = run and run.outcome == Outcome.FAILED
     nothing_to_use = run and run.outcome == Outcome.REJECTED and progress.latest is None
     if run and (failed or nothing_to_use):
@@ -64,10 +64,10 @@ def data_valid(progress: Progress, old: Iterable[Condition]) -> Condition:
 
 def phase(progress: Progress) -> Phase:
     """One word for people."""
-    run, going_on = progress.run, progress.execution
+    run, waiting = progress.run, progress.waiting
     if run is None:
         return Phase.READY if progress.latest else Phase.PENDING
-    if run.outcome is None and not (going_on and going_on.needs_a_person):
+    if run.outcome is None and not (waiting and waiting.needs_a_person):
         return Phase.RUNNING
     return Phase.READY if progress.latest else Phase.FAILED
 

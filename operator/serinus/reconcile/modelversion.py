@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from pydantic import ValidationError
-
-from serinus.api.conditions import format_micro_time, format_time
+from serinus.api.conditions import format_micro_time
 from serinus.api.enums import Kind, Outcome, Phase, Reason
 from serinus.api.job_contract import VerificationRunInput, VerificationRunResult
 from serinus.api.modelversion import ModelVersion, ModelVersionStatus, VerificationStatus
 from serinus.manifests.job import Run, StoreAccess
 from serinus.manifests.naming import verification_run_name
-from serinus.reconcile.decision import Decision, Event, EventType, PrunedObject
+from serinus.reconcile.decision import Decision, Event, EventType
 from serinus.reconcile.modelversion_conditions import (
     Standing,
     Verification,
@@ -31,30 +29,29 @@ from serinus.reconcile.modelversion_conditions import (
 )
 from serinus.reconcile.modelversion_requests import asked_for
 from serinus.reconcile.modelversion_rules import refusal
-from serinus.reconcile.readiness import Note, all_conditions, bounded, trouble_events
+from serinus.reconcile.readiness import Note, bounded
 from serinus.reconcile.run_execution import (
     Continues,
     Ended,
     execution,
     expiring_job,
     key_of,
-    leftovers,
 )
+from serinus.reconcile.run_pass import Findings, closed, reconciled
 from serinus.reconcile.runs import hash_of
 from serinus.reconcile.serving_roles import serving_roles
 from serinus.reconcile.snapshot import ModelVersionSnapshot
-from serinus.reconcile.unreadable_spec import unreadable_spec
 
 
 def reconcile(snapshot: ModelVersionSnapshot, now: datetime) -> Decision:
     """Decide the next state of one ModelVersion. Pure and total: never raises, never waits."""
-    try:
-        version = ModelVersion.model_validate(snapshot.resource)
-    except ValidationError as error:
-        return unreadable_spec(snapshot.resource, error, now)
-    if version.metadata.deletion_timestamp:
-        return Decision()
-    return _Pass(version, snapshot, now).decision()
+    return reconciled(
+        ModelVersion,
+        snapshot.resource,
+        snapshot.children,
+        lambda version: _Pass(version, snapshot, now).findings(),
+        now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +62,31 @@ class _Pass:
     snapshot: ModelVersionSnapshot
     now: datetime
 
-    def decision(self) -> Decision:
-        metadata, old = self.version.metadata, self.version.status
+    def findings(self) -> Findings:
         asked = asked_for(self.version, self.now, vouched_since=self.snapshot.vouched_since)
         verification = self._verification(verify_again=asked.verify_again)
         standing = Standing(self.version, verification, asked.approved_by, asked.approved_at)
-        ready = readiness(standing)
-        going_on = verification.execution
-        status = ModelVersionStatus(
-            observed_generation=metadata.generation,
-            phase=phase(standing, ready),
-            message=ready.headline,
-            last_handled_request=asked.record,
-            verification=verification.status,
-            predictor=verification.predictor,
-            approved_by=asked.approved_by,
-            approved_at=asked.approved_at,
-            served_by=list(serving_roles(metadata.name, self.snapshot.deployments)),
-            conditions=all_conditions(
-                old.conditions,
-                ready,
-                *observations(standing),
-                generation=metadata.generation,
-                now=self.now,
+        ready, run = readiness(standing), verification.run
+        return Findings(
+            status=ModelVersionStatus(
+                verification=run,
+                predictor=verification.predictor,
+                approved_by=asked.approved_by,
+                approved_at=asked.approved_at,
+                served_by=list(
+                    serving_roles(self.version.metadata.name, self.snapshot.deployments)
+                ),
             ),
-        )
-        return Decision(
-            status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
-            desired=verification.desired,
-            prune=(*(going_on.prune if going_on else ()), *self._leftovers(verification)),
-            requeue_after_seconds=going_on.requeue_after_seconds if going_on else None,
+            progress=verification,
+            settled=bool(run and run.outcome),
+            readiness=ready,
+            phase=phase(standing, ready),
+            observations=tuple(observations(standing)),
+            record=asked.record,
             events=(
                 *asked.events,
                 *verification.events,
                 *self._rejection_events(standing.rejection),
-                *trouble_events(old.conditions, ready),
             ),
         )
 
@@ -145,26 +132,14 @@ class _Pass:
     def _ended(self, stored: VerificationStatus, end: Ended) -> Verification:
         result = end.result
         if not isinstance(result, VerificationRunResult):
-            closed = self._closed(stored, Outcome.FAILED, Reason.JOB_FAILED, end.message)
+            run = closed(stored, Outcome.FAILED, Reason.JOB_FAILED, end.message, self.now)
             event = Event(EventType.WARNING, Reason.JOB_FAILED.value, bounded(end.message))
-            return Verification(closed, None, events=(event,))
-        closed = self._closed(stored, result.outcome, result.reason, result.message)
+            return Verification(run, None, events=(event,))
+        run = closed(stored, result.outcome, result.reason, result.message, self.now)
         if result.outcome is not Outcome.SUCCEEDED:
-            return Verification(closed, result.predictor)
+            return Verification(run, result.predictor)
         event = Event(EventType.NORMAL, Reason.VERIFIED.value, bounded(result.message))
-        return Verification(closed, result.predictor, events=(event,))
-
-    def _closed(
-        self, stored: VerificationStatus, outcome: Outcome, reason: str, message: str
-    ) -> VerificationStatus:
-        return stored.model_copy(
-            update={
-                "finished_at": format_time(self.now),
-                "outcome": outcome.value,
-                "reason": bounded(str(reason), 64),
-                "message": bounded(message),
-            }
-        )
+        return Verification(run, result.predictor, events=(event,))
 
     def _run(self, verification: VerificationStatus) -> Run:
         metadata = self.version.metadata
@@ -184,17 +159,6 @@ class _Pass:
             namespace=run.namespace,
             model_version=run.owner,
             spec=self.version.spec,
-        )
-
-    def _leftovers(self, verification: Verification) -> tuple[PrunedObject, ...]:
-        run = verification.status
-        return tuple(
-            leftovers(
-                self.version.metadata.uid,
-                self.snapshot.children,
-                current=run.name if run else None,
-                settled=bool(run and run.outcome),
-            )
         )
 
     def _rejection_events(self, rejection: Note | None) -> tuple[Event, ...]:

@@ -20,13 +20,13 @@ class Verification:
 
     Attributes
     ----------
-    execution
+    waiting
         What it waits for or needs; None when it is over, or never begins.
     """
 
-    status: VerificationStatus | None
+    run: VerificationStatus | None
     predictor: PredictorStatus | None
-    execution: Continues | None = None
+    waiting: Continues | None = None
     desired: tuple[DesiredObject, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -51,7 +51,7 @@ class Standing:
         """Why it is never served; a Job that broke says nothing about the artifact."""
         if note := refusal(self.version.spec):
             return note
-        run = self.verification.status
+        run = self.verification.run
         if run is None or run.outcome in (None, Outcome.SUCCEEDED):
             return None
         if run.reason == Reason.JOB_FAILED:
@@ -67,13 +67,13 @@ class Standing:
 
 def readiness(standing: Standing) -> Readiness:
     """Whether it may serve, what is waited for, and who has to act."""
-    going_on, run = standing.verification.execution, standing.verification.status
+    run, waiting = standing.verification.run, standing.verification.waiting
     if rejection := standing.rejection:
         return Readiness(False, rejection, stalled=rejection)
-    if going_on and going_on.needs_a_person:
-        return Readiness(None, going_on.note, stalled=going_on.note)
-    if going_on:
-        return Readiness(None, going_on.note, reconciling=going_on.note)
+    if waiting and waiting.needs_a_person:
+        return Readiness(None, waiting.note, stalled=waiting.note)
+    if waiting:
+        return Readiness(None, waiting.note, reconciling=waiting.note)
     if run and run.outcome == Outcome.FAILED:
         note = Note(run.reason or Reason.JOB_FAILED, run.message or "")
         return Readiness(False, note, stalled=note)
@@ -90,8 +90,8 @@ def phase(standing: Standing, readiness: Readiness) -> Phase:
     """One word for people."""
     if standing.rejection:
         return Phase.REJECTED
-    going_on = standing.verification.execution
-    if going_on and not going_on.needs_a_person:
+    waiting = standing.verification.waiting
+    if waiting and not waiting.needs_a_person:
         return Phase.VERIFYING
     return Phase.READY if readiness.ready else Phase.PENDING
 
@@ -104,7 +104,7 @@ def observations(standing: Standing) -> Iterator[Condition]:
 
 
 def _verified(standing: Standing) -> Condition:
-    run, going_on = standing.verification.status, standing.verification.execution
+    run, waiting = standing.verification.run, standing.verification.waiting
     if run and run.outcome == Outcome.SUCCEEDED:
         note = Note(Reason.VERIFIED, run.message or "")
         return noted(ConditionType.ARTIFACT_VERIFIED, True, note)
@@ -114,7 +114,7 @@ def _verified(standing: Standing) -> Condition:
     if run and run.outcome:
         note = Note(run.reason or Reason.JOB_FAILED, run.message or "")
         return noted(ConditionType.ARTIFACT_VERIFIED, None, note)
-    note = going_on.note if going_on else Note(Reason.VERIFYING, "the verification begins")
+    note = waiting.note if waiting else Note(Reason.VERIFYING, "the verification begins")
     return noted(ConditionType.ARTIFACT_VERIFIED, None, note)
 
 

@@ -29,9 +29,8 @@ from serinus.reconcile.decision import (
     EventType,
     ObjectRef,
     Ownership,
-    PrunedObject,
 )
-from serinus.reconcile.readiness import Note, all_conditions, bounded, trouble_events
+from serinus.reconcile.readiness import Note, bounded
 from serinus.reconcile.retry_request import retry_request
 from serinus.reconcile.run_execution import (
     SOON_SECONDS,
@@ -41,9 +40,9 @@ from serinus.reconcile.run_execution import (
     expiring_job,
     is_worth_another_try,
     key_of,
-    leftovers,
     settings_hash,
 )
+from serinus.reconcile.run_pass import Findings, closed, reconciled
 from serinus.reconcile.runs import name_taken_message
 from serinus.reconcile.snapshot import TrainingJobSnapshot
 from serinus.reconcile.trained_version import (
@@ -62,20 +61,19 @@ from serinus.reconcile.training_runs import (
 )
 from serinus.reconcile.trainingjob_conditions import Progress, phase, readiness, succeeded
 from serinus.reconcile.trainingjob_run import image_used, run_input_of, run_of
-from serinus.reconcile.unreadable_spec import unreadable_spec
 
 _WARNINGS_MAX, _WARNING_LENGTH = 10, 256
 
 
 def reconcile(snapshot: TrainingJobSnapshot, now: datetime) -> Decision:
     """Decide the next state of one TrainingJob. Pure and total: never raises, never waits."""
-    try:
-        training_job = TrainingJob.model_validate(snapshot.resource)
-    except ValidationError as error:
-        return unreadable_spec(snapshot.resource, error, now)
-    if training_job.metadata.deletion_timestamp:
-        return Decision()
-    return _Pass(training_job, snapshot, now).decision()
+    return reconciled(
+        TrainingJob,
+        snapshot.resource,
+        snapshot.children,
+        lambda training_job: _Pass(training_job, snapshot, now).findings(),
+        now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class _Pass:
     snapshot: TrainingJobSnapshot
     now: datetime
 
-    def decision(self) -> Decision:
+    def findings(self) -> Findings:
         metadata, old = self.training_job.metadata, self.training_job.status
         asked = retry_request(
             metadata,
@@ -96,33 +94,16 @@ class _Pass:
             now=self.now,
         )
         progress = self._progress(self._chosen_run(retry=asked.granted))
-        standing = readiness(progress)
-        status = TrainingJobStatus(
-            observed_generation=metadata.generation,
+        run = progress.run
+        return Findings(
+            status=TrainingJobStatus(last_run=run),
+            progress=progress,
+            settled=bool(run and _is_settled(run)),
+            readiness=readiness(progress),
             phase=phase(progress),
-            message=standing.headline,
-            last_handled_request=asked.record,
-            last_run=progress.run,
-            conditions=all_conditions(
-                old.conditions,
-                standing,
-                succeeded(progress),
-                generation=metadata.generation,
-                now=self.now,
-            ),
-        )
-        waiting = progress.waiting
-        return Decision(
-            status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
-            desired=progress.desired,
-            prune=(*(waiting.prune if waiting else ()), *self._leftovers(progress)),
-            requeue_after_seconds=waiting.requeue_after_seconds if waiting else None,
-            events=(
-                *asked.events,
-                *_start_events(old.last_run, progress.run),
-                *progress.events,
-                *trouble_events(old.conditions, standing),
-            ),
+            observations=(succeeded(progress),),
+            record=asked.record,
+            events=(*asked.events, *_start_events(old.last_run, run), *progress.events),
         )
 
     def _no_retry(self) -> str | None:
@@ -240,7 +221,7 @@ class _Pass:
             field = ".".join(str(part) for part in problem["loc"])
             message = f"run `{chosen.name}` gave a result without a usable `{field}`"
             return self._failed(chosen, Reason.JOB_FAILED, f"{message}: {problem['msg']}")
-        run = self._closed(chosen, result.outcome, result.reason, result.message).model_copy(
+        run = closed(chosen, result.outcome, result.reason, result.message, self.now).model_copy(
             update={
                 "stop_reason": bounded(result.stop_reason, 64) if result.stop_reason else None,
                 "metrics": shown_figures(result.metrics),
@@ -261,32 +242,9 @@ class _Pass:
     def _failed(
         self, chosen: TrainingRunStatus, reason: Reason, message: str, *, word: str | None = None
     ) -> Progress:
-        run = self._closed(chosen, Outcome.FAILED, word or reason, message)
+        run = closed(chosen, Outcome.FAILED, word or reason, message, self.now)
         event = Event(EventType.WARNING, reason.value, bounded(message))
         return Progress(run, events=(event,))
-
-    def _closed(
-        self, run: TrainingRunStatus, outcome: Outcome, reason: str, message: str
-    ) -> TrainingRunStatus:
-        return run.model_copy(
-            update={
-                "finished_at": run.finished_at or format_time(self.now),
-                "outcome": outcome.value,
-                "reason": bounded(str(reason), 64),
-                "message": bounded(message),
-            }
-        )
-
-    def _leftovers(self, progress: Progress) -> tuple[PrunedObject, ...]:
-        run = progress.run
-        return tuple(
-            leftovers(
-                self.training_job.metadata.uid,
-                self.snapshot.children,
-                current=run.name if run else None,
-                settled=bool(run and _is_settled(run)),
-            )
-        )
 
 
 def _is_settled(run: TrainingRunStatus) -> bool:

@@ -400,21 +400,6 @@ def test_a_feature_set_that_is_applied_again_reads_its_sources_anew() -> None:
     assert world.run_input(FIRST).identity != before
 
 
-def test_a_spec_that_cannot_be_read_is_told_and_changes_nothing_else() -> None:
-    world = with_first_snapshot().edit(features="distance").passes()
-
-    assert world.condition("Stalled") == ("True", Reason.INVALID_SPEC)
-    assert world.status["message"].startswith("spec.features: ")
-    assert world.status["latestSnapshot"]["digest"] == DIGEST_A
-
-
-def test_an_object_on_its_way_out_is_left_alone() -> None:
-    world = a_feature_set()
-    world.resource["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-
-    assert world.passes().writes == []
-
-
 def test_the_identity_of_a_run_is_the_same_in_the_next_release() -> None:
     spec = FeatureSetSpec.model_validate(FEATURE_SET_SPEC)
 

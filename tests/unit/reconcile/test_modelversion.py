@@ -183,13 +183,6 @@ def test_it_tells_who_serves_it() -> None:
     ]
 
 
-def test_an_unreadable_spec_is_told() -> None:
-    world = a_model_version().edit(digest="md5:1").passes()
-
-    assert world.condition("Stalled") == ("True", Reason.INVALID_SPEC)
-    assert world.status["message"].startswith("spec.digest: ")
-
-
 def deployment(name: str, *, stable: str, canary: str | None = None) -> dict[str, Any]:
     moment = "2026-01-01T00:00:00Z"
     status: dict[str, Any] = {"stable": {"revision": "a" * 10, "modelVersion": stable}}

@@ -318,10 +318,3 @@ def test_a_suspended_training_job_begins_no_run() -> None:
 
     assert world.jobs == []
     assert world.condition("Ready") == ("False", Reason.SUSPENDED)
-
-
-def test_an_unreadable_spec_is_told() -> None:
-    world = a_training_job().edit(task="guessing").passes()
-
-    assert world.condition("Stalled") == ("True", Reason.INVALID_SPEC)
-    assert world.status["message"].startswith("spec.task: ")
