@@ -12,15 +12,26 @@ from tests.support.api_server import ROOT, TOKEN, ApiServer, folder_with
 from tests.support.chart import rendered
 
 EXAMPLES = sorted((ROOT / "hack" / "examples").rglob("*.yaml"))
-MISSPELT = """
+DEPLOYMENT = """
 apiVersion: serinus.dev/v1alpha1
 kind: Deployment
-metadata: {name: misspelt, namespace: default}
+metadata: {name: wrong, namespace: default}
 spec:
   model: {versionRef: {name: delay-1}}
-  replica: 3
+  FIELD
 """
-WRONG_CHOICE = MISSPELT.replace("replica: 3", "strategy: {canary: {steps: [], stepWeights: [20]}}")
+TRAINING_JOB = """
+apiVersion: serinus.dev/v1alpha1
+kind: TrainingJob
+metadata: {name: wrong, namespace: default}
+spec:
+  modelName: delay
+  featureSetRefs: [{name: flights}]
+  label: late
+  task: classification
+  trainer: {sklearn: {estimator: LogisticRegression}}
+  FIELD
+"""
 
 
 def kubectl_apply(server: ApiServer, text: str) -> subprocess.CompletedProcess[str]:
@@ -40,19 +51,47 @@ def test_kubectl_apply_takes_the_example(api_server: ApiServer, path: Path) -> N
     assert "created (server dry run)" in answer.stdout
 
 
-@pytest.mark.parametrize(
-    ("manifest", "told"),
-    [
-        (MISSPELT, 'unknown field "spec.replica"'),
-        (WRONG_CHOICE, "set exactly one of `steps`, `stepWeights`"),
-    ],
-    ids=["unknown field", "both of a choice"],
-)
-def test_kubectl_shows_the_mistake(api_server: ApiServer, manifest: str, told: str) -> None:
-    answer = kubectl_apply(api_server, manifest)
+MISTAKES: dict[str, tuple[str, str, list[str]]] = {
+    "unknown field": (DEPLOYMENT, "replica: 3", ['unknown field "spec.replica"']),
+    "both of a choice": (
+        DEPLOYMENT,
+        "strategy: {canary: {steps: [], stepWeights: [20]}}",
+        ["spec.strategy.canary: ", "set exactly one of `steps`, `stepWeights`"],
+    ),
+    "none of a choice": (
+        DEPLOYMENT,
+        "strategy: {canary: {}}",
+        ["spec.strategy.canary: ", "set exactly one of `steps`, `stepWeights`"],
+    ),
+    "weight out of range": (
+        DEPLOYMENT,
+        "strategy: {canary: {stepWeights: [60]}}",
+        ["spec.strategy.canary.stepWeights[0]: ", "should be less than or equal to 50"],
+    ),
+    "weights that fall": (
+        DEPLOYMENT,
+        "strategy: {canary: {stepWeights: [50, 20]}}",
+        ["spec.strategy.canary: ", "`stepWeights` must rise: each above the one before"],
+    ),
+    "wrong type": (DEPLOYMENT, "replicas: four", ["spec.replicas: ", "must be of type integer"]),
+    "unknown metric": (
+        TRAINING_JOB,
+        'evaluation: {gates: [{metric: vibes, min: "1"}]}',
+        ["spec.evaluation.gates[0].metric: ", 'supported values: "roc_auc", '],
+    ),
+}
+
+
+@pytest.mark.parametrize(("manifest", "field", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_kubectl_shows_the_mistake(
+    api_server: ApiServer, manifest: str, field: str, told: list[str]
+) -> None:
+    answer = kubectl_apply(api_server, manifest.replace("FIELD", field))
+    kind = manifest.split("kind: ")[1].split()[0]
 
     assert answer.returncode == 1
-    assert told in answer.stderr
+    assert all(words in answer.stderr for words in told)
+    assert f'The {kind} "wrong" is invalid' in answer.stderr or "unknown field" in answer.stderr
 
 
 def closed(schema: Any) -> Any:

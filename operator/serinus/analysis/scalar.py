@@ -76,7 +76,7 @@ def measurement(answer: QueryResult) -> float | Unmeasured:
     if isinstance(answer, QueryFailure):
         return Unmeasured(Verdict.ERROR, f"{answer.kind}: {answer.message}")
     if not answer or not answer[0].samples:
-        return Unmeasured(Verdict.NO_DATA, "the query returns nothing")
+        return Unmeasured(Verdict.NO_DATA, "the query returns nothing; check its metric and labels")
     if len(answer) > 1:
         problem = (
             f"the query returns {len(answer)} series instead of one; aggregate with max or sum"
@@ -84,7 +84,8 @@ def measurement(answer: QueryResult) -> float | Unmeasured:
         return Unmeasured(Verdict.ERROR, problem)
     value = answer[0].samples[-1][1]
     if not math.isfinite(value):
-        return Unmeasured(Verdict.ERROR, f"the query returns {value}, which is no number")
+        problem = f"the query returns {value}, which is no number; guard what it divides by"
+        return Unmeasured(Verdict.ERROR, problem)
     return value
 
 

@@ -69,7 +69,10 @@ class EnvironmentVariable(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel(
             exactly_one("value", "secretKeyRef"),
-            ("!self.name.startsWith('SERINUS_')", "names that start with SERINUS_ are taken"),
+            (
+                "!self.name.startsWith('SERINUS_')",
+                "names that start with SERINUS_ are taken; choose another",
+            ),
         )
     )
 
@@ -213,7 +216,7 @@ class Canary(ApiModel):
                     "!has(self.stepWeights) || (self.stepWeights.isSorted() && "
                     "self.stepWeights.all(w, self.stepWeights.exists_one(v, v == w)))"
                 ),
-                "`stepWeights` must rise",
+                "`stepWeights` must rise: each above the one before",
             ),
             (
                 (
@@ -222,7 +225,7 @@ class Canary(ApiModel):
                     ".all(s, self.steps.exists_one(t, has(t.setWeight) && "
                     "t.setWeight == s.setWeight)))"
                 ),
-                "the `setWeight` of `steps` must rise",
+                "the `setWeight` of `steps` must rise: each above the one before",
             ),
             (
                 "!has(self.steps) || self.steps.size() == 0 || has(self.steps[0].setWeight)",

@@ -79,7 +79,8 @@ def resolved(
         return _gone(name)
     return Unresolved(
         Reason.WAITING_FOR_MODEL_VERSION,
-        f"waits for ModelVersion `{name}`, which doesn't exist",
+        f"spec.model.versionRef: ModelVersion `{name}` doesn't exist in this namespace; waits "
+        "until it does",
         name,
     )
 

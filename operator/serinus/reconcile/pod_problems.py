@@ -44,7 +44,10 @@ def _container_problems(pod: str, status: Any) -> Iterator[PodProblem]:
             yield PodProblem(0, Reason.SECRET_MISSING, f"pod `{pod}` can't start: {missing}")
         elif reason in _PULL_ERRORS:
             image = container.get("image", "")
-            text = f"pod `{pod}` can't start: image `{image}` can't be pulled ({reason})"
+            text = (
+                f"pod `{pod}` can't start: image `{image}` can't be pulled ({reason}); check its "
+                "name, and that the Secrets of `imagePullSecrets` are in this namespace"
+            )
             yield PodProblem(1, Reason.IMAGE_PULL_FAILED, text)
         elif reason in _CONFIG_ERRORS:
             text = f"pod `{pod}` can't start: {message or reason}"
@@ -56,9 +59,12 @@ def _container_problems(pod: str, status: Any) -> Iterator[PodProblem]:
 def _missing_secret(message: str) -> str | None:
     if match := _KEY.search(message):
         secret = match[2].rstrip(",.").rpartition("/")[2]
-        return f"Secret `{secret}` has no key `{match[1]}`"
+        return f"Secret `{secret}` has no key `{match[1]}`; add it, or name another key in the spec"
     if match := _SECRET.search(message):
-        return f"Secret `{match[1]}` doesn't exist"
+        return (
+            f"Secret `{match[1]}` doesn't exist in this namespace; make it, or name another one in "
+            "the spec"
+        )
     return None
 
 

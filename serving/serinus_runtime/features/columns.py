@@ -61,7 +61,7 @@ def declared_columns(spec: FeatureSetSpec) -> tuple[Column, ...]:
         if known.type is not column.type:
             raise ColumnError(
                 f"`{column.name}` is declared twice: {known.role} with type {known.type.value}, "
-                f"{column.role} with type {column.type.value}"
+                f"{column.role} with type {column.type.value}. Declare it with one type"
             )
     return tuple(columns.values())
 
@@ -104,7 +104,10 @@ def check_columns(found: Sequence[tuple[str, str]], columns: Sequence[Column]) -
         named = ", ".join(f"{column.role} `{column.name}`" for column in missing[:_SHOWN_NAMES])
         there = ", ".join(names[:_SHOWN_NAMES])
         more = "" if len(names) <= _SHOWN_NAMES else f" and {len(names) - _SHOWN_NAMES} more"
-        raise ColumnError(f"{named}: no such column. The transform gives {there}{more}")
+        raise ColumnError(
+            f"{named}: no such column. The transform gives {there}{more}. Add it there, or correct "
+            "its name"
+        )
     for column in columns:
         kinds = [kind for name, kind in found if name.lower() == column.name.lower()]
         if len(kinds) > 1:
@@ -147,7 +150,8 @@ def _cast(series: pl.Series, column: Column) -> pl.Series:
     if lost:
         raise ColumnError(
             f"{column.role} `{column.name}`: {lost} of {series.len()} values don't fit "
-            f"{column.type.value}; the transform gives {_shown(found)}"
+            f"{column.type.value}; the transform gives {_shown(found)}. Mend them there, or "
+            "declare another type"
         )
     return cast
 

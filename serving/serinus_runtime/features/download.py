@@ -87,7 +87,7 @@ def _problem(uri: str, address: str, target: Path, max_bytes: int) -> str | None
         if error.code in _REDIRECTION_CODES:
             said += " to where it can't be followed"
         if error.code in _FINAL_CODES and error.code not in _PASSING_CODES:
-            raise SourceError(f"{address} {said}") from None
+            raise SourceError(f"{address} {said}. Correct `files.uris`") from None
         return said
     except urllib.error.URLError as error:
         return str(error.reason) if isinstance(error.reason, OSError) else type(error).__name__

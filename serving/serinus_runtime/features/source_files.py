@@ -32,6 +32,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
 _EMPTY_ZIP_MAGIC = b"PK\x05\x06"
 _GLOB_CHARACTERS = "*?["
+_FILL_OR_REMOVE = "Write it anew, or take it out of `files.uris`"
 _BROKEN = (
     gzip.BadGzipFile,
     zipfile.BadZipFile,
@@ -94,7 +95,7 @@ def local_files(
         for found in _found(source, uri, data, scratch, download, room):
             size_bytes = found.path.stat().st_size
             if not size_bytes:
-                raise SourceError(f"source `{source}`: {found.uri} is empty")
+                raise SourceError(f"source `{source}`: {found.uri} is empty. {_FILL_OR_REMOVE}")
             inputs.append(InputFile(found.uri, digest_of_file(found.path), size_bytes))
             files += _unpacked(source, found, scratch, room)
     return SourceFiles(tuple(inputs), tuple(files))
@@ -137,7 +138,10 @@ def _below(source: str, uri: str, data: Path) -> list[LocalFile]:
     paths = [path for path in candidates if path.is_file()]
     if not paths:
         what = "matches no file" if is_glob else "doesn't exist or is no file"
-        raise SourceError(f"source `{source}`: {uri} {what} in the store's data folder")
+        raise SourceError(
+            f"source `{source}`: {uri} {what} in the store's data folder. Put it there, or correct "
+            "`files.uris`"
+        )
     if len(paths) > _FILES_MAX:
         raise SourceError(f"source `{source}`: {uri} matches more than {_FILES_MAX} files")
     for path in paths:
@@ -189,7 +193,7 @@ def _members(file: LocalFile, scratch: Path, room: DiskRoom) -> list[LocalFile]:
             with archive.open(member) as content:
                 path = _copied(content, LocalFile(uri, file.path), scratch, room)
             if not path.stat().st_size:
-                raise SourceError(f"{uri} is empty")
+                raise SourceError(f"{uri} is empty. {_FILL_OR_REMOVE}")
             unpacked.append(LocalFile(uri, path))
         return unpacked
 

@@ -45,7 +45,10 @@ def load_table(
     rows = int(counted[0]) if counted else 0
     if not rows:
         addresses = ", ".join(file.uri for file in files[:3])
-        raise SourceError(f"source `{name}`: {addresses} holds no row")
+        raise SourceError(
+            f"source `{name}`: {addresses} holds no row. Write it anew, or take it out of "
+            "`files.uris`"
+        )
     return rows
 
 
@@ -82,7 +85,10 @@ def _problem(
     """The message, naming the first file that can't be read alone."""
     uri = next((file.uri for file in files if _is_broken(connection, source, file)), None)
     where = uri or ", ".join(file.uri for file in files[:3])
-    return f"source `{name}`: {where} can't be read as {source.format.value}: {told(error)}"
+    return (
+        f"source `{name}`: {where} can't be read as {source.format.value}: {told(error)}. "
+        "Correct `files.format`, or write the file anew"
+    )
 
 
 def _too_large(name: str, error: duckdb.OutOfMemoryException) -> str:

@@ -82,13 +82,22 @@ def _labelled(snapshot: LoadedSnapshot, spec: TrainingJobSpec) -> pl.DataFrame:
     names = [label.name for label in snapshot.spec.labels]
     if spec.label not in names:
         known = ", ".join(names) or "none"
-        raise LabelError(f"label: `{spec.label}` is no label of the FeatureSet; it has {known}")
+        raise LabelError(
+            f"label: `{spec.label}` is no label of the FeatureSet; it has {known}. Name one of "
+            "them, or add it to the FeatureSet"
+        )
     frame = snapshot.frame.filter(pl.col(spec.label).is_not_null())
     if not frame.height:
-        raise LabelError(f"label: `{spec.label}` is null in all {snapshot.frame.height} rows")
+        raise LabelError(
+            f"label: `{spec.label}` is null in all {snapshot.frame.height} rows. Check how the "
+            "FeatureSet's transform makes it"
+        )
     dtype = frame[spec.label].dtype
     if spec.task is Task.REGRESSION and not dtype.is_numeric():
-        raise LabelError(f"label: regression predicts numbers, `{spec.label}` is {dtype}")
+        raise LabelError(
+            f"label: regression predicts numbers, `{spec.label}` is {dtype}. Use "
+            "`task: classification`, or another label"
+        )
     if spec.task is Task.CLASSIFICATION and (dtype.is_float() or isinstance(dtype, pl.Datetime)):
         raise LabelError(
             f"label: classes are booleans, whole numbers or texts, `{spec.label}` is {dtype}. "

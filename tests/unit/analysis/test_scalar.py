@@ -135,9 +135,12 @@ def test_a_state_from_before_the_time_of_the_last_number_was_kept_can_be_read() 
     ("answer", "problem"),
     [
         (REFUSED, "Rejected: parse error"),
-        ((), "the query returns nothing"),
+        ((), "the query returns nothing; check its metric and labels"),
         (TWO_SERIES, "the query returns 2 series instead of one; aggregate with max or sum"),
-        (value(float("nan")), "the query returns nan, which is no number"),
+        (
+            value(float("nan")),
+            "the query returns nan, which is no number; guard what it divides by",
+        ),
     ],
 )
 def test_what_was_wrong_is_said(answer: QueryResult, problem: str) -> None:

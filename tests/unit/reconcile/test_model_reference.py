@@ -23,7 +23,13 @@ LATEST = {"channel": {"modelName": "delay", "latestApproved": True}}
 
 CASES = [
     ("ready", PINNED, [model_version("v1")], "v1", ""),
-    ("missing", PINNED, [], Reason.WAITING_FOR_MODEL_VERSION, "`v1`, which doesn't exist"),
+    (
+        "missing",
+        PINNED,
+        [],
+        Reason.WAITING_FOR_MODEL_VERSION,
+        "`v1` doesn't exist in this namespace; waits until",
+    ),
     (
         "not ready yet",
         PINNED,

@@ -55,7 +55,11 @@ def test_casts_that_lose_nothing_are_done(
             "float64",
             r"feature `x`: expected float64, the transform gives string.*nullValues",
         ),
-        ([1.5, 2.0], "int64", "1 of 2 values don't fit int64"),
+        (
+            [1.5, 2.0],
+            "int64",
+            "1 of 2 values don't fit int64; the transform gives float64. Mend them",
+        ),
         ([2**40], "int32", "1 of 1 values don't fit int32"),
         ([1], "boolean", "expected boolean, the transform gives int64"),
         ([1], "string", "expected string"),
@@ -73,7 +77,10 @@ def test_a_missing_column_is_named_with_those_that_are_there() -> None:
     with pytest.raises(ColumnError) as error:
         check_columns([("dist", "double")], [Column("distance", ColumnType.FLOAT64, "feature")])
 
-    assert str(error.value) == "feature `distance`: no such column. The transform gives dist"
+    assert str(error.value) == (
+        "feature `distance`: no such column. The transform gives dist. Add it there, or correct "
+        "its name"
+    )
 
 
 def test_columns_come_in_the_order_of_the_spec_and_others_are_left_out() -> None:

@@ -101,7 +101,7 @@ def test_a_glob_gives_all_its_files_in_order(data: Path) -> None:
         ("file:///data/none.csv", "doesn't exist"),
         ("file:///data/none*.csv", "matches no file"),
         ("file://host/x.csv", "three slashes"),
-        ("file:///data/empty.csv", "is empty"),
+        ("file:///data/empty.csv", "is empty. Write it anew, or take it out of `files.uris`"),
     ],
 )
 def test_an_address_that_leads_nowhere_or_out_is_named(data: Path, uri: str, told: str) -> None:

@@ -70,7 +70,7 @@ def test_json_and_parquet_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "contents", "told"),
     [
-        ({"format": "csv"}, ["a,b\n"], "source `flights`: file:///data/0 holds no row"),
+        ({"format": "csv"}, ["a,b\n"], "source `flights`: file:///data/0 holds no row. Write it"),
         (
             {"format": "parquet"},
             ["no parquet"],
