@@ -11,6 +11,7 @@ DECIMALS = 9
 _UNIT = 10.0**DECIMALS
 _EXACT = 1e4  # below it the product with _UNIT is off by less than 0.001
 _NO_TIE = 0.49
+_TO_WHOLE = 1.5 * 2.0**52  # a float that large has no digits after the point
 
 
 def rounded(value: float) -> float:
@@ -22,7 +23,7 @@ def rounded(value: float) -> float:
     """
     if -_EXACT < value < _EXACT:
         billionths = value * _UNIT
-        whole = round(billionths)
+        whole = billionths + _TO_WHOLE - _TO_WHOLE
         if whole and -_NO_TIE < billionths - whole < _NO_TIE:
             return whole / _UNIT
     return round(value, DECIMALS)
@@ -36,5 +37,6 @@ def log_sum(logs: Sequence[float]) -> float:
 
 def log_add(first: float, second: float) -> float:
     """Log of the sum of two exponentials."""
-    high, low = (first, second) if first > second else (second, first)
-    return high + math.log1p(math.exp(low - high))
+    if first > second:
+        return first + math.log1p(math.exp(second - first))
+    return second + math.log1p(math.exp(first - second))

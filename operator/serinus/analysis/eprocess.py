@@ -125,16 +125,16 @@ def updated_mixture(
     if len(increments) > 1:
         gains = [math.fsum(gains) for gains in zip(*gains_of_increments, strict=True)]
     released = mixture.reserve * LATE_HAZARD
-    staked = _with_stake(mixture.log_wealths, released)
-    wealths = tuple(
-        [
-            rounded(min(HIGHEST_LOG, max(LOWEST_LOG, wealth + min(cap, gain / variance_inflation))))
-            for wealth, gain in zip(staked, gains, strict=True)
-        ]
-    )
+    wealths = []
+    for wealth, gain in zip(_with_stake(mixture.log_wealths, released), gains, strict=True):
+        added = gain / variance_inflation
+        grown = wealth + (added if added < cap else cap)
+        if not LOWEST_LOG <= grown <= HIGHEST_LOG:
+            grown = min(HIGHEST_LOG, max(LOWEST_LOG, grown))
+        wealths.append(rounded(grown))
     reserve = rounded(mixture.reserve - released)
     evidence = rounded(log_sum((*wealths, math.log(reserve)) if reserve > 0 else wealths))
-    return Mixture(wealths, reserve, evidence, max(mixture.max_log_evidence, evidence))
+    return Mixture(tuple(wealths), reserve, evidence, max(mixture.max_log_evidence, evidence))
 
 
 def _with_stake(log_wealths: Sequence[float], released: float) -> Sequence[float]:

@@ -21,11 +21,11 @@ from serinus.api.verdicts import Counts
 
 def strata(counts: PodCounts) -> tuple[Increment, ...]:
     """The comparisons of a round, newest cohorts first; requests have no cohort and are one."""
+    if len({cell.cohort for cell in counts}) <= 1:
+        return (_increment(counts),)
     by_cohort: defaultdict[float, dict[Cell, Counts]] = defaultdict(dict)
     for cell, one in counts.items():
         by_cohort[cell.cohort][cell] = one
-    if len(by_cohort) <= 1:
-        return (_increment(counts),)
     found: list[Increment] = []
     waiting: dict[Cell, Counts] = {}
     for cohort in sorted(by_cohort, reverse=True):
