@@ -147,6 +147,24 @@ def test_a_pass_that_was_lost_before_it_was_written_is_repeated_bit_for_bit(
         assert world.look(at) == first
 
 
+@settings(max_examples=30)
+@given(histories, st.lists(st.tuples(st.integers(1, 300), st.integers(0, 2)), max_size=8))
+def test_passes_that_crashed_before_they_wrote_leave_no_trace(
+    pods: Histories, looks: list[tuple[int, int]]
+) -> None:
+    undisturbed, killed = recorded(pods), recorded(pods)
+    for at, crashes in sorted(looks):
+        undisturbed.look(at)
+        before = killed.states
+        for _ in range(crashes):
+            killed.look(at)
+            killed.states = json.loads(json.dumps(dict(before)))
+        if crashes < 2:  # else it is down until the next look
+            killed.look(at)
+
+    assert killed.look(301) == undisturbed.look(301)
+
+
 @settings(max_examples=10)
 @given(st.integers(10, 400), st.integers(10, 400), st.floats(1, 3))
 def test_no_error_on_either_side_is_promoted_in_the_end(
