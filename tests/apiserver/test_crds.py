@@ -152,6 +152,8 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("costs go with `optimize: cost`, and only with it", TJ, {"decision": {"optimize": "cost"}}),
     ("`analysis.onDeadline` is hold, rollback or promote",
      MD, {"analysis": {"onDeadline": "pause"}}),
+    ("`analysis.onProviderError` is hold or pause: that metrics can't be read is never evidence",
+     MD, {"analysis": {"onProviderError": "rollback"}}),
     ("set exactly one of `versionRef`, `channel`", MD, {"model": {}}),
     ("set exactly one of `versionRef`, `channel`",
      MD,
@@ -180,7 +182,8 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, canary(steps=[*weights(20), {}])),
     ("set exactly one of `setWeight`, `pause`, `analyze`",
      MD, canary(steps=[{"setWeight": 20, "pause": {}}])),
-    ("the queries of all `metrics` may have 16384 characters together", MD, queries(5)),
+    (("the queries of all `metrics` may have 16384 characters together, because status keeps "
+      "them during a rollout"), MD, queries(5)),
     ("give every metric with a `template` that gates a `weight`, or none",
      MD,
      {"analysis": {"metrics": [{**RATE, "weight": "0.5"}, {**RATE, "name": "more"}]}}),

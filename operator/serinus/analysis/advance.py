@@ -11,11 +11,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from serinus.analysis.counters import to_ms
 from serinus.analysis.evidence import alpha_shares, log_harm, total_log_evidence
 from serinus.analysis.judge import judged
+from serinus.analysis.moments import from_ms, to_ms
 from serinus.analysis.promql import rate_query, scalar_query
 from serinus.analysis.samples import Query, QueryFailure, QueryResult
 from serinus.analysis.scalar import (
@@ -154,7 +154,7 @@ def _rate_query(
     if span is None:
         return None
     promql = rate_query(rule, context, range_ms=span.until_ms - span.from_ms)
-    return Query(rule.name, promql, _moment(span.until_ms))
+    return Query(rule.name, promql, from_ms(span.until_ms))
 
 
 def _rate_state(rule: RateRule, text: str | None) -> RateState | None:
@@ -170,7 +170,7 @@ def _scalar_query(
     due_ms = _due_ms(rule, _scalar_state(text), context, now_ms)
     if due_ms is None:
         return None
-    return Query(rule.name, scalar_query(rule, context), _moment(due_ms))
+    return Query(rule.name, scalar_query(rule, context), from_ms(due_ms))
 
 
 def _scalar_after(
@@ -227,7 +227,3 @@ def _with_total(
 def _as_of(trail: Sequence[RateState], at_ms: int) -> RateState:
     index = bisect_right([state.watermark_ms for state in trail], at_ms)
     return trail[max(0, index - 1)]
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, tz=UTC)

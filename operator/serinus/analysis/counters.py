@@ -16,7 +16,6 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from serinus.analysis.cells import Arm, Cell, PodCounts, Rejected
 from serinus.analysis.promql import Role, series_identity, series_role
@@ -52,11 +51,6 @@ class CounterSeries:
     def arm(self) -> Arm:
         """The version that answered."""
         return self.cell.arm
-
-
-def to_ms(moment: datetime) -> int:
-    """Unix milliseconds of an aware moment."""
-    return round(moment.timestamp() * 1000)
 
 
 def counter_series(

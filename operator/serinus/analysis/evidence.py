@@ -47,6 +47,18 @@ def boundaries(comparison: Comparison) -> Boundaries:
             return Boundaries(harm=line, safe=line)
 
 
+def tolerated_rate(rule: RateRule, stable_rate: float) -> float:
+    """The absolute rate beyond which a canary is harmful, beside this rate of stable."""
+    lines = [boundaries(comparison).harm for comparison in rule.comparisons]
+    return min(1.0, *(line.rate(stable_rate) for line in lines))
+
+
+def accepted_rate(rule: RateRule, stable_rate: float) -> float:
+    """The absolute rate below which a canary may be promoted, beside this rate of stable."""
+    lines = [boundaries(comparison).safe for comparison in rule.comparisons]
+    return min(1.0, *(line.rate(stable_rate) for line in lines))
+
+
 def baseline(minutes: Sequence[Sequence[Counts]], *, given_inflation: float | None) -> Baseline:
     """Stable before the rollout, from what its pods counted in each minute."""
     total = sum(pod.total for pods in minutes for pod in pods)

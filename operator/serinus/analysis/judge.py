@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 
-from serinus.analysis.evidence import alpha_shares, highest_log_harm, log_harm, log_safe
-from serinus.analysis.forecast import requests_needed
+from serinus.analysis.evidence import alpha_shares, highest_log_harm
+from serinus.analysis.moments import from_ms
+from serinus.analysis.rate_verdict import rate_verdict
 from serinus.analysis.scalar import ScalarState, is_measured, scalar_verdict
-from serinus.analysis.sentences import overall_sentence, rate_sentence, scalar_sentence
-from serinus.analysis.spec import (
-    AnalysisContext,
-    AnalysisRules,
-    RateRule,
-    ScalarRule,
-)
+from serinus.analysis.sentences import overall_sentence, scalar_sentence
+from serinus.analysis.spec import AnalysisContext, AnalysisRules, ScalarRule
 from serinus.analysis.state import RateState
 from serinus.api.verdicts import MetricVerdict, Overall, Verdict
 
@@ -80,7 +76,7 @@ def judged(
             now=now,
         )
         if isinstance(rule, ScalarRule)
-        else _rate_verdict(
+        else rate_verdict(
             rule,
             rules,
             context,
@@ -154,88 +150,6 @@ def _scalars_measured(
     )
 
 
-def _rate_verdict(
-    rule: RateRule,
-    rules: AnalysisRules,
-    context: AnalysisContext,
-    state: RateState | None,
-    problem: str | None,
-    *,
-    harmful: bool,
-    now: datetime,
-) -> MetricVerdict:
-    if state is None:
-        verdict = Verdict.ERROR if problem else Verdict.INCONCLUSIVE
-        unmeasured = MetricVerdict(
-            rule.name, verdict, sentence="", safe_evidence_ratio=0.0, gate=rule.gate
-        )
-        return replace(unmeasured, sentence=rate_sentence(rule, unmeasured, problem=problem))
-    if state.rejected and not problem:
-        problem = f"{state.rejected.why.value} (pod {state.rejected.pod}); the round is left out"
-    silent = silent_arms(rule, context, state, now)
-    safe_ratio = max(0.0, log_safe(state)) / math.log(1 / rules.beta)
-    if harmful:
-        verdict = Verdict.FAILED
-    elif problem:
-        verdict = Verdict.ERROR
-    elif silent:
-        verdict = Verdict.NO_DATA
-    elif safe_ratio >= 1 and state.canary.total >= context.min_samples:
-        verdict = Verdict.SUCCESSFUL
-    else:
-        verdict = Verdict.INCONCLUSIVE
-    harm = highest_log_harm(state) if harmful else log_harm(state)
-    measured = MetricVerdict(
-        metric=rule.name,
-        verdict=verdict,
-        sentence="",
-        canary=state.canary,
-        stable=state.stable,
-        evidence_ratio=round(max(0.0, harm) / _needed_alone(rule, rules), 4),
-        safe_evidence_ratio=round(safe_ratio, 4),
-        requests_needed=requests_needed(
-            rule, state, beta=rules.beta, min_samples=context.min_samples
-        ),
-        variance_inflation=state.baseline.variance_inflation,
-        newest_sample_at=_newest_sample_at(rule, state),
-        gate=rule.gate,
-    )
-    return replace(measured, sentence=rate_sentence(rule, measured, problem=problem, silent=silent))
-
-
-def _needed_alone(rule: RateRule, rules: AnalysisRules) -> float:
-    """Log-evidence at which this metric rolls back, or alarms, without help from the others."""
-    share = alpha_shares(rules.gating_rates)[rule.name] if rule.gate else 1.0
-    return math.log(1 / rules.alpha) + (math.log(1 / share) if share > 0 else math.inf)
-
-
-def silent_arms(
-    rule: RateRule, context: AnalysisContext, state: RateState, now: datetime
-) -> tuple[str, ...]:
-    """Arms whose newest sample is older than the timeout, of those that the rule compares."""
-    seen = {"canary": state.canary_seen_ms}
-    if rule.against_stable:
-        seen["stable"] = state.stable_seen_ms
-    deadline = now - context.no_data_timeout
-    return tuple(
-        arm
-        for arm, at_ms in seen.items()
-        if max(_moment(at_ms) or context.started_at, context.started_at) < deadline
-    )
-
-
-def _newest_sample_at(rule: RateRule, state: RateState) -> datetime | None:
-    seen = [state.canary_seen_ms]
-    if rule.against_stable:
-        seen.append(state.stable_seen_ms)
-    known = [at_ms for at_ms in seen if at_ms is not None]
-    return _moment(min(known)) if len(known) == len(seen) else None
-
-
-def _moment(at_ms: int | None) -> datetime | None:
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, tz=UTC)
-
-
 def _scalar_verdict(
     rule: ScalarRule,
     context: AnalysisContext,
@@ -247,13 +161,14 @@ def _scalar_verdict(
     verdict = scalar_verdict(rule, state, context, now)
     if problem and verdict is not Verdict.FAILED:
         verdict = Verdict.ERROR
+    known = state.numbered_at_ms
     return MetricVerdict(
         metric=rule.name,
         verdict=verdict,
         sentence=scalar_sentence(rule, state, verdict, problem=problem),
         evidence_ratio=round(state.failures / (rule.failure_limit + 1), 4),
         value=state.value,
-        newest_sample_at=_moment(state.measured_at_ms),
+        newest_sample_at=None if known is None else from_ms(known),
         gate=rule.gate and not rule.dry_run,
         dry_run=rule.dry_run,
     )

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from serinus.analysis.cells import Arm, Cell
 from serinus.analysis.evidence import (
+    accepted_rate,
     after_round,
     alpha_shares,
-    boundaries,
     log_harm,
     log_safe,
     round_cap,
+    tolerated_rate,
     total_log_evidence,
 )
 from serinus.analysis.spec import AgainstMaximum, AnalysisRules, RateRule
@@ -144,8 +145,8 @@ def planned(
             MetricPlan(
                 metric=rule.name,
                 rate=known[rule.name].baseline.rate,
-                harm_above=_line(rule, known[rule.name].baseline.rate, harm=True),
-                safe_below=_line(rule, known[rule.name].baseline.rate, harm=False),
+                harm_above=tolerated_rate(rule, known[rule.name].baseline.rate),
+                safe_below=accepted_rate(rule, known[rule.name].baseline.rate),
                 detections=tuple(
                     _detection(factor, _Course(rules, judged, known, timing).run(stages, worse))
                     for factor in FACTORS
@@ -161,12 +162,6 @@ def _worse(rule: RateRule, rate: float, factor: float) -> dict[str, float]:
     """The rate of a version that is worse; empty where it can't be."""
     worse = 1.0 if math.isinf(factor) else min(1.0, rate * factor)
     return {rule.name: worse} if worse > rate else {}
-
-
-def _line(rule: RateRule, stable_rate: float, *, harm: bool) -> float:
-    """The strictest line of the rule's comparisons, as an absolute rate."""
-    lines = [boundaries(comparison) for comparison in rule.comparisons]
-    return min(1.0, *((line.harm if harm else line.safe).rate(stable_rate) for line in lines))
 
 
 def _detection(factor: float, course: _Course) -> Detection:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
+from serinus.analysis.moments import from_ms
 from serinus.analysis.samples import QueryFailure, QueryResult
 from serinus.analysis.spec import AnalysisContext, ScalarRule
 from serinus.api.verdicts import Verdict
@@ -142,17 +143,13 @@ def is_measured(state: ScalarState, context: AnalysisContext) -> bool:
     if state.last not in (Verdict.SUCCESSFUL, Verdict.FAILED) or state.numbered_at_ms is None:
         return False
     since = context.measured_since
-    return since is None or _moment(state.numbered_at_ms) >= since
+    return since is None or from_ms(state.numbered_at_ms) >= since
 
 
 def _is_silent(state: ScalarState, context: AnalysisContext, now: datetime) -> bool:
     known = state.numbered_at_ms
-    last = context.started_at if known is None else _moment(known)
+    last = context.started_at if known is None else from_ms(known)
     return last < now - context.no_data_timeout
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, tz=UTC)
 
 
 def encode_scalar_state(state: ScalarState) -> str:

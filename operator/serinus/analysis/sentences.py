@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from serinus.analysis.scalar import ScalarState
 from serinus.analysis.spec import AgainstMaximum, RateRule, ScalarRule
 from serinus.api.enums import MetricTemplate
-from serinus.api.verdicts import Counts, MetricVerdict, Overall, Verdict
+from serinus.api.verdicts import Counts, MetricVerdict, Overall, RateLimits, Verdict
 
 _WORDS = {
     MetricTemplate.ERROR_RATE: "bad",
@@ -16,6 +16,7 @@ _WORDS = {
     MetricTemplate.PREDICTION_LOSS: "lost",
 }
 _NOT_EVIDENCE = "this is not evidence"
+_SLOW_INFLATION = 10
 
 
 def rate_sentence(
@@ -28,6 +29,23 @@ def rate_sentence(
     """One line, e.g. `errors: canary 40 of 500 bad, stable 9 of 9500; harm shown (…)`."""
     alarm = "" if rule.gate else " (only alarms)"
     return f"{rule.name}: {_counted(rule, said)}; {_consequence(said, problem, silent)}{alarm}"
+
+
+def rate_warning(rule: RateRule, limits: RateLimits, constant_rate: float | None) -> str:
+    """What people should know of the metric before they rely on it; empty when nothing."""
+    warnings = []
+    if constant_rate is not None and limits.accepted_rate >= constant_rate:
+        warnings.append(
+            f"a version up to {limits.accepted_rate:.3g} {_WORDS[rule.template]} is accepted, and "
+            f"the best constant answer has {constant_rate:.3g}: it would pass. Narrow the margin"
+        )
+    if limits.variance_inflation >= _SLOW_INFLATION:
+        times = f"{limits.variance_inflation:.0f} times"
+        warnings.append(
+            f"bad events come {times} as bunched as independent ones, so a decision takes "
+            f"{times} as many requests"
+        )
+    return "; ".join(warnings)
 
 
 def _counted(rule: RateRule, said: MetricVerdict) -> str:

@@ -178,6 +178,8 @@ class AnalysisContext:
     samples_before
         Events of the gate that counts most that were there before the step. The step asks for
         `min_samples` more of them.
+    constant_rates
+        What the best constant answer reaches in the templates in which that is known.
     measured_since
         A scalar's measurements from before say nothing about the present step; None: all do.
     """
@@ -197,3 +199,4 @@ class AnalysisContext:
     samples_before: int = 0
     measured_since: datetime | None = None
     pods_started_at: Mapping[str, datetime] = field(default_factory=dict)
+    constant_rates: Mapping[MetricTemplate, float] = field(default_factory=dict)

@@ -18,10 +18,10 @@ from serinus.analysis.counters import (
     newest_by_arm,
     pod_increments,
     scrape_times,
-    to_ms,
 )
 from serinus.analysis.evidence import after_round, baseline, round_cap
 from serinus.analysis.inflation import stable_minutes
+from serinus.analysis.moments import to_ms
 from serinus.analysis.rounds import closed_rounds, lookback_ms
 from serinus.analysis.samples import RangeVector
 from serinus.analysis.spec import (

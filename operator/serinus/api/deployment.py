@@ -458,6 +458,11 @@ class Analysis(ApiModel):
         default=None,
         description="When metrics have no samples: hold (default), pause, rollback or promote.",
     )
+    on_provider_error: OnEvent | None = Field(
+        default=None,
+        description="When the metrics provider can't be read: hold (default) until it answers "
+        "again, or pause until a person resumes.",
+    )
 
 
 class DeploymentSpec(ApiModel):
@@ -471,6 +476,16 @@ class DeploymentSpec(ApiModel):
                     "self.analysis.onDeadline != 'pause'"
                 ),
                 "`analysis.onDeadline` is hold, rollback or promote",
+            ),
+            (
+                (
+                    "!has(self.analysis) || !has(self.analysis.onProviderError) || "
+                    "self.analysis.onProviderError in ['hold', 'pause']"
+                ),
+                (
+                    "`analysis.onProviderError` is hold or pause: that metrics can't be read is "
+                    "never evidence"
+                ),
             ),
         )
     )
@@ -571,6 +586,28 @@ class ArmCounts(ApiModel):
     total: int = Field(description="All events.")
 
 
+class MetricLimits(ApiModel):
+    """What tolerance and margin come to beside stable as it is now. Rates are fractions."""
+
+    stable_rate: str | None = Field(
+        default=None, max_length=32, description="Stable's rate, from before the rollout and since."
+    )
+    tolerated_rate: str = Field(max_length=32, description="Beyond it a canary is harmful.")
+    accepted_rate: str = Field(
+        max_length=32, description="A canary that is shown to be below it may be promoted."
+    )
+    variance_inflation: str = Field(
+        max_length=32,
+        description="How much burstier than independent the bad events are taken to be; evidence "
+        "is divided by it.",
+    )
+    variance_inflation_source: str = Field(
+        max_length=16,
+        description="measured between stable's pods, given by the spec, or fallback where stable "
+        "was too quiet to measure.",
+    )
+
+
 class MetricStatus(ApiModel):
     """What a metric says."""
 
@@ -591,6 +628,15 @@ class MetricStatus(ApiModel):
         default=None,
         max_length=16,
         description='Evidence that it is not worse than the margin; from "1" on it is shown.',
+    )
+    limits: MetricLimits | None = Field(
+        default=None, description="A rate's limits, as absolute rates."
+    )
+    warning: str | None = Field(
+        default=None,
+        max_length=512,
+        description="What to know before relying on the metric, such as that its margin would "
+        "also accept a constant answer.",
     )
     newest_sample_at: str | None = Field(
         default=None, max_length=40, description="Time of the newest sample."

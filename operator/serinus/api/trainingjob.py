@@ -68,6 +68,16 @@ class MetricName(StrEnum):
     R2 = "r2"
 
 
+class BestConstant(StrEnum):
+    """Figures of the best constant answer on the same rows, computed for every classification.
+
+    A margin that would accept such an answer guards nothing.
+    """
+
+    ERROR_RATE = "best_constant_error_rate"
+    BRIER = "best_constant_brier"
+
+
 class FeatureSetReference(ApiModel):
     """The FeatureSet that gives the rows."""
 

@@ -56,6 +56,29 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What tolerance and margin come to beside stable as it is now, as absolute rates.
+
+    Attributes
+    ----------
+    stable_rate
+        Stable's rate, from before the rollout and since. None where it isn't compared with.
+    tolerated_rate
+        Beyond it a canary is harmful.
+    accepted_rate
+        A canary below it may be promoted.
+    inflation_source
+        Where `variance_inflation` comes from: given, measured or fallback.
+    """
+
+    stable_rate: float | None
+    tolerated_rate: float
+    accepted_rate: float
+    variance_inflation: float
+    inflation_source: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetricVerdict:
     """One metric's verdict with the numbers that say why.
 
@@ -69,8 +92,10 @@ class MetricVerdict:
     requests_needed
         Canary requests still needed to show safety if the rates stay as they are; 0 when shown,
         None when there is no estimate or when at these rates it can't be shown.
-    variance_inflation
-        What log-evidence is divided by, because errors come in bursts. None for a scalar.
+    limits
+        None for a scalar, and before a rate was measured.
+    warning
+        What people should know of the metric whatever its verdict; empty when nothing.
     value
         The last measurement of a scalar. None for a rate.
     newest_sample_at
@@ -89,7 +114,8 @@ class MetricVerdict:
     evidence_ratio: float = 0.0
     safe_evidence_ratio: float | None = None
     requests_needed: int | None = None
-    variance_inflation: float | None = None
+    limits: RateLimits | None = None
+    warning: str = ""
     value: float | None = None
     newest_sample_at: datetime | None = None
     gate: bool = True

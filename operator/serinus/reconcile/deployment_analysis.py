@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +17,13 @@ from serinus.api.deployment import (
     ArmCounts,
     CanaryStatus,
     DeploymentStatus,
+    MetricLimits,
     MetricStatus,
 )
-from serinus.api.verdicts import Counts, MetricVerdict, Verdict
+from serinus.api.enums import MetricTemplate
+from serinus.api.modelversion import ModelVersion
+from serinus.api.trainingjob import BestConstant
+from serinus.api.verdicts import Counts, MetricVerdict, RateLimits, Verdict
 from serinus.manifests.naming import revision_object_name
 from serinus.manifests.workload import cohort_length_seconds
 from serinus.reconcile.decision import Event, EventType
@@ -33,6 +38,11 @@ PROVIDER_PROBE = "$provider"
 """Name of the query that only asks whether the metrics provider answers; no metric can bear it."""
 INGESTION_SECONDS = 0.15
 """From a scrape until its samples can be queried."""
+_CONSTANTS = {
+    MetricTemplate.WRONG_PREDICTIONS: BestConstant.ERROR_RATE,
+    MetricTemplate.PREDICTION_LOSS: BestConstant.BRIER,
+}
+_FRACTION = re.compile(r"0|1|0\.\d+")
 _MESSAGE_MAX = 512
 _EVENT_MAX = 1024
 
@@ -50,6 +60,7 @@ class CanaryAnalysis:
     traffic_started_at: datetime
     states: Mapping[str, str]
     seen: Observed
+    version: ModelVersion | None
 
     def queries(self, now: datetime) -> tuple[Query, ...]:
         """What to ask the metrics provider for."""
@@ -79,6 +90,7 @@ class CanaryAnalysis:
             min_samples=self._min_samples(),
             samples_before=self.canary.samples_before,
             measured_since=self._measured_since(),
+            constant_rates=_constant_rates(self.version),
             pods_started_at={
                 pod.name: pod.started_at for pod in self.seen.pods if pod.started_at is not None
             },
@@ -117,6 +129,7 @@ def analysis_of(
     status: DeploymentStatus,
     rules: RolloutRules | None,
     seen: Observed,
+    versions: Sequence[ModelVersion],
 ) -> CanaryAnalysis | None:
     """The analysis that runs; None before the canary has traffic."""
     canary, stable = status.canary, status.stable
@@ -132,7 +145,19 @@ def analysis_of(
         traffic_started_at=parse_time(canary.traffic_started_at),
         states={item.metric: item.state for item in status.analysis if item.state is not None},
         seen=seen,
+        version=next((one for one in versions if one.metadata.name == canary.model_version), None),
     )
+
+
+def _constant_rates(version: ModelVersion | None) -> dict[MetricTemplate, float]:
+    """What the best constant answer reached where the canary's model was evaluated."""
+    evaluation = version.spec.evaluation if version else None
+    figures = evaluation.metrics if evaluation else {}
+    return {
+        template: float(figures[name])
+        for template, name in _CONSTANTS.items()
+        if _FRACTION.fullmatch(figures.get(name, ""))
+    }
 
 
 def provider_probe(now: datetime) -> Query:
@@ -239,10 +264,23 @@ def _metric_status(verdict: MetricVerdict, states: Mapping[str, str]) -> MetricS
         safety=f"{verdict.safe_evidence_ratio:.3f}"
         if verdict.safe_evidence_ratio is not None
         else None,
+        limits=_metric_limits(verdict.limits) if verdict.limits else None,
+        warning=verdict.warning[:_MESSAGE_MAX] or None,
         newest_sample_at=format_time(verdict.newest_sample_at)
         if verdict.newest_sample_at
         else None,
         state=states.get(verdict.metric),
+    )
+
+
+def _metric_limits(limits: RateLimits) -> MetricLimits:
+    stable = limits.stable_rate
+    return MetricLimits(
+        stable_rate=None if stable is None else f"{stable:.4g}",
+        tolerated_rate=f"{limits.tolerated_rate:.4g}",
+        accepted_rate=f"{limits.accepted_rate:.4g}",
+        variance_inflation=f"{limits.variance_inflation:.4g}",
+        variance_inflation_source=limits.inflation_source,
     )
 
 

@@ -13,11 +13,10 @@ from typing import assert_never
 from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import format_micro_time
 from serinus.api.deployment import CanaryStatus, DeploymentStatus
-from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.enums import Reason, Verb
 from serinus.reconcile.decision import Event
 from serinus.reconcile.deployment_analysis import (
     alarms,
-    analysis_of,
     canary_requests,
     metric_statuses,
     provider_problem,
@@ -247,13 +246,7 @@ def _is_stillborn(picture: Picture, canary: CanaryStatus) -> bool:
 
 
 def _outcome(picture: Picture, status: DeploymentStatus, now: datetime) -> AnalysisOutcome | None:
-    analysis = analysis_of(
-        picture.metadata.namespace,
-        picture.name,
-        status=status,
-        rules=picture.rules,
-        seen=picture.seen,
-    )
+    analysis = picture.analysis_in(status)
     return analysis.outcome(picture.samples, now) if analysis else None
 
 
@@ -270,8 +263,7 @@ def _carried_out(
     actor = asked.rollout.actor if asked.rollout else ""
     match transition:
         case Hold():
-            on_no_data = rules.on_no_data if rules else OnEvent.HOLD
-            kept = held(status, canary, transition, on_no_data=on_no_data, now=now)
+            kept = held(status, canary, transition, now=now)
             return Course(
                 kept.status,
                 hold=transition,

@@ -104,12 +104,17 @@ class Picture:
 
     def analysis(self) -> CanaryAnalysis | None:
         """The analysis that runs; None before the canary has traffic."""
+        return self.analysis_in(self.status)
+
+    def analysis_in(self, status: DeploymentStatus) -> CanaryAnalysis | None:
+        """The analysis that runs by `status`, which may be further than the stored one."""
         return analysis_of(
             self.metadata.namespace,
             self.name,
-            status=self.status,
+            status=status,
             rules=self.rules,
             seen=self.seen,
+            versions=self.versions,
         )
 
     def canary_version_rejected(self) -> bool:

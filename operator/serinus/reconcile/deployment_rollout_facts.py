@@ -93,6 +93,7 @@ def rollout_facts(
         canary_version_rejected=picture.canary_version_rejected(),
         on_deadline=rules.on_deadline if rules else OnEvent.HOLD,
         on_no_data=rules.on_no_data if rules else OnEvent.HOLD,
+        on_provider_error=rules.on_provider_error if rules else OnEvent.HOLD,
     )
 
 

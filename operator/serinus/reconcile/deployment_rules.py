@@ -63,6 +63,7 @@ class RolloutRules:
     scrape_interval: timedelta
     on_deadline: OnEvent
     on_no_data: OnEvent
+    on_provider_error: OnEvent
 
 
 def frozen_rules(spec: DeploymentSpec) -> FrozenRules:
@@ -105,6 +106,7 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
         scrape_interval=parse_duration(interval),
         on_deadline=analysis.on_deadline or OnEvent.HOLD,
         on_no_data=analysis.on_no_data or OnEvent.HOLD,
+        on_provider_error=analysis.on_provider_error or OnEvent.HOLD,
     )
 
 
@@ -124,6 +126,7 @@ def explicit_analysis(given: Analysis | None) -> Analysis:
         scrape_interval=analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL,
         on_deadline=analysis.on_deadline or OnEvent.HOLD,
         on_no_data=analysis.on_no_data or OnEvent.HOLD,
+        on_provider_error=analysis.on_provider_error or OnEvent.HOLD,
     )
 
 

@@ -20,7 +20,7 @@ from serinus.api.deployment import (
     RejectedRevision,
     RevisionStatus,
 )
-from serinus.api.enums import Action, OnEvent, Reason
+from serinus.api.enums import Action, Reason
 from serinus.manifests.revision import RevisionRecord
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_analysis import without_states
@@ -188,18 +188,11 @@ def rollout_ended(
     return _told(changed, action, canary, because, now)
 
 
-def held(
-    status: DeploymentStatus,
-    canary: CanaryStatus,
-    hold: Hold,
-    *,
-    on_no_data: OnEvent,
-    now: datetime,
-) -> Changed:
+def held(status: DeploymentStatus, canary: CanaryStatus, hold: Hold, *, now: datetime) -> Changed:
     """The step goes on; its clock stands still, or runs again."""
     kept = _with_clock(canary, now, stands_still=hold.clock_stands_still)
-    if hold.because.reason is Reason.NO_DATA and on_no_data is OnEvent.PAUSE:
-        kept = kept.model_copy(update={"paused_by": "analysis.onNoData"})
+    if hold.paused_by:
+        kept = kept.model_copy(update={"paused_by": hold.paused_by})
     changed = status.model_copy(update={"canary": kept})
     if not hold.waits_without_end or _was_told(status, canary, hold, now):
         return Changed(changed)

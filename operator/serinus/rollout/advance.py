@@ -16,6 +16,7 @@ from serinus.rollout.hold import (
     HOLDS_OF_A_PROMOTE,
     HOLDS_OF_A_PROMOTION,
     clock_stands_still,
+    paused_by,
     waits_without_end,
 )
 from serinus.rollout.promotion import PROMOTION_RULES, promoted_by_user
@@ -40,11 +41,14 @@ class Hold:
         The step doesn't get older meanwhile.
     waits_without_end
         A person should look: phase Paused.
+    paused_by
+        The field of the spec that makes a pause of it, until a person resumes; None: none does.
     """
 
     because: Finding
     clock_stands_still: bool
     waits_without_end: bool
+    paused_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ def advance(facts: RolloutFacts) -> Transition:
             because,
             clock_stands_still=clock_stands_still(facts),
             waits_without_end=waits_without_end(facts, because.reason),
+            paused_by=paused_by(facts, because.reason),
         )
     if facts.promoting:
         return _finish(facts)

@@ -108,6 +108,7 @@ class RolloutFacts:
     canary_version_rejected: bool = False
     on_deadline: OnEvent = OnEvent.HOLD
     on_no_data: OnEvent = OnEvent.HOLD
+    on_provider_error: OnEvent = OnEvent.HOLD
 
     @property
     def step(self) -> Step | None:

@@ -13,7 +13,7 @@ from serinus.rollout.steps import Analyze, Pause
 
 
 def paused_by_user(facts: RolloutFacts) -> Finding | None:
-    """A person said `pause`, or `onNoData: pause` did."""
+    """A person said `pause`, or `onNoData` or `onProviderError` did."""
     if facts.paused_by is None:
         return None
     message = f"paused by {facts.paused_by}; `kubectl serinus resume` goes on"
@@ -160,3 +160,12 @@ def waits_without_end(facts: RolloutFacts, reason: Reason) -> bool:
             return isinstance(step, Analyze) and facts.step_seconds >= step.max_duration_seconds
         case _:
             return True
+
+
+def paused_by(facts: RolloutFacts, reason: Reason) -> str | None:
+    """The field of the spec by which this hold lasts until a person resumes; None: no field."""
+    if reason is Reason.NO_DATA and facts.on_no_data is OnEvent.PAUSE:
+        return "analysis.onNoData"
+    if reason is Reason.METRICS_UNAVAILABLE and facts.on_provider_error is OnEvent.PAUSE:
+        return "analysis.onProviderError"
+    return None

@@ -1,7 +1,8 @@
 """Every reason for which traffic goes back to stable and the canary's revision is rejected.
 
 Being unable to measure is on purpose not among them: it is never evidence. The name of a rule is
-that of its `Reason`.
+that of its `Reason`. The stated error rate covers `evidence_of_harm` only; what else rolls back
+without a person's word says so.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def scalar_limit_exceeded(facts: RolloutFacts) -> Finding | None:
     """A custom PromQL scalar was outside its limits more often than allowed."""
     if facts.judgement is None or facts.judgement.overall is not Overall.LIMIT_EXCEEDED:
         return None
-    return Finding(Reason.SCALAR_LIMIT_EXCEEDED, facts.judgement.sentence)
+    return Finding(Reason.SCALAR_LIMIT_EXCEEDED, facts.judgement.sentence + _NOT_COVERED)
 
 
 def progress_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
@@ -64,14 +65,15 @@ def progress_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
         f"{facts.progress_deadline_seconds:.0f})"
     )
     why = f"; {pods.problem.message}" if pods.problem else ""
-    return Finding(Reason.PROGRESS_DEADLINE_EXCEEDED, message + why)
+    return Finding(Reason.PROGRESS_DEADLINE_EXCEEDED, message + why + _NOT_COVERED)
 
 
 def analysis_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
     """The analysis took too long, and `onDeadline: rollback` says what then."""
     if facts.on_deadline is not OnEvent.ROLLBACK or not is_past_deadline(facts):
         return None
-    return Finding(Reason.ANALYSIS_DEADLINE_EXCEEDED, f"`maxDuration` is over; {_said(facts)}")
+    message = f"`onDeadline` is rollback and `maxDuration` is over; {_said(facts)}"
+    return Finding(Reason.ANALYSIS_DEADLINE_EXCEEDED, message + _NOT_COVERED)
 
 
 def no_data(facts: RolloutFacts) -> Finding | None:
@@ -83,7 +85,7 @@ def no_data(facts: RolloutFacts) -> Finding | None:
         return None
     if facts.promoting:
         return None
-    return Finding(Reason.NO_DATA, _said(facts))
+    return Finding(Reason.NO_DATA, f"`onNoData` is rollback; {_said(facts)}{_NOT_COVERED}")
 
 
 ROLLBACK_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
@@ -110,6 +112,7 @@ def is_past_deadline(facts: RolloutFacts) -> bool:
     )
 
 
+_NOT_COVERED = ". `falseRollbackRate` doesn't cover this reason"
 _UNDECIDED = (Overall.NO_HARM, Overall.NOT_ENOUGH)
 
 

@@ -16,7 +16,14 @@ import sklearn
 import serinus
 from serinus.api.enums import Outcome, Reason
 from serinus.api.job_contract import TrainingRunInput, TrainingRunResult
-from serinus.api.trainingjob import Evaluation, GateResult, MetricName, Task, TrainingJobSpec
+from serinus.api.trainingjob import (
+    BestConstant,
+    Evaluation,
+    GateResult,
+    MetricName,
+    Task,
+    TrainingJobSpec,
+)
 from serinus_runtime.artifact import manifest
 from serinus_runtime.artifact.api_signature import api_signature
 from serinus_runtime.artifact.errors import ArtifactError
@@ -24,6 +31,7 @@ from serinus_runtime.artifact.model import decided, plain
 from serinus_runtime.artifact.packaging import Packaged, TrainedModel, package
 from serinus_runtime.features.snapshot import LoadedSnapshot, load_snapshot
 from serinus_runtime.store import Store
+from serinus_runtime.training.best_constant import best_constant
 from serinus_runtime.training.estimators import make_estimator
 from serinus_runtime.training.evaluation import (
     Answers,
@@ -68,7 +76,8 @@ def train(run: TrainingRunInput, store: Store) -> TrainingRunResult:
     )
     rows = examples(_snapshot(run, store), spec)
     model = fitted(estimator, rows, spec.decision)
-    values = figures(spec.task, wanted, _answers(model, rows))
+    answers = _answers(model, rows)
+    values = figures(spec.task, wanted, answers)
     gates = gate_results(asked.gates, values)
     packaged = _packaged(spec, trainer.estimator, rows, model, store)
     _log.info(
@@ -79,8 +88,9 @@ def train(run: TrainingRunInput, store: Store) -> TrainingRunResult:
             "why_native": packaged.native_reason,
         },
     )
+    constant = best_constant(answers) if spec.task is Task.CLASSIFICATION else {}
     return _result(
-        run, store, packaged, values, gates, model, _warnings(spec, rows, model, packaged)
+        run, store, packaged, values, constant, gates, model, _warnings(spec, rows, model, packaged)
     )
 
 
@@ -160,13 +170,14 @@ def _result(
     store: Store,
     packaged: Packaged,
     values: Mapping[MetricName, float],
+    constant: Mapping[BestConstant, float],
     gates: Sequence[GateResult],
     model: Fitted,
     warnings: Sequence[str],
 ) -> TrainingRunResult:
-    metrics = {metric.value: shown(value) for metric, value in values.items()}
+    metrics = {name.value: shown(value) for name, value in (*values.items(), *constant.items())}
     problem = missed(gates)
-    told = ", ".join(f"{name} {value}" for name, value in metrics.items())
+    told = ", ".join(f"{name.value} {metrics[name.value]}" for name in values)
     return TrainingRunResult(
         run=run.run,
         identity=run.identity,

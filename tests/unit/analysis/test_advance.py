@@ -292,13 +292,13 @@ def test_baseline_and_inflation_come_from_stables_hour_before() -> None:
     assert baseline.requests == 5000
     assert baseline.inflation_source is InflationSource.MEASURED
     assert baseline.variance_inflation == pytest.approx(30.8, rel=0.05)
-    assert outcome.verdicts[0].variance_inflation == baseline.variance_inflation
+    assert outcome.verdicts[0].limits.variance_inflation == baseline.variance_inflation
 
 
 def test_a_quiet_stable_falls_back_to_two() -> None:
     outcome = play(world(rules=rules(inflation=None)))
 
-    assert outcome.verdicts[0].variance_inflation == 2
+    assert outcome.verdicts[0].limits.variance_inflation == 2
 
 
 def test_one_of_two_metrics_is_harmful() -> None:

@@ -2,8 +2,16 @@
 
 from typing import Any
 
+import pytest
+
 from serinus.reconcile.deployment import look_at
-from tests.support.deployment_world import QUICK_ANALYSIS, Behaviour, World, serving_v1
+from tests.support.deployment_world import (
+    QUICK_ANALYSIS,
+    Behaviour,
+    World,
+    model_version,
+    serving_v1,
+)
 
 
 def judged_by(**analysis: Any) -> World:
@@ -308,3 +316,64 @@ def test_a_metric_that_only_alarms_is_told_once_and_the_rollout_goes_its_way() -
     assert said == {"errors": "Successful", "strict": "Failed"}
     assert len(alarms) == 1
     assert alarms[0].startswith("strict: canary ")
+
+
+def test_a_provider_that_is_away_can_pause_the_rollout_until_a_person_resumes() -> None:
+    world = judged_by(onProviderError="pause")
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+
+    world.provider_away = True
+    world.runs(20)
+    world.provider_away = False
+    world.runs(600)
+    paused = (world.condition("Reconciling"), world.canary["pausedBy"])
+    world.says("resume")
+    world.runs(600, until="settled")
+
+    assert paused == (("True", "PausedByUser"), "analysis.onProviderError")
+    assert world.stable == "v2"
+
+
+def test_status_shows_what_the_limits_come_to_beside_stable_as_it_is() -> None:
+    world = judged_by(varianceInflation="12")
+    world.behaviours["v1"] = Behaviour(error_percent=10)
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(60)
+
+    (errors,) = world.status["analysis"]
+    stable = float(errors["limits"]["stableRate"])
+    assert 0 < stable < 0.1
+    tolerated, accepted = (errors["limits"][name] for name in ("toleratedRate", "acceptedRate"))
+    assert float(tolerated) == pytest.approx(1.25 * stable + 0.001, rel=0.01)
+    assert float(accepted) == pytest.approx(2 * stable + 0.01, rel=0.01)
+    assert errors["limits"]["varianceInflation"] == "12"
+    assert errors["limits"]["varianceInflationSource"] == "given"
+    assert "12 times as bunched" in errors["warning"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "warned"),
+    [
+        ({"best_constant_error_rate": "0.02"}, True),
+        ({"best_constant_error_rate": "0.3"}, False),
+        ({"best_constant_brier": "0.02"}, False),
+        ({"best_constant_error_rate": "nan"}, False),
+        ({}, False),
+    ],
+    ids=["it would pass", "it wouldn't", "of another score", "no number", "not known"],
+)
+def test_a_margin_that_would_accept_a_constant_answer_is_warned_of(
+    figures: dict[str, str], warned: bool
+) -> None:
+    wrong = {"name": "wrong", "template": "wrong-predictions", "compareTo": "stable"}
+    world = judged_by(metrics=[wrong])
+    evaluation = {"passed": True, "metrics": figures}
+    world.versions["v2"] = model_version("v2", evaluation=evaluation)
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(20)
+
+    warning = world.status["analysis"][0].get("warning", "")
+    assert ("constant answer has 0.02: it would pass" in warning) is warned

@@ -1,12 +1,13 @@
 """Status in which something has happened."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from serinus.api.conditions import format_micro_time
 from serinus.api.deployment import CanaryStatus, DeploymentStatus, RevisionStatus
-from serinus.api.enums import OnEvent, Reason
+from serinus.api.enums import Reason
 from serinus.reconcile.deployment_transition import (
     HISTORY_MAX,
     held,
@@ -49,11 +50,11 @@ def test_the_clock_that_stands_still_runs_on_where_it_stood() -> None:
     away = hold(Reason.METRICS_UNAVAILABLE, still=True)
     back = hold(Reason.INSUFFICIENT_EVIDENCE)
 
-    frozen = held(STATUS, CANARY, away, on_no_data=OnEvent.HOLD, now=later(10)).status.canary
-    still = held(STATUS, frozen, away, on_no_data=OnEvent.HOLD, now=later(70)).status.canary
-    running = held(STATUS, still, back, on_no_data=OnEvent.HOLD, now=later(70.5)).status.canary
-    again = held(STATUS, running, away, on_no_data=OnEvent.HOLD, now=later(80)).status.canary
-    twice = held(STATUS, again, back, on_no_data=OnEvent.HOLD, now=later(90)).status.canary
+    frozen = held(STATUS, CANARY, away, now=later(10)).status.canary
+    still = held(STATUS, frozen, away, now=later(70)).status.canary
+    running = held(STATUS, still, back, now=later(70.5)).status.canary
+    again = held(STATUS, running, away, now=later(80)).status.canary
+    twice = held(STATUS, again, back, now=later(90)).status.canary
 
     assert frozen.frozen_since == still.frozen_since == format_micro_time(later(10))
     assert (running.frozen_since, running.frozen_seconds) == (None, 61)
@@ -116,28 +117,26 @@ def test_history_is_bounded_and_keeps_the_newest() -> None:
 def test_a_hold_without_end_is_told_once_a_day_and_stands_in_the_history_once() -> None:
     waits = hold(Reason.PAUSED_BY_STEP, endless=True)
 
-    first = held(STATUS, CANARY, waits, on_no_data=OnEvent.HOLD, now=later(1))
-    soon = held(first.status, CANARY, waits, on_no_data=OnEvent.HOLD, now=later(3600))
-    tomorrow = held(soon.status, CANARY, waits, on_no_data=OnEvent.HOLD, now=later(86_402))
+    first = held(STATUS, CANARY, waits, now=later(1))
+    soon = held(first.status, CANARY, waits, now=later(3600))
+    tomorrow = held(soon.status, CANARY, waits, now=later(86_402))
 
     assert [len(one.events) for one in (first, soon, tomorrow)] == [1, 0, 1]
     assert len(tomorrow.status.history) == 1
 
 
 def test_a_hold_that_ends_by_itself_is_no_news() -> None:
-    changed = held(STATUS, CANARY, hold(Reason.WAITING_FOR_PODS), on_no_data=OnEvent.HOLD, now=NOW)
+    changed = held(STATUS, CANARY, hold(Reason.WAITING_FOR_PODS), now=NOW)
 
     assert changed.events == ()
     assert changed.status.history == []
 
 
-@pytest.mark.parametrize(
-    ("policy", "paused_by"), [(OnEvent.PAUSE, "analysis.onNoData"), (OnEvent.HOLD, None)]
-)
-def test_no_data_can_pause_until_a_person_resumes(policy: OnEvent, paused_by: str | None) -> None:
-    changed = held(STATUS, CANARY, hold(Reason.NO_DATA, still=True), on_no_data=policy, now=NOW)
+@pytest.mark.parametrize("field", ["analysis.onNoData", None])
+def test_a_hold_can_become_a_pause_that_a_person_ends(field: str | None) -> None:
+    waits = replace(hold(Reason.NO_DATA, still=True), paused_by=field)
 
-    assert changed.status.canary.paused_by == paused_by
+    assert held(STATUS, CANARY, waits, now=NOW).status.canary.paused_by == field
 
 
 def test_pods_are_missed_from_when_they_were_missing_first() -> None:

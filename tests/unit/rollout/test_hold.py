@@ -5,7 +5,7 @@ import pytest
 from serinus.api.enums import OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import first_match
-from serinus.rollout.hold import HOLD_RULES, clock_stands_still, waits_without_end
+from serinus.rollout.hold import HOLD_RULES, clock_stands_still, paused_by, waits_without_end
 from tests.support.given import (
     AT_FIRST_ANALYSIS,
     AT_LAST_ANALYSIS,
@@ -181,3 +181,24 @@ def test_what_the_analysis_says_is_in_the_message() -> None:
 
     assert found is not None
     assert "what the analysis says" in found.message
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "then"),
+    [
+        (rollout(), Reason.NO_DATA, None),
+        (rollout().on_no_data(OnEvent.PAUSE), Reason.NO_DATA, "analysis.onNoData"),
+        (rollout().on_no_data(OnEvent.PAUSE), Reason.METRICS_UNAVAILABLE, None),
+        (rollout(), Reason.METRICS_UNAVAILABLE, None),
+        (
+            rollout().but(on_provider_error=OnEvent.PAUSE),
+            Reason.METRICS_UNAVAILABLE,
+            "analysis.onProviderError",
+        ),
+        (rollout().but(on_provider_error=OnEvent.PAUSE), Reason.NO_DATA, None),
+    ],
+)
+def test_a_hold_becomes_a_pause_where_the_spec_says_so(
+    given: Given, reason: Reason, then: str | None
+) -> None:
+    assert paused_by(given.facts, reason) == then

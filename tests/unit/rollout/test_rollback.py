@@ -170,3 +170,19 @@ def test_the_message_of_missing_pods_says_which_and_why() -> None:
     assert found is not None
     assert "0 of 2 pods" in found.message
     assert "Secret `token` doesn't exist" in found.message
+
+
+@pytest.mark.parametrize(
+    ("given", "then"), [row[1:] for row in CASES if row[2]], ids=[row[0] for row in CASES if row[2]]
+)
+def test_what_no_error_rate_covers_says_so(given: Given, then: Reason) -> None:
+    found = first_match(ROLLBACK_RULES, given.facts)
+
+    covered = {
+        Reason.EVIDENCE_OF_HARM,
+        Reason.ABORTED_BY_USER,
+        Reason.REVISION_REJECTED_BEFORE,
+        Reason.MODEL_VERSION_REJECTED,
+    }
+    assert found is not None
+    assert ("`falseRollbackRate` doesn't cover" in found.message) is (then not in covered)

@@ -93,7 +93,7 @@ def test_a_regressor_is_trained(plane: DataPlane, estimator: str) -> None:
 
     result = plane.train(snapshot, training_job(estimator, task="regression"))
 
-    assert set(result.metrics) == {"mae", "rmse", "r2"}
+    assert set(result.metrics) == {"mae", "rmse", "r2"}  # a constant answer has no figures here
     assert verified(plane, result) == "Verified"
 
 
