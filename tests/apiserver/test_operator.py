@@ -92,10 +92,16 @@ def test_an_object_gets_its_children_and_a_status(
     assert "finalizers" not in body["metadata"]
     assert "annotations" not in body["metadata"]
     assert {entry["manager"] for entry in body["metadata"]["managedFields"]} >= {"serinus"}
-    made = [line for line in operator.said() if line["message"] == "object created"]
-    assert ("batch", "Job", namespace, "orders-snapshot-1") in [
-        (line["group"], line["kind"], line["namespace"], line["name"]) for line in made
-    ]
+
+    def told() -> bool:
+        """Whether the operator has said so; it does when the answer has come."""
+        return ("batch", "Job", namespace, "orders-snapshot-1") in [
+            (line["group"], line["kind"], line["namespace"], line["name"])
+            for line in operator.said()
+            if line["message"] == "object created"
+        ]
+
+    wait_until("the log tells of it", told)
 
 
 def test_full_passes_over_a_converged_cluster_write_nothing(
