@@ -1,0 +1,1 @@
+"""What hack/bench measures: a module each, with `main(arguments) -> exit code`."""
