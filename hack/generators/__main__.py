@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.decisions import page
 from generators import chart, crds, reference, user_docs
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,7 @@ TARGETS: dict[str, Callable[[], dict[str, str]]] = {
     "reference": reference.files,
     "chart": chart.files,
     "docs": user_docs.files,
+    "decisions": page.files,
 }
 """What can be generated: each gives its files, by path in the checkout."""
 

@@ -28,23 +28,28 @@ def case_result(case: Case, tally: Tally) -> dict[str, Any]:
         "bound": {"requests": round(bound.requests, 1), "seconds": round(bound.seconds, 1)}
         if bound
         else None,
-        "product": _decisions(tally.product, bound.requests if bound else None),
-        "peers": {name: _decisions(found, None) for name, found in tally.peers.items()},
+        "product": _of_product(tally.product, bound.requests if bound else None),
+        "peers": {name: _decisions(found) for name, found in tally.peers.items()},
         "requirements": [
             _requirement(one, tally, bound.requests if bound else None) for one in case.requirements
         ],
     }
 
 
-def _decisions(found: Decisions, bound_requests: float | None) -> dict[str, Any]:
-    mean = math.fsum(found.requests) / len(found.requests) if found.requests else None
+def _decisions(found: Decisions) -> dict[str, Any]:
     return {
         "rolled_back": found.rolled_back,
         "promoted": found.promoted,
-        "rolled_back_interval": _rounded_pair(interval(found.rolled_back, found.rollouts)),
-        "promoted_interval": _rounded_pair(interval(found.promoted, found.rollouts)),
         "median_seconds": _finite(found.quantile(found.seconds, 0.5)),
         "p95_seconds": _finite(found.quantile(found.seconds, 0.95)),
+    }
+
+
+def _of_product(found: Decisions, bound_requests: float | None) -> dict[str, Any]:
+    mean = math.fsum(found.requests) / len(found.requests) if found.requests else None
+    return _decisions(found) | {
+        "rolled_back_interval": _rounded_pair(interval(found.rolled_back, found.rollouts)),
+        "promoted_interval": _rounded_pair(interval(found.promoted, found.rollouts)),
         "median_requests": _finite(found.quantile(found.requests, 0.5)),
         "p95_requests": _finite(found.quantile(found.requests, 0.95)),
         "mean_over_bound": round(mean / bound_requests, 2) if mean and bound_requests else None,

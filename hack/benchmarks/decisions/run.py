@@ -120,7 +120,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         bound = result["bound"]
         yield (
             f"  bound       {bound['requests']:,.0f} canary requests, {bound['seconds']:.0f} s; "
-            f"mean of Serinus {mine['mean_over_bound'] or '-'} times as many"
+            f"Serinus took {mine['mean_over_bound'] or '-'} times as many on average"
         )
     for short, found in result["peers"].items():
         yield (
@@ -143,10 +143,7 @@ def _delays(found: Mapping[str, Any]) -> str:
         return ""
     ninety_fifth = found["p95_seconds"]
     late = "-" if ninety_fifth is None else f"{ninety_fifth:.0f}"
-    return (
-        f"; median {found['median_seconds']:.0f} s, {found['median_requests']:.0f} requests, "
-        f"95 % within {late} s"
-    )
+    return f"; median {found['median_seconds']:.0f} s, 95 % within {late} s"
 
 
 def write(results: Sequence[Mapping[str, Any]], rollouts: int) -> None:
@@ -159,9 +156,16 @@ def write(results: Sequence[Mapping[str, Any]], rollouts: int) -> None:
         "peers": [{"short": peer.short, "name": peer.name} for peer in peers(15)],
         "cases": results,
     }
-    (ROOT / RESULTS).write_text(json.dumps(kept, indent=1) + "\n")
+    (ROOT / RESULTS).write_text(text(kept))
     (ROOT / PAGE).write_text(page(kept))
     print(f"written: {RESULTS}, {PAGE}")
+
+
+def text(kept: Mapping[str, Any]) -> str:
+    """JSON with a line for each case, so that a difference shows which ones changed."""
+    head = {key: value for key, value in kept.items() if key != "cases"}
+    cases = ",\n".join(json.dumps(case) for case in kept["cases"])
+    return json.dumps(head)[:-1] + f', "cases": [\n{cases}\n]}}\n'
 
 
 if __name__ == "__main__":

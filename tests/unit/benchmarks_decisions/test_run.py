@@ -1,5 +1,7 @@
 """What the command says, and that the decisions depend on nothing but seeds."""
 
+import json
+
 import pytest
 
 from benchmarks.decisions import run
@@ -62,3 +64,11 @@ def test_a_chunk_is_decided_alike_each_time() -> None:
     assert first.peers == second.peers
     assert first.whole_way == 1
     assert first.whole_way_differs == 0
+
+
+def test_results_are_kept_with_a_line_for_each_case() -> None:
+    kept = {"date": "2026-11-28", "cases": [{"name": "a", "promoted": 3}, {"name": "b"}]}
+
+    assert json.loads(run.text(kept)) == kept
+    lines = run.text(kept).splitlines()
+    assert lines[1:] == ['{"name": "a", "promoted": 3},', '{"name": "b"}', "]}"]
