@@ -46,6 +46,7 @@ RESULT_FILE = "result.json"
 MESSAGE_MAX_CHARACTERS = 1024
 _SHOWN_PROBLEMS = 3
 _IDENTITY_CHARACTERS = 8
+_UNREADABLE = "unreadable"
 
 _log = logging.getLogger(__name__)
 
@@ -156,21 +157,35 @@ def main(settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.n
 
 
 def _published(folder: Path, identity: str) -> RunResult | None:
-    """The result of this run, if it has one; that of a former identity is moved aside."""
+    """The result of this run, if it has one.
+
+    What is there of a former identity is moved aside, and so is what nobody can read: the file of
+    another version of Serinus, or one that a broken disk has cut.
+    """
     path = folder / RESULT_FILE
     if not path.is_file():
         return None
-    result = RUN_RESULT.validate_json(path.read_bytes())
+    try:
+        result = RUN_RESULT.validate_json(path.read_bytes())
+    except ValidationError as error:
+        _log.warning("unreadable result moved aside", extra={"detail": _problems(error)})
+        _move_aside(folder, _UNREADABLE)
+        return None
     if result.identity == identity:
         return result
-    former = result.identity.removeprefix("sha256:")[:_IDENTITY_CHARACTERS]
-    aside = folder.with_name(f"{folder.name}.{former}")
+    former = "".join(filter(str.isalnum, result.identity.removeprefix("sha256:")))
+    _move_aside(folder, former[:_IDENTITY_CHARACTERS])
+    return None
+
+
+def _move_aside(folder: Path, word: str) -> None:
+    """Rename a run's folder to `<name>.<word>`, with a number where that is taken."""
+    aside = folder.with_name(f"{folder.name}.{word}")
     number = 1
     while aside.exists():
-        aside = folder.with_name(f"{folder.name}.{former}.{number}")
+        aside = folder.with_name(f"{folder.name}.{word}.{number}")
         number += 1
     folder.rename(aside)
-    return None
 
 
 def _result(document: Mapping[str, Any], settings: Settings) -> RunResult:

@@ -6,21 +6,24 @@ all of it or nothing, also after a crash.
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from serinus.api.job_contract import STORE_MOUNT_PATH
 from serinus_runtime.user_error import SnapshotError
 
-DIGEST_PREFIX = "sha256:"
+LEFTOVER_AGE = timedelta(days=1)
+"""Age from which half-written files are taken for those of a pod that died: nobody pauses so long
+while writing."""
 _URI_PREFIX = f"file://{STORE_MOUNT_PATH}/"
-_BLOCK_BYTES = 1 << 20
+_SCRATCH_PREFIX = ".tmp-"
 _FILE_MODE = 0o664
 _DIRECTORY_MODE = 0o775
 
@@ -65,35 +68,51 @@ class Store:
         return path
 
 
-def digest_of(content: bytes) -> str:
-    """Digest of bytes."""
-    return DIGEST_PREFIX + hashlib.sha256(content).hexdigest()
-
-
-def digest_of_file(path: Path) -> str:
-    """Digest of a file's bytes."""
-    running = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            running.update(block)
-    return DIGEST_PREFIX + running.hexdigest()
-
-
-def hex_of(digest: str) -> str:
-    """The digest as a folder's name."""
-    return digest.removeprefix(DIGEST_PREFIX)
-
-
 @contextmanager
 def scratch_directory(parent: Path) -> Iterator[Path]:
-    """A directory below `parent` to fill and to `publish_directory`; gone when the block ends."""
+    """A directory below `parent` to fill and to `publish_directory`; gone when the block ends.
+
+    What pods that died have left beside it goes, too.
+    """
     parent.mkdir(parents=True, exist_ok=True, mode=_DIRECTORY_MODE)
-    scratch = parent / f".tmp-{os.getpid()}-{secrets.token_hex(4)}"
+    scratch = _scratch_name(parent)
     scratch.mkdir(mode=_DIRECTORY_MODE)
     try:
+        _remove_leftovers(parent, scratch)
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch_name(parent: Path) -> Path:
+    """A name that no other writer has: every pod's process has the same number."""
+    return parent / f"{_SCRATCH_PREFIX}{secrets.token_hex(8)}"
+
+
+def _remove_leftovers(parent: Path, scratch: Path) -> None:
+    """Remove what nobody has written to for `LEFTOVER_AGE` when `scratch` was made.
+
+    Its time is that of the store's own clock, as that of all others is.
+    """
+    latest = scratch.stat().st_mtime - LEFTOVER_AGE.total_seconds()
+    for path in parent.glob(f"{_SCRATCH_PREFIX}*"):
+        if _last_written(path) < latest:
+            _remove(path)
+
+
+def _last_written(path: Path) -> float:
+    """When anything of it was written; `inf` for what is gone meanwhile."""
+    try:
+        return max(found.lstat().st_mtime for found in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return math.inf
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def publish_directory(scratch: Path, target: Path) -> None:
@@ -113,16 +132,29 @@ def publish_directory(scratch: Path, target: Path) -> None:
     _sync(target.parent)
 
 
+def withdraw_directory(target: Path) -> None:
+    """Remove a published directory, if there is one, such that nobody sees half of it."""
+    scratch = _scratch_name(target.parent)
+    try:
+        target.rename(scratch)
+    except FileNotFoundError:
+        return
+    _remove(scratch)
+
+
 def publish_file(target: Path, content: bytes) -> None:
     """Write a file that appears at once, with all its content."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=_DIRECTORY_MODE)
-    scratch = target.with_name(f".tmp-{target.name}-{os.getpid()}")
-    with scratch.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.chmod(_FILE_MODE)
-    scratch.rename(target)
+    scratch = _scratch_name(target.parent)
+    try:
+        with scratch.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.chmod(_FILE_MODE)
+        scratch.rename(target)
+    finally:
+        scratch.unlink(missing_ok=True)
     _sync(target.parent)
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from serinus.api.enums import Outcome, Reason
 from serinus.api.featureset import FeatureSetSpec, OnFailure, Retention, Snapshot
 from serinus.api.job_contract import FeatureSetRunInput, FeatureSetRunResult
+from serinus_runtime.digest import digest_of
 from serinus_runtime.features.columns import in_order, key_columns
 from serinus_runtime.features.expectations import Broken, broken_promises, failures
 from serinus_runtime.features.loaded_sources import Surroundings
@@ -31,7 +32,7 @@ from serinus_runtime.features.snapshot import (
 from serinus_runtime.features.source_files import InputFile
 from serinus_runtime.features.statistics import statistics
 from serinus_runtime.features.transformed_rows import transform_sql, transformed_rows
-from serinus_runtime.store import Store, digest_of
+from serinus_runtime.store import Store
 
 _SHOWN_FAILURES = 3
 

@@ -9,9 +9,9 @@ The manifest holds nothing that differs between two runs on the same input with 
 
 from __future__ import annotations
 
+import io
 import json
-import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,14 +20,9 @@ from typing import Any
 import polars as pl
 
 from serinus.api.featureset import FeatureSetSpec
+from serinus_runtime.digest import digest_of, digest_of_file, hex_of, read_file
 from serinus_runtime.features.addresses import with_public_addresses
-from serinus_runtime.store import (
-    digest_of,
-    digest_of_file,
-    hex_of,
-    publish_directory,
-    scratch_directory,
-)
+from serinus_runtime.store import publish_directory, scratch_directory, withdraw_directory
 from serinus_runtime.user_error import SnapshotError
 
 FORMAT = {"name": "serinus-snapshot", "version": "1"}
@@ -92,50 +87,76 @@ def write_snapshot(
         content = _json({"format": FORMAT, **manifest, "rows": frame.height, "files": files})
         digest = digest_of(content)
         target = parent / hex_of(digest)
-        if _is_intact(target, digest):
-            return WrittenSnapshot(target, digest, is_new=False)
-        shutil.rmtree(target, ignore_errors=True)
+        if target.is_dir():
+            if _is_intact(target, digest, files):
+                return WrittenSnapshot(target, digest, is_new=False)
+            withdraw_directory(target)
         (scratch / MANIFEST_FILE).write_bytes(content)
         publish_directory(scratch, target)
     return WrittenSnapshot(target, digest, is_new=True)
 
 
 def load_snapshot(directory: Path, digest: str) -> LoadedSnapshot:
-    """Rows and schema of a snapshot, once all bytes are found to be the digest's.
+    """Rows and schema of a snapshot, from bytes that are found to be the digest's.
 
     Raises
     ------
     SnapshotError
-        It isn't there, a file was changed, or its manifest is of another format.
+        It isn't there, a file was changed, or it is of a format that this version can't read.
     """
     if not (directory / MANIFEST_FILE).is_file():
         raise SnapshotError(f"snapshot {digest} isn't in the store. Run its FeatureSet again")
-    changed = _changed_file(directory, digest)
-    if changed:
+    try:
+        return _loaded(directory, digest)
+    except _Changed as changed:
         raise SnapshotError(
-            f"snapshot {digest}: `{changed}` has changed since it was written. "
+            f"snapshot {digest}: `{changed.name}` has changed since it was written. "
             "Restore the file, or run the FeatureSet again and use its new snapshot"
-        )
-    manifest = json.loads((directory / MANIFEST_FILE).read_bytes())
+        ) from changed
+    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise SnapshotError(
+            f"snapshot {digest} is of a format that this version can't read "
+            f"({type(error).__name__}). Run its FeatureSet again"
+        ) from error
+
+
+class _Changed(Exception):
+    """The bytes of a file aren't those of its digest, or it is no file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+
+def _loaded(directory: Path, digest: str) -> LoadedSnapshot:
+    manifest = json.loads(_checked(directory, MANIFEST_FILE, digest))
     if manifest.get("format") != FORMAT:
         raise SnapshotError(f"snapshot {digest}: unknown format {manifest.get('format')}")
+    digests = {entry["name"]: entry["digest"] for entry in manifest["files"]}
+    _checked(directory, STATISTICS_FILE, digests[STATISTICS_FILE])
+    rows = _checked(directory, DATA_FILE, digests[DATA_FILE])
     spec = FeatureSetSpec.model_validate(manifest["schema"])
-    return LoadedSnapshot(pl.read_parquet(directory / DATA_FILE), spec)
+    return LoadedSnapshot(pl.read_parquet(io.BytesIO(rows)), spec)
 
 
-def _is_intact(directory: Path, digest: str) -> bool:
-    return (directory / MANIFEST_FILE).is_file() and _changed_file(directory, digest) is None
+def _checked(directory: Path, name: str, digest: str) -> bytes:
+    """Content of a file, read once and found to be the digest's; raises `_Changed`."""
+    try:
+        content = read_file(directory / name)
+    except FileNotFoundError as error:
+        raise _Changed(name) from error
+    if digest_of(content) != digest:
+        raise _Changed(name)
+    return content
 
 
-def _changed_file(directory: Path, digest: str) -> str | None:
-    """Name of the first file whose bytes aren't those of the manifest, or of the digest."""
-    if digest_of_file(directory / MANIFEST_FILE) != digest:
-        return MANIFEST_FILE
-    for entry in json.loads((directory / MANIFEST_FILE).read_bytes())["files"]:
-        path = directory / entry["name"]
-        if not path.is_file() or digest_of_file(path) != entry["digest"]:
-            return str(entry["name"])
-    return None
+def _is_intact(directory: Path, digest: str, files: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether manifest and `files` are there with all their bytes."""
+    digests = {MANIFEST_FILE: digest} | {entry["name"]: entry["digest"] for entry in files}
+    try:
+        return all(digest_of_file(directory / name) == one for name, one in digests.items())
+    except FileNotFoundError:
+        return False
 
 
 def _entry(directory: Path, name: str) -> dict[str, Any]:
@@ -151,8 +172,7 @@ def collect(parent: Path, *, retain: int, keep: Collection[str], now: datetime) 
     """Delete all but the `retain` newest snapshots and those of the digests `keep`; the deleted.
 
     What is younger than `GRACE` is never taken: who needs it may not have said so when `keep` was
-    written down. Age is when the manifest was written. Left-overs of crashed runs are none of its
-    business.
+    written down. Age is when the manifest was written.
     """
     kept = {hex_of(digest) for digest in keep}
     found = [path for path in parent.glob("*") if (path / MANIFEST_FILE).is_file()]
@@ -166,7 +186,5 @@ def collect(parent: Path, *, retain: int, keep: Collection[str], now: datetime) 
         if path.name not in kept and (path / MANIFEST_FILE).stat().st_mtime <= youngest_taken
     ]
     for path in deleted:
-        # The manifest goes first, so that a half-deleted snapshot isn't taken for one.
-        (path / MANIFEST_FILE).unlink(missing_ok=True)
-        shutil.rmtree(path)
+        withdraw_directory(path)
     return tuple(path.name for path in deleted)

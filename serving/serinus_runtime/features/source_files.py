@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
+from serinus_runtime.digest import digest_of_file
 from serinus_runtime.features.addresses import is_remote, public_address
 from serinus_runtime.features.disk_room import DiskRoom
 from serinus_runtime.features.download import Downloader
-from serinus_runtime.store import digest_of_file
 from serinus_runtime.user_error import SourceError
 
 _DATA_FOLDER = "data/"

@@ -82,6 +82,34 @@ def test_a_result_of_another_identity_is_moved_aside(plane: DataPlane) -> None:
     assert published(plane, "flights-snapshot-1.aaaaaaaa.1").identity == "sha256:aaaaaaaadddd"
 
 
+@pytest.mark.parametrize("content", [b"", b'{"run": "flights-sn', b'{"format": "of another day"}'])
+def test_a_result_that_nobody_can_read_is_moved_aside_and_the_work_done_again(
+    plane: DataPlane, content: bytes
+) -> None:
+    do(plane)
+    (plane.store.run("flights-snapshot-1") / RESULT_FILE).write_bytes(content)
+
+    code, _ = do(plane)
+
+    assert code == 0
+    assert published(plane).reason == "SnapshotUnchanged"
+    aside = plane.store.run("flights-snapshot-1.unreadable")
+    assert (aside / RESULT_FILE).read_bytes() == content
+
+
+def test_the_identity_of_a_forged_result_leads_nowhere(plane: DataPlane) -> None:
+    do(plane)
+    path = plane.store.run("flights-snapshot-1") / RESULT_FILE
+    forged = json.loads(path.read_bytes()) | {"identity": "../../x/y"}
+    path.write_text(json.dumps(forged))
+
+    do(plane)
+
+    assert {run.name for run in path.parent.parent.iterdir()} == {
+        "flights-snapshot-1", "flights-snapshot-1.xy",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("spec", "outcome", "reason", "told"),
     [

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from serinus.api.featureset import FeatureSetSpec
+from serinus_runtime.digest import digest_of
 from serinus_runtime.features.snapshot import (
     DATA_FILE,
     GRACE,
@@ -82,6 +83,42 @@ def test_a_changed_file_is_named_and_the_next_run_mends_it(tmp_path: Path, name:
 
     assert written(tmp_path, 1.0).is_new
     assert load_snapshot(snapshot.path, snapshot.digest).frame.height == 1
+
+
+def test_what_is_read_is_what_the_digest_was_taken_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot, other = written(tmp_path, 1.0, 2.0), written(tmp_path, 6.0, 6.0)
+    rows = (snapshot.path / DATA_FILE).read_bytes()
+
+    def swapped(content: bytes) -> str:
+        if content == rows:  # somebody writes in between
+            (snapshot.path / DATA_FILE).write_bytes((other.path / DATA_FILE).read_bytes())
+        return digest_of(content)
+
+    monkeypatch.setattr("serinus_runtime.features.snapshot.digest_of", swapped)
+
+    assert load_snapshot(snapshot.path, snapshot.digest).frame["x"].to_list() == [1.0, 2.0]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    snapshot = written(tmp_path, 1.0)
+    (snapshot.path / DATA_FILE).rename(tmp_path / "elsewhere")
+    (snapshot.path / DATA_FILE).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(SnapshotError, match=f"`{DATA_FILE}` has changed"):
+        load_snapshot(snapshot.path, snapshot.digest)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no JSON", b'{"format": {"name": "serinus-snapshot", "version": "1"}, "files": []}'],
+)
+def test_a_manifest_of_another_form_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MANIFEST_FILE).write_bytes(content)
+
+    with pytest.raises(SnapshotError, match="a format that this version can't read"):
+        load_snapshot(tmp_path, digest_of(content))
 
 
 def test_a_snapshot_that_is_gone_is_told(tmp_path: Path) -> None:

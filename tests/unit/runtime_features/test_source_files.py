@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from serinus_runtime.digest import digest_of
 from serinus_runtime.features.disk_room import DiskRoom
 from serinus_runtime.features.source_files import SourceFiles, local_files
-from serinus_runtime.store import digest_of
 from serinus_runtime.user_error import SourceError
 
 CONTENT = b"a,b\n1,2\n"
