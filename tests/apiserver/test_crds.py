@@ -24,12 +24,18 @@ SPECS: dict[Kind, dict[str, Any]] = {
 }
 SOURCE = FEATURE_SET_SPEC["sources"][0]
 TAILNUM = {"name": "tailnum", "type": "string"}
+PRIVATE = {**TAILNUM, "sensitivity": "pseudonymize"}
+PRIVACY = {"name": "privacy", "key": "hash"}
 RATE = {"name": "errors", "template": "error-rate", "compareTo": "stable"}
 SCALAR = {"name": "queue", "prometheus": {"query": "max(queue_depth)"}, "max": "100"}
 
 
 def on_missing(**policy: str) -> dict[str, Any]:
     return {"features": [{**TAILNUM, "onMissing": policy}]}
+
+
+def private(**fields: Any) -> dict[str, Any]:
+    return {"features": [{**PRIVATE, **fields}], "pseudonymizationKeySecretRef": PRIVACY}
 
 
 def metric(**one: Any) -> dict[str, Any]:
@@ -65,10 +71,13 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
         "a private column with its key",
         FS,
         {
-            "features": [{**TAILNUM, "sensitivity": "pseudonymize"}],
-            "pseudonymizationKeySecretRef": {"name": "privacy", "key": "hash"},
+            "features": [{**PRIVATE, "expect": {"maxNullFraction": "0.1"}}],
+            "pseudonymizationKeySecretRef": PRIVACY,
         },
     ),
+    ("allowed values of a text and of a number", FS, {"features": [
+        {**TAILNUM, "expect": {"in": ["N1"]}},
+        {"name": "stops", "type": "int32", "expect": {"in": ["0", "1"]}}]}),
     ("two sources and a transform", FS,
      {"sources": [SOURCE, {**SOURCE, "name": "weather"}], "transform": {"sql": "SELECT 1"}}),
     ("an at sign that names no user", FS,
@@ -114,7 +123,17 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
 
 REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("a feature with `sensitivity: pseudonymize` needs `pseudonymizationKeySecretRef`",
-     FS, {"features": [{**TAILNUM, "sensitivity": "pseudonymize"}]}),
+     FS, {"features": [PRIVATE]}),
+    ("`expect.in` isn't for a boolean: leave it out, or make the feature a string",
+     FS, {"features": [{"name": "late", "type": "boolean", "expect": {"in": ["true"]}}]}),
+    ("`sensitivity: pseudonymize` gives a text: declare `type: string`",
+     FS, private(type="int64")),
+    (("`expect.in` isn't for a pseudonymized feature: what is checked are hashes, of which none is "
+      "in the list. Check it in the transform"),
+     FS, private(expect={"in": ["N1"]})),
+    (("`onMissing.value` isn't for a pseudonymized feature: it would stand among hashes. Fill it "
+      "in in the transform, which is hashed afterwards"),
+     FS, private(onMissing={"action": "impute", "strategy": "constant", "value": "N0"})),
     ("several sources need a `transform`",
      FS, {"sources": [SOURCE, {**SOURCE, "name": "weather"}]}),
     ("set `files`", FS, {"sources": [{"name": "flights"}]}),

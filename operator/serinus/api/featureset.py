@@ -238,8 +238,38 @@ class ViolationPolicy(ApiModel):
     )
 
 
+_PRIVATE = "(has(self.sensitivity) && self.sensitivity == 'pseudonymize')"
+
+
 class Feature(ApiModel):
     """One input of a model."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "self.type != 'boolean' || !has(self.expect) || !has(self.expect.__in__)",
+                "`expect.in` isn't for a boolean: leave it out, or make the feature a string",
+            ),
+            (
+                f"!{_PRIVATE} || self.type == 'string'",
+                "`sensitivity: pseudonymize` gives a text: declare `type: string`",
+            ),
+            (
+                f"!{_PRIVATE} || !has(self.expect) || !has(self.expect.__in__)",
+                (
+                    "`expect.in` isn't for a pseudonymized feature: what is checked are hashes, "
+                    "of which none is in the list. Check it in the transform"
+                ),
+            ),
+            (
+                f"!{_PRIVATE} || !has(self.onMissing) || !has(self.onMissing.value)",
+                (
+                    "`onMissing.value` isn't for a pseudonymized feature: it would stand among "
+                    "hashes. Fill it in in the transform, which is hashed afterwards"
+                ),
+            ),
+        )
+    )
 
     name: ColumnName = Field(description="Name of the column.")
     type: ColumnType = Field(description="Type of the column.")
@@ -260,7 +290,9 @@ class Feature(ApiModel):
     )
     sensitivity: Sensitivity | None = Field(
         default=None,
-        description="`pseudonymize`: replaced by a keyed hash before anything is written.",
+        description="`pseudonymize`: replaced by a keyed hash before anything is written. No "
+        "model takes it as an input, for clients send the value itself: name the TrainingJob's "
+        "`features` without it.",
     )
 
 

@@ -234,7 +234,8 @@ class TrainingJobSpec(JobRunSettings):
         default=None,
         min_length=1,
         max_length=1000,
-        description="Features that the model uses. Default: all of the FeatureSet.",
+        description="Features that the model uses. Default: all of the FeatureSet. Needed where "
+        "one of those is pseudonymized or a timestamp, which no model takes.",
         json_schema_extra=SET_LIST,
     )
     split: Split | None = Field(

@@ -36,6 +36,10 @@ _INTEGER_BOUNDS = {
     Datatype.INT64: (-(2**63), 2**63 - 1),
 }
 _FLOAT_BOUNDS = {Datatype.FP16: 65504.0, Datatype.FP32: 3.4028234663852886e38}
+_NARROW: Mapping[Datatype, Callable[[float], Any]] = {
+    Datatype.FP16: np.float16,
+    Datatype.FP32: np.float32,
+}
 
 
 class ValueRefused(ValueError):
@@ -83,14 +87,14 @@ def decoded_column(spec: InputSpec, codes: FloatArray) -> list[Any]:
     """Values of one column of an encoded matrix, for a library that wants them as they were."""
     missing = np.isnan(codes)
     if spec.datatype is Datatype.BYTES:
-        names = (*(spec.categories or ()), _unseen_name(spec))
+        names = (*(spec.categories or ()), unseen_name(spec))
         return [
             None if gone else names[int(code)] for code, gone in zip(codes, missing, strict=True)
         ]
     return [None if gone else float(code) for code, gone in zip(codes, missing, strict=True)]
 
 
-def _unseen_name(spec: InputSpec) -> str:
+def unseen_name(spec: InputSpec) -> str:
     """A text that is no category of the input."""
     name = "unseen"
     while name in (spec.categories or ()):
@@ -146,15 +150,49 @@ def _violated(spec: InputSpec, flags: Flags, expected: str) -> Callable[[Any, fl
     return encode
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is promised of a number, in the numbers that its datatype holds."""
+
+    low: float
+    high: float
+    allowed: frozenset[float] | None
+
+
+def limits(spec: InputSpec) -> Limits:
+    """Limits of an input that is a number."""
+    rounded = rounding(spec.datatype)
+    return Limits(
+        low=-_LARGEST if spec.minimum is None else rounded(spec.minimum),
+        high=_LARGEST if spec.maximum is None else rounded(spec.maximum),
+        allowed=None
+        if spec.allowed is None
+        else frozenset(rounded(float(text)) for text in spec.allowed),
+    )
+
+
+def rounding(datatype: Datatype) -> Callable[[float], float]:
+    """What becomes of a number that a datatype holds: training saw it with as many bits."""
+    narrow = _NARROW.get(datatype)
+    if narrow is None:
+        return float
+
+    def rounded(value: float) -> float:
+        with np.errstate(over="ignore"):  # a limit may lie beyond the type
+            return float(narrow(value))
+
+    return rounded
+
+
 def _number_encoder(spec: InputSpec, flags: Flags, missing: Callable[[], float]) -> Encoder:
-    low = -_LARGEST if spec.minimum is None else spec.minimum
-    high = _LARGEST if spec.maximum is None else spec.maximum
+    promised = limits(spec)
+    low, high, allowed = promised.low, promised.high, promised.allowed
     unit = f" {spec.unit}" if spec.unit else ""
-    allowed = None if spec.allowed is None else frozenset(float(text) for text in spec.allowed)
     expected = f"{_range(spec)}{unit}" if allowed is None else _one_of(spec.allowed or ())
     violated = _violated(spec, flags, expected)
-    type_low, type_high = _bounds_of_type(spec.datatype)
+    type_low, type_high = bounds_of_type(spec.datatype)
     whole = spec.datatype.is_integer
+    rounded = _NARROW.get(spec.datatype, float)
 
     def encode(value: Any) -> float:
         kind = type(value)
@@ -163,9 +201,10 @@ def _number_encoder(spec: InputSpec, flags: Flags, missing: Callable[[], float])
                 raise _wrong(spec, value)
             if whole and kind is float and not value.is_integer():
                 raise _wrong(spec, value)
-            if low <= value <= high and (allowed is None or value in allowed):
-                return float(value)
-            return violated(value, float(value))
+            number = float(rounded(value))
+            if low <= number <= high and (allowed is None or number in allowed):
+                return number
+            return violated(value, number)
         if value is None:
             return missing()
         raise _wrong(spec, value)
@@ -173,7 +212,8 @@ def _number_encoder(spec: InputSpec, flags: Flags, missing: Callable[[], float])
     return encode
 
 
-def _bounds_of_type(datatype: Datatype) -> tuple[float, float]:
+def bounds_of_type(datatype: Datatype) -> tuple[float, float]:
+    """Smallest and largest number of a datatype."""
     if datatype.is_integer:
         return _INTEGER_BOUNDS[datatype]
     largest = _FLOAT_BOUNDS.get(datatype, _LARGEST)

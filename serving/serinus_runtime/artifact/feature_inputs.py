@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.api.featureset import ColumnType, Feature
+from serinus.api.quantities import parse_decimal
 from serinus_runtime.artifact.signature import Constant, Datatype, InputSpec, PolicyAction
 
 _DATATYPES = {
@@ -29,7 +30,7 @@ def input_of_feature(
     `categories` are the texts of the training rows in the order of their codes (None for numbers);
     `constant` is what missing or refused values are imputed by, computed on the training rows,
     None where the feature's policies impute nothing. Raises `ValueError` for a type that no model
-    takes.
+    takes, and for a promise that can't be kept in serving.
     """
     if feature.type not in _DATATYPES:
         raise ValueError(
@@ -37,6 +38,11 @@ def input_of_feature(
             "of it in the transform, such as the hour or the days since a date"
         )
     expect = feature.expect
+    if feature.type is ColumnType.BOOLEAN and expect is not None and expect.in_ is not None:
+        raise ValueError(
+            f"feature `{feature.name}`: `expect.in` isn't for a boolean; leave it out, or make the "
+            "feature a string"
+        )
     missing, violation = feature.on_missing, feature.on_violation
     return InputSpec(
         name=feature.name,
@@ -44,8 +50,8 @@ def input_of_feature(
         unit=feature.unit,
         nullable=missing is None or missing.action.value != PolicyAction.REJECT,
         categories=None if categories is None else tuple(categories),
-        minimum=None if expect is None or expect.min is None else float(expect.min),
-        maximum=None if expect is None or expect.max is None else float(expect.max),
+        minimum=None if expect is None or expect.min is None else parse_decimal(expect.min),
+        maximum=None if expect is None or expect.max is None else parse_decimal(expect.max),
         allowed=None if expect is None or expect.in_ is None else tuple(expect.in_),
         on_missing=None if missing is None else PolicyAction(missing.action.value),
         on_violation=None if violation is None else PolicyAction(violation.action.value),

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from serinus_runtime.artifact.encoding import limits
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.signature import Datatype, InputSpec, PolicyAction
 
@@ -72,13 +73,20 @@ def _codes(spec: InputSpec, column: pl.Series) -> tuple[FloatArray, BoolArray, B
     nothing = np.zeros(len(values), dtype=bool)
     if spec.datatype is Datatype.BOOL:
         return values, nothing, nothing.copy()
-    violated = nothing.copy()
-    if spec.minimum is not None:
-        violated |= values < spec.minimum
-    if spec.maximum is not None:
-        violated |= values > spec.maximum
     refused = np.isinf(values)
+    values = _as_held(values, spec.datatype)
+    promised = limits(spec)
+    violated = (values < promised.low) | (values > promised.high)
+    if promised.allowed is not None:
+        violated |= ~np.isnan(values) & ~np.isin(values, sorted(promised.allowed))
     return values, violated & ~refused, refused
+
+
+def _as_held(values: FloatArray, datatype: Datatype) -> FloatArray:
+    """Numbers with as many bits as the datatype has."""
+    if datatype is Datatype.FP32:
+        return values.astype(np.float32).astype(np.float64)
+    return values
 
 
 def _text_codes(spec: InputSpec, column: pl.Series) -> tuple[FloatArray, BoolArray, BoolArray]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import warnings as python_warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,18 +37,16 @@ class Fitted:
 
 def fitted(estimator: Any, examples: Examples, rule: DecisionRule | None) -> Fitted:
     """Fit preprocessing and estimator; raises `TrainerError` with what scikit-learn says."""
-    pipeline = make_pipeline(estimator, examples.inputs)
+    with _told("make a pipeline"):
+        pipeline = make_pipeline(estimator, examples.inputs)
     rows, classes = examples.training, examples.classes
     target = np.array(classes)[rows.truth] if classes else rows.truth
     started = time.monotonic()
     with python_warnings.catch_warnings(record=True) as caught:
         python_warnings.simplefilter("ignore")
         python_warnings.simplefilter("always", ConvergenceWarning)
-        try:
+        with _told("fit"):
             pipeline.fit(rows.matrix, target)
-        except (TypeError, ValueError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise TrainerError(f"trainer.sklearn: {first}") from error
     _log.info("model fitted", extra={"duration_seconds": round(time.monotonic() - started, 3)})
     converged = not any(issubclass(item.category, ConvergenceWarning) for item in caught)
     warnings = () if converged else ("the estimator stopped before it converged; allow it more",)
@@ -60,9 +60,26 @@ def fitted(estimator: Any, examples: Examples, rule: DecisionRule | None) -> Fit
 
 def scores(pipeline: Pipeline, matrix: NDArray[Any], *, classes: int) -> FloatArray:
     """Probabilities (n_rows, n_classes), or values (n_rows, 1) where there is no class."""
-    if classes:
-        return np.asarray(pipeline.predict_proba(matrix), dtype=np.float64)
-    return np.asarray(pipeline.predict(matrix), dtype=np.float64).reshape(-1, 1)
+    with _told("predict"):
+        if classes:
+            return np.asarray(pipeline.predict_proba(matrix), dtype=np.float64)
+        return np.asarray(pipeline.predict(matrix), dtype=np.float64).reshape(-1, 1)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn what scikit-learn says into a `TrainerError`: trying again says the same.
+
+    Estimators raise whatever comes: `AttributeError` where an inner one is missing,
+    `NotImplementedError` for two options that exclude each other.
+    """
+    try:
+        yield
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise TrainerError(f"trainer.sklearn: can't {what}: {first}") from error
 
 
 def _threshold(pipeline: Pipeline, examples: Examples, rule: DecisionRule | None) -> float | None:

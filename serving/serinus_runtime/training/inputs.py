@@ -6,38 +6,46 @@ artifact; nothing of the evaluation rows or of later data gets in.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from serinus.api import featureset
-from serinus.api.featureset import ColumnType, Feature, FeatureSetSpec, ImputeStrategy
-from serinus.api.quantities import parse_decimal
+from serinus.api.featureset import (
+    ColumnType,
+    Feature,
+    FeatureSetSpec,
+    ImputeStrategy,
+    Sensitivity,
+)
+from serinus_runtime.artifact.encoding import limits
+from serinus_runtime.artifact.feature_inputs import input_of_feature
 from serinus_runtime.artifact.signature import Constant, Datatype, InputSpec, PolicyAction
 from serinus_runtime.user_error import ColumnError, TrainerError
 
 CATEGORIES_MAX = 10_000
 
-_DATATYPES = {
-    ColumnType.FLOAT64: Datatype.FP64,
-    ColumnType.FLOAT32: Datatype.FP32,
-    ColumnType.INT64: Datatype.INT64,
-    ColumnType.INT32: Datatype.INT32,
-    ColumnType.BOOLEAN: Datatype.BOOL,
-    ColumnType.STRING: Datatype.BYTES,
-}
+_SHOWN_NAMES = 20
 
 
 def chosen_features(
     spec: FeatureSetSpec, wanted: Sequence[str] | None, label: str
 ) -> tuple[Feature, ...]:
-    """Features that the model uses, in the FeatureSet's order; raises `ColumnError`."""
+    """Features that the model uses, in the FeatureSet's order.
+
+    Raises
+    ------
+    ColumnError, TrainerError
+        One isn't there, or no model can take it; the text says what to name instead.
+    """
     names = [feature.name for feature in spec.features]
     unknown = [name for name in wanted or () if name not in names]
     if unknown:
         raise ColumnError(
             f"features: `{unknown[0]}` is no feature of the FeatureSet; it has "
-            f"{', '.join(names[:20])}"
+            f"{', '.join(names[:_SHOWN_NAMES])}"
         )
     chosen = tuple(feature for feature in spec.features if not wanted or feature.name in wanted)
     for feature in chosen:
@@ -48,7 +56,21 @@ def chosen_features(
                 f"features: `{feature.name}` is a timestamp, which a model can't take. Derive "
                 "numbers from it in the transform, or name the features without it"
             )
+    _refuse_private(chosen, label)
     return chosen
+
+
+def _refuse_private(chosen: Sequence[Feature], label: str) -> None:
+    """A model that learnt pseudonyms would know no value that a client sends."""
+    private = [f.name for f in chosen if f.sensitivity is Sensitivity.PSEUDONYMIZE]
+    if not private:
+        return
+    others = [f.name for f in chosen if f.name not in private and f.name != label]
+    raise TrainerError(
+        f"features: `{'`, `'.join(private[:_SHOWN_NAMES])}` can't be a model's input: the snapshot "
+        "holds pseudonyms, and clients send the values themselves, none of which the model would "
+        f"know. Name the features without it: `features: [{', '.join(others[:_SHOWN_NAMES])}]`"
+    )
 
 
 def input_specs(features: Sequence[Feature], training: pl.DataFrame) -> tuple[InputSpec, ...]:
@@ -62,45 +84,37 @@ def _input_spec(feature: Feature, values: pl.Series) -> InputSpec:
             f"feature `{feature.name}` has no value in the training rows. "
             "Name the features without it"
         )
-    missing, violation = feature.on_missing, feature.on_violation
-    limits = _Limits(feature)
-    on_missing = PolicyAction(missing.action.value) if missing else None
-    on_violation = PolicyAction(violation.action.value) if violation else None
-    kept = limits.kept(values)
-    imputes = PolicyAction.IMPUTE in (on_missing, on_violation)
-    return InputSpec(
-        name=feature.name,
-        datatype=_DATATYPES[feature.type],
-        unit=feature.unit,
-        nullable=on_missing is not PolicyAction.REJECT,
+    promised = _promised(feature)
+    kept = _kept(values, promised)
+    imputes = PolicyAction.IMPUTE in (promised.on_missing, promised.on_violation)
+    return replace(
+        promised,
         categories=_categories(feature, kept),
-        minimum=limits.minimum,
-        maximum=limits.maximum,
-        allowed=limits.allowed,
-        on_missing=on_missing,
-        on_violation=on_violation,
         constant=_constant(feature, kept) if imputes else None,
     )
 
 
-class _Limits:
-    """What `expect` says of single values."""
+def _promised(feature: Feature) -> InputSpec:
+    """The input without what only values can tell."""
+    try:
+        return input_of_feature(feature, categories=None, constant=None)
+    except ValueError as error:
+        raise ColumnError(str(error)) from error
 
-    def __init__(self, feature: Feature) -> None:
-        expect = feature.expect
-        is_text = feature.type is ColumnType.STRING
-        self.minimum = parse_decimal(expect.min) if expect and expect.min else None
-        self.maximum = parse_decimal(expect.max) if expect and expect.max else None
-        self.allowed = tuple(expect.in_) if expect and expect.in_ and is_text else None
 
-    def kept(self, values: pl.Series) -> pl.Series:
-        """The values that break no promise, without nulls."""
-        kept = values.drop_nulls()
-        if self.minimum is not None:
-            kept = kept.filter(kept >= self.minimum)
-        if self.maximum is not None:
-            kept = kept.filter(kept <= self.maximum)
-        return kept if self.allowed is None else kept.filter(kept.is_in(self.allowed))
+def _kept(values: pl.Series, promised: InputSpec) -> pl.Series:
+    """The values that break no promise, without nulls."""
+    present = values.drop_nulls()
+    if promised.datatype is Datatype.BYTES:
+        allowed = promised.allowed
+        return present if allowed is None else present.filter(present.is_in(allowed))
+    if promised.datatype is Datatype.BOOL:
+        return present
+    limit, numbers = limits(promised), present.cast(pl.Float64)
+    kept = numbers.is_between(limit.low, limit.high)
+    if limit.allowed is not None:
+        kept &= numbers.is_in(sorted(limit.allowed))
+    return present.filter(kept)
 
 
 def _categories(feature: Feature, values: pl.Series) -> tuple[str, ...] | None:
@@ -142,6 +156,13 @@ def _constant(feature: Feature, values: pl.Series) -> Constant:
     return found
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
 def _parsed(feature: Feature, text: str | None) -> Constant:
     try:
         if text is None:
@@ -150,7 +171,7 @@ def _parsed(feature: Feature, text: str | None) -> Constant:
             return text
         if feature.type is ColumnType.BOOLEAN:
             return {"true": True, "false": False}[text.lower()]
-        return float(text)
+        return _finite(text)
     except (KeyError, ValueError) as error:
         raise TrainerError(
             f"feature `{feature.name}`: onMissing.value `{text}` is no {feature.type.value}"

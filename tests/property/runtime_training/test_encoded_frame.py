@@ -15,20 +15,42 @@ policies = st.sampled_from([None, *PolicyAction])
 TEXTS = ["a", "b", "c", ""]
 
 
+DECIMALS = ["0.1", "-1", "2.5", "1e300"]
+
+
 @st.composite
 def numbers(draw: st.DrawFn) -> tuple[InputSpec, list[Any]]:
+    datatype = draw(st.sampled_from([Datatype.FP64, Datatype.FP32]))
     spec = InputSpec(
         "x",
-        Datatype.FP64,
+        datatype,
         nullable=draw(st.booleans()),
         minimum=draw(st.sampled_from([None, -1.0, 0.0])),
-        maximum=draw(st.sampled_from([None, 1.0, 2.5])),
+        maximum=draw(st.sampled_from([None, 0.1, 1.0, 2.5, 1e300])),
+        allowed=draw(st.none() | st.lists(st.sampled_from(DECIMALS), min_size=1).map(tuple)),
         on_missing=draw(policies),
         on_violation=draw(policies),
         constant=draw(st.sampled_from([None, 0.5])),
     )
-    value = st.none() | st.floats(-3, 3) | st.sampled_from([0.0, -0.0, 1.0, float("inf")])
+    value = st.none() | st.floats(-3, 3) | st.sampled_from([0.0, -0.0, 0.1, 1.0, float("inf")])
     return spec, draw(st.lists(value, min_size=1, max_size=8))
+
+
+@st.composite
+def whole_numbers(draw: st.DrawFn) -> tuple[InputSpec, list[Any]]:
+    spec = InputSpec(
+        "x",
+        Datatype.INT64,
+        nullable=draw(st.booleans()),
+        minimum=draw(st.sampled_from([None, -1.0, 2.0**53])),
+        maximum=draw(st.sampled_from([None, 7.0, 2.0**53])),
+        allowed=draw(st.none() | st.just(("0", "7", "9007199254740993"))),
+        on_missing=draw(policies),
+        on_violation=draw(policies),
+        constant=draw(st.sampled_from([None, 3.0])),
+    )
+    edges = st.sampled_from([0, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)])
+    return spec, draw(st.lists(st.none() | st.integers(-9, 9) | edges, min_size=1, max_size=8))
 
 
 @st.composite
@@ -59,10 +81,16 @@ def booleans(draw: st.DrawFn) -> tuple[InputSpec, list[Any]]:
     return spec, draw(st.lists(st.none() | st.booleans(), min_size=1, max_size=8))
 
 
-@given(numbers() | texts() | booleans())
+@given(numbers() | whole_numbers() | texts() | booleans())
 def test_a_frame_is_encoded_as_its_rows_are(case: tuple[InputSpec, list[Any]]) -> None:
     spec, values = case
-    types = {Datatype.FP64: pl.Float64, Datatype.BYTES: pl.String, Datatype.BOOL: pl.Boolean}
+    types = {
+        Datatype.FP64: pl.Float64,
+        Datatype.FP32: pl.Float32,
+        Datatype.INT64: pl.Int64,
+        Datatype.BYTES: pl.String,
+        Datatype.BOOL: pl.Boolean,
+    }
     frame = pl.DataFrame({"x": pl.Series(values, dtype=types[spec.datatype])})
     encoder = RowEncoder(Signature((spec,), ()))
 

@@ -60,6 +60,13 @@ def test_allowed_numbers_hold_in_serving() -> None:
         encoder.rows([{"x": 3}])
 
 
+def test_allowed_values_of_a_boolean_are_refused() -> None:
+    told = feature(type="boolean", expect={"in": ["true"]})
+
+    with pytest.raises(ValueError, match=r"feature `x`: `expect\.in` isn't for a boolean"):
+        input_of_feature(told, categories=None, constant=None)
+
+
 def test_a_timestamp_is_no_input() -> None:
     with pytest.raises(ValueError, match="feature `x`: a model can't take a timestamp"):
         input_of_feature(feature(type="timestamp"), categories=None, constant=None)

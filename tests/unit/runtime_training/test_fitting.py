@@ -60,5 +60,7 @@ def test_why_training_stopped_is_told() -> None:
 
 
 def test_what_scikit_learn_refuses_is_told_in_its_words() -> None:
-    with pytest.raises(TrainerError, match=r"trainer\.sklearn: The 'C' parameter of Logistic"):
+    with pytest.raises(
+        TrainerError, match=r"trainer\.sklearn: can't fit: The 'C' parameter of Logistic"
+    ):
         fitted(LogisticRegression(C="much"), rows(), None)

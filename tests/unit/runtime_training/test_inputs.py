@@ -95,6 +95,76 @@ def test_what_cant_be_an_input_is_told(
         made(values, column_type, **more)
 
 
+@pytest.mark.parametrize("column_type", ["float64", "float32", "int64", "int32"])
+def test_allowed_numbers_are_kept_for_serving_and_learnt_from_alone(column_type: str) -> None:
+    spec = made(
+        [1, 2, 2, 99],
+        column_type,
+        expect={"in": ["1", "2"]},
+        onViolation={"action": "impute"},
+        onMissing={"action": "impute", "strategy": "mean"},
+    )
+
+    assert spec.allowed == ("1", "2")
+    assert spec.constant == pytest.approx(5 / 3)
+
+
+def test_a_limit_is_met_by_a_number_of_32_bits() -> None:
+    values = pl.Series("x", [0.1, 0.2], dtype=pl.Float32)
+    feature = Feature.model_validate(
+        {"name": "x", "type": "float32", "expect": {"max": "0.1"},
+         "onMissing": {"action": "impute", "strategy": "mean"}}
+    )  # fmt: skip
+
+    (spec,) = input_specs([feature], values.to_frame())
+
+    assert spec.constant == pytest.approx(0.1)  # the second is beyond, the first is not
+
+
+def test_allowed_values_of_a_boolean_are_told() -> None:
+    with pytest.raises(ColumnError, match=r"`x`: `expect\.in` isn't for a boolean"):
+        made([True, False], "boolean", expect={"in": ["true"]})
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-Infinity"])
+def test_a_constant_is_a_number_that_can_be_written(value: str) -> None:
+    policy = {"action": "impute", "strategy": "constant", "value": value}
+
+    with pytest.raises(TrainerError, match="is no float64"):
+        made([1.0], onMissing=policy)
+
+
+PRIVATE = FeatureSetSpec.model_validate(
+    feature_set(
+        features=[
+            {"name": "distance", "type": "float64"},
+            {"name": "tailnum", "type": "string", "sensitivity": "pseudonymize"},
+            {"name": "carrier", "type": "string", "sensitivity": "none"},
+            {"name": "pilot", "type": "string", "sensitivity": "pseudonymize"},
+        ],
+        pseudonymizationKeySecretRef={"name": "p", "key": "k"},
+    )
+)
+
+
+@pytest.mark.parametrize("wanted", [None, ["pilot", "tailnum", "distance", "carrier"]])
+def test_a_pseudonym_is_no_input_for_clients_send_the_value_itself(
+    wanted: list[str] | None,
+) -> None:
+    with pytest.raises(
+        TrainerError,
+        match=r"`tailnum`, `pilot` can't be a model's input: .*"
+        r"Name the features without it: `features: \[distance, carrier\]`",
+    ):
+        chosen_features(PRIVATE, wanted, "late")
+
+
+def test_the_other_features_of_a_feature_set_with_private_ones_can_be_named() -> None:
+    names = [f.name for f in chosen_features(PRIVATE, ["carrier", "distance"], "late")]
+
+    assert names == ["distance", "carrier"]
+
+
 SPEC = FeatureSetSpec.model_validate(
     feature_set(
         features=[

@@ -217,6 +217,19 @@ ONE_CLASS_SQL = HONEST_SQL.replace("coalesce(delay > 15, true)", "true")
         ),
         (
             HONEST_SQL,
+            {
+                "trainer": {
+                    "sklearn": {
+                        "estimator": "LinearDiscriminantAnalysis",
+                        "parameters": {"shrinkage": "auto"},
+                    }
+                }
+            },
+            TrainerError,
+            "can't fit: shrinkage not supported with 'svd' solver",
+        ),
+        (
+            HONEST_SQL,
             {"evaluation": {"metrics": ["rmse"]}},
             TrainerError,
             "`rmse` isn't for classification. Use one of",
