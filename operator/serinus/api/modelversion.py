@@ -144,7 +144,10 @@ class PredictorStatus(ApiModel):
     """How the model answers, and how well that was checked."""
 
     kind: str = Field(max_length=32, description="linear, forest, … or native.")
-    verified_rows: int = Field(description="Rows on which it was compared to the original.")
+    verified_rows: int = Field(
+        description="Rows on which it was compared to the original: of the evaluation, and derived "
+        "from the signature."
+    )
     mismatches: int = Field(description="Rows on which it differed.")
     p50_micros: int | None = Field(
         default=None, description="Median time of one row, in microseconds."

@@ -11,6 +11,9 @@ None of these goes away by trying again. I/O errors stay `OSError`: those may.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ArtifactError(Exception):
     """The artifact can't be used; the text says which file or field, and why."""
@@ -43,3 +46,14 @@ class FormatRefused(ArtifactError):
 
 class SignatureMismatch(ArtifactError):
     """The artifact's inputs and outputs are not those that the ModelVersion names."""
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Turn whatever goes wrong while bytes are read into `FormatRefused`: it is their fault."""
+    try:
+        yield
+    except (ArtifactError, MemoryError):
+        raise
+    except Exception as error:
+        raise FormatRefused(f"{what}: can't be read: {type(error).__name__}: {error}") from error

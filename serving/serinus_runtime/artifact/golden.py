@@ -1,6 +1,6 @@
-"""Golden requests: whole `/predict` bodies of rows that training saw, and their answers.
+"""Golden requests: `/predict` bodies of usual and of derived rows, and their answers.
 
-The stored evaluation rows check the predictor; these check the way there, from JSON values through
+The stored matrices check the predictor; these check the way there, from JSON values through
 the encoder to the answer.
 """
 
@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused
-from serinus_runtime.artifact.equality import ANSWER_BOUND
-from serinus_runtime.artifact.errors import FormatRefused
+from serinus_runtime.artifact.equality import equal_rows
+from serinus_runtime.artifact.errors import FormatRefused, refusing
 from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.artifact.manifest import GOLDEN_FILE
 from serinus_runtime.artifact.model import Predictor
 from serinus_runtime.artifact.signature import Signature
 
-GOLDEN_ROWS = 16
+GOLDEN_ROWS = 32
+_DIMENSIONS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +41,24 @@ def render(golden: GoldenRows) -> bytes:
 
 def parse(content: bytes) -> GoldenRows:
     """The golden rows of bytes; raises `FormatRefused`."""
-    try:
+    with refusing(GOLDEN_FILE):
         document = json.loads(content)
+        rows = tuple(dict(row) for row in document["rows"])
         answers = np.array(document["answers"], dtype=np.float64)
-        return GoldenRows(rows=tuple(document["rows"]), answers=answers)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatRefused(f"golden.json: can't be read: {error!r}") from error
+        if not rows or answers.ndim != _DIMENSIONS or len(answers) != len(rows):
+            raise FormatRefused(f"{GOLDEN_FILE}: has {len(rows)} rows, not as many answers")
+        return GoldenRows(rows=rows, answers=answers)
+
+
+def answered_alike(golden: GoldenRows, signature: Signature, predictor: Predictor) -> GoldenRows:
+    """The golden rows that the predictor answers as it should."""
+    encoder = RowEncoder(signature)
+    alike = [
+        index
+        for index, (row, expected) in enumerate(zip(golden.rows, golden.answers, strict=True))
+        if not _difference(row, expected, encoder, predictor)
+    ]
+    return GoldenRows(tuple(golden.rows[index] for index in alike), golden.answers[alike])
 
 
 def first_difference(golden: GoldenRows, signature: Signature, predictor: Predictor) -> str | None:
@@ -64,8 +78,7 @@ def _difference(
         answers = predictor.answers(encoder.rows([row]))[0]
     except ValueRefused as error:
         return str(error)
-    bound = ANSWER_BOUND * np.maximum(1.0, np.abs(expected))
-    if answers.shape != expected.shape or not (np.abs(answers - expected) <= bound).all():
+    if not equal_rows(answers[np.newaxis], expected[np.newaxis]).all():
         return f"expected {_shown(expected)}, got {_shown(answers)}"
     return None
 

@@ -10,10 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
-from serinus_runtime.artifact.errors import FormatRefused
+from serinus_runtime.artifact.errors import FormatRefused, refusing
 from serinus_runtime.artifact.signature import (
     Signature,
     signature_from_json,
@@ -27,6 +26,8 @@ ARRAYS_FILE = "arrays.npz"
 EVALUATION_FILE = "evaluation.npz"
 GOLDEN_FILE = "golden.json"
 NATIVE_FILE = "model.skops"
+
+_CLASSES_MIN = 2
 
 ClassLabel: TypeAlias = bool | int | str
 
@@ -84,6 +85,11 @@ class Manifest:
     estimator: str
     files: tuple[FileEntry, ...] = field(default=())
 
+    @property
+    def n_answers(self) -> int:
+        """Number of answers to a row: one for each class, or a value."""
+        return len(self.classes) or 1
+
 
 def render(manifest: Manifest) -> bytes:
     """The bytes of `manifest.json`: sorted keys, so that equal manifests are equal bytes."""
@@ -116,15 +122,10 @@ def render(manifest: Manifest) -> bytes:
 
 def parse(content: bytes) -> Manifest:
     """The manifest of bytes; raises `FormatRefused` saying what can't be read."""
-    try:
+    with refusing(MANIFEST_FILE):
         document = json.loads(content)
-    except ValueError as error:
-        raise FormatRefused(f"manifest.json: not JSON: {error}") from error
-    _check_format(document)
-    try:
+        _check_format(document)
         return _manifest(document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatRefused(f"manifest.json: can't be read: {error!r}") from error
 
 
 def _check_format(document: Any) -> None:
@@ -140,6 +141,7 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
     files = tuple(_file(item) for item in document["files"])
     _check_files(files, compiled=predictor["plan"] is not None)
     threshold = model["decisionThreshold"]
+    _check_classes(Task(model["task"]), model["classes"])
     return Manifest(
         model_name=str(model["name"]),
         task=Task(model["task"]),
@@ -161,17 +163,27 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
     )
 
 
+def _check_classes(task: Task, classes: list[Any]) -> None:
+    """Two or more different labels to predict classes, none to predict values."""
+    labels = {(type(label), label) for label in classes}
+    right = len(labels) >= _CLASSES_MIN if task is Task.CLASSIFICATION else not classes
+    if not right or len(labels) < len(classes):
+        raise FormatRefused(f"manifest.json: the classes are wrong for {task.value}")
+    if not all(isinstance(label, bool | int | str) for label in classes):
+        raise FormatRefused("manifest.json: a class is true or false, a whole number or a text")
+
+
 def _check_files(files: tuple[FileEntry, ...], *, compiled: bool) -> None:
-    """What isn't named here isn't checked by digest, so nothing else is ever read."""
-    needed = {EVALUATION_FILE, GOLDEN_FILE, ARRAYS_FILE if compiled else NATIVE_FILE}
-    missing = needed - {entry.name for entry in files}
-    if missing:
-        raise FormatRefused(f"manifest.json: files: {', '.join(sorted(missing))} is not named")
+    """These and no others, so that no name leads out of the package and nothing goes unchecked."""
+    needed = sorted({EVALUATION_FILE, GOLDEN_FILE, ARRAYS_FILE if compiled else NATIVE_FILE})
+    found = sorted(entry.name for entry in files)
+    if found != needed:
+        raise FormatRefused(
+            f"manifest.json: files: expected {', '.join(needed)}, got {', '.join(found)[:200]}"
+        )
 
 
 def _file(item: Mapping[str, Any]) -> FileEntry:
-    name = str(item["name"])
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or name in ("", MANIFEST_FILE):
-        raise FormatRefused(f"manifest.json: file name `{name}` leads out of the package")
-    return FileEntry(name=name, digest=str(item["digest"]), size_bytes=int(item["sizeBytes"]))
+    return FileEntry(
+        name=str(item["name"]), digest=str(item["digest"]), size_bytes=int(item["sizeBytes"])
+    )

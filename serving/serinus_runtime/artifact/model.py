@@ -16,6 +16,8 @@ from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.manifest import ClassLabel, Manifest, Task
 
 TWO_CLASSES = 2
+NATIVE = "native"
+"""Kind of a predictor that is the original model itself."""
 
 
 class Predictor(Protocol):

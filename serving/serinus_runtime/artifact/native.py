@@ -1,52 +1,28 @@
-"""Models that don't compile: the fitted scikit-learn pipeline itself, written by skops.
+"""Models that don't compile: the fitted scikit-learn pipeline itself answers.
 
-skops writes JSON and arrays, no pickle, and asks which types may be made again. Ours is an
-list: classes of scikit-learn and a few of NumPy's and SciPy's by name. Functions are refused, for a
-pipeline would call them: code would come in by the back door. The check holds at packaging as at
-loading. scikit-learn is imported here and nowhere else at serving time.
+scikit-learn is imported here, and by what is imported from here, and nowhere else at serving time.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from numpy.typing import NDArray
 
 from serinus_runtime.artifact.encoding import decoded_column
-from serinus_runtime.artifact.errors import FormatRefused
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.manifest import Manifest, Task
+from serinus_runtime.artifact.model import NATIVE
+from serinus_runtime.artifact.native_file import read_pipeline
 from serinus_runtime.artifact.signature import Datatype, InputSpec
-
-_ALLOWED = frozenset(
-    f"builtins.{name}"
-    for name in ("bool", "bytes", "complex", "dict", "float", "int", "list", "set", "slice", "str")
-) | {
-    "numpy.dtype",
-    "numpy.ndarray",
-    "numpy.random.mtrand.RandomState",
-    "numpy.random._generator.Generator",
-    "numpy.random._pcg64.PCG64",
-    "numpy.random._mt19937.MT19937",
-    "scipy.sparse._csr.csr_matrix",
-    "scipy.sparse._csr.csr_array",
-    "scipy.sparse._csc.csc_matrix",
-    "scipy.sparse._csc.csc_array",
-}
-_REFUSED_MODULES = ("sklearn.utils._mocking", "sklearn.externals", "sklearn.datasets")
-_REFUSED = frozenset({"sklearn.preprocessing._function_transformer.FunctionTransformer"})
-"""They call whatever function the file names."""
 
 
 class NativePredictor:
     """Answers with the pipeline itself."""
 
-    kind = "native"
+    kind = NATIVE
 
     def __init__(self, pipeline: Any, inputs: Sequence[InputSpec], task: Task) -> None:
         self._pipeline = pipeline
@@ -77,41 +53,6 @@ def native_matrix(inputs: Sequence[InputSpec], rows: FloatArray) -> NDArray[Any]
     return matrix
 
 
-def native_bytes(pipeline: Any) -> bytes:
-    """The pipeline in skops' format; raises `FormatRefused` where it holds foreign types."""
-    content: bytes = skops.io.dumps(pipeline)
-    _check_types(skops.io.get_untrusted_types(data=content))
-    return content
-
-
-def load_native(path: Path, manifest: Manifest) -> NativePredictor:
-    """The predictor of a file that was checked by digest; raises `FormatRefused`."""
-    try:
-        untrusted = skops.io.get_untrusted_types(file=path)
-        _check_types(untrusted)
-        pipeline = skops.io.load(path, trusted=untrusted)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatRefused(f"{path.name}: skops can't read it: {error}") from error
-    return NativePredictor(pipeline, manifest.signature.inputs, manifest.task)
-
-
-def _check_types(types: Sequence[str]) -> None:
-    refused = [name for name in types if not _is_allowed(name)]
-    if refused:
-        raise FormatRefused(
-            f"the model holds types that aren't allowed in an artifact: {', '.join(refused[:5])}. "
-            "Use estimators of scikit-learn itself"
-        )
-
-
-def _is_allowed(name: str) -> bool:
-    """Whether it is a listed type, or a class of scikit-learn; a function is never allowed."""
-    if name in _ALLOWED:
-        return True
-    if not name.startswith("sklearn.") or name.startswith(_REFUSED_MODULES) or name in _REFUSED:
-        return False
-    module, _, attribute = name.rpartition(".")
-    try:
-        return isinstance(getattr(importlib.import_module(module), attribute, None), type)
-    except ImportError:
-        return False
+def load_native(content: bytes, manifest: Manifest) -> NativePredictor:
+    """The predictor of a `model.skops` that was checked by digest; raises `FormatRefused`."""
+    return NativePredictor(read_pipeline(content), manifest.signature.inputs, manifest.task)

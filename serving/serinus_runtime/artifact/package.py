@@ -1,99 +1,39 @@
 """The package on disk: a directory with `manifest.json` and the files that it names.
 
-Written once, next to where it will be, then renamed to `<sha256 of manifest.json>`: a reader sees
-all of it or nothing. Nothing in it is ever unpickled.
+Everything is read once, as bytes whose digest is known, and parsed from those bytes: what changes
+on disk in between is never seen. Nothing in it is ever unpickled.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import shutil
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from serinus_runtime.artifact import manifest as manifest_file
 from serinus_runtime.artifact import plan_codec
-from serinus_runtime.artifact.digest import (
-    PREFIX,
-    check_file,
-    digest_of_bytes,
+from serinus_runtime.artifact.archive import read_arrays
+from serinus_runtime.artifact.errors import (
+    ArtifactChanged,
+    ArtifactMissing,
+    FormatRefused,
+    refusing,
 )
-from serinus_runtime.artifact.errors import ArtifactMissing, FormatRefused
 from serinus_runtime.artifact.manifest import (
     ARRAYS_FILE,
+    EVALUATION_FILE,
+    GOLDEN_FILE,
     MANIFEST_FILE,
     NATIVE_FILE,
-    FileEntry,
     Manifest,
 )
 from serinus_runtime.artifact.model import Model, Predictor
+from serinus_runtime.artifact.plan_check import check_plan
+from serinus_runtime.digest import digest_of, read_file
 
-_FILE_MODE = 0o664
-_DIRECTORY_MODE = 0o775
 _URI_PREFIX = "file:///store/"
-
-
-def publish(manifest: Manifest, files: Mapping[str, bytes], parent: Path) -> tuple[Path, str]:
-    """Write a package below `parent`; its path and digest.
-
-    `manifest.files` is filled in here. A package that is there already is left as it is.
-    """
-    entries = tuple(
-        FileEntry(name=name, digest=digest_of_bytes(content), size_bytes=len(content))
-        for name, content in sorted(files.items())
-    )
-    rendered = manifest_file.render(replace(manifest, files=entries))
-    digest = digest_of_bytes(rendered)
-    target = parent / digest.removeprefix(PREFIX)
-    if target.is_dir():
-        return target, digest
-    parent.mkdir(parents=True, exist_ok=True)
-    with _sibling(target) as directory:
-        for name, content in {**files, MANIFEST_FILE: rendered}.items():
-            _write_durably(directory / name, content)
-        _sync_directory(directory)
-        try:
-            directory.rename(target)
-        except OSError:
-            if not target.is_dir():  # somebody else wrote the same bytes meanwhile
-                raise
-    _sync_directory(parent)
-    return target, digest
-
-
-@contextmanager
-def _sibling(target: Path) -> Iterator[Path]:
-    directory = target.with_name(f".tmp-{target.name}-{os.getpid()}")
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=_DIRECTORY_MODE)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    path.chmod(_FILE_MODE)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+_MODELS_FOLDER = "models"
+_NAME_BYTES = 255
 
 
 def directory_of(uri: str, store: Path) -> Path:
@@ -103,17 +43,61 @@ def directory_of(uri: str, store: Path) -> Path:
     """
     if not uri.startswith(_URI_PREFIX):
         raise FormatRefused(f"storageUri: expected {_URI_PREFIX}…, got {uri}")
-    root = store.resolve()
-    directory = (root / uri.removeprefix(_URI_PREFIX)).resolve()
+    with refusing(f"storageUri: {uri!r}"):
+        root = store.resolve()
+        directory = (root / uri.removeprefix(_URI_PREFIX)).resolve()
+    if max(len(os.fsencode(part)) for part in directory.parts) > _NAME_BYTES:
+        raise FormatRefused(f"storageUri: {uri[:_NAME_BYTES]}…: a name is too long for a file")
     if not directory.is_relative_to(root):
         raise FormatRefused(f"storageUri: {uri} leads out of the store")
-    if not directory.is_relative_to(root / "models"):
-        raise FormatRefused(f"storageUri: expected {_URI_PREFIX}models/…, got {uri}")
+    if not directory.is_relative_to(root / _MODELS_FOLDER):
+        raise FormatRefused(f"storageUri: expected {_URI_PREFIX}{_MODELS_FOLDER}/…, got {uri}")
     return directory
 
 
-def read_manifest(directory: Path, digest: str) -> Manifest:
-    """The manifest, once its bytes and those of all files are found to be the digest's.
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package whose manifest is that of its digest."""
+
+    directory: Path
+    digest: str
+    manifest: Manifest
+
+    def content(self, name: str) -> bytes:
+        """Bytes of a file; raises `ArtifactError` unless they are those of the manifest."""
+        entry = next(entry for entry in self.manifest.files if entry.name == name)
+        return _read(self.directory, name, entry.digest)
+
+    def model(self) -> Model:
+        """The model; raises `ArtifactError`."""
+        return Model(manifest=self.manifest, digest=self.digest, predictor=self._predictor())
+
+    def _predictor(self) -> Predictor:
+        manifest = self.manifest
+        if manifest.plan is not None:
+            arrays = read_arrays(self.content(ARRAYS_FILE), name=ARRAYS_FILE)
+            plan = plan_codec.parse(manifest.plan, arrays)
+            check_plan(plan, manifest.signature, n_answers=manifest.n_answers)
+            return plan
+        # Only here, because it imports scikit-learn, which takes seconds.
+        from serinus_runtime.artifact.native import load_native
+
+        return load_native(self.content(NATIVE_FILE), manifest)
+
+
+def _read(directory: Path, name: str, digest: str) -> bytes:
+    try:
+        content = read_file(directory / name)
+    except FileNotFoundError as error:
+        raise ArtifactMissing(name) from error
+    found = digest_of(content)
+    if found != digest:
+        raise ArtifactChanged(name, digest, found)
+    return content
+
+
+def opened(directory: Path, digest: str) -> Package:
+    """The package of a directory, once the manifest is found to be the digest's.
 
     Raises
     ------
@@ -122,45 +106,13 @@ def read_manifest(directory: Path, digest: str) -> Manifest:
     """
     if not directory.is_dir():
         raise ArtifactMissing(str(directory))
-    check_file(directory / MANIFEST_FILE, name=MANIFEST_FILE, expected=digest)
-    manifest = manifest_file.parse((directory / MANIFEST_FILE).read_bytes())
-    for entry in manifest.files:
-        check_file(directory / entry.name, name=entry.name, expected=entry.digest)
-    return manifest
+    content = _read(directory, MANIFEST_FILE, digest)
+    return Package(directory, digest, manifest_file.parse(content))
 
 
 def load(directory: Path, digest: str) -> Model:
-    """The model of a package, after its digests were checked; raises `ArtifactError`."""
-    manifest = read_manifest(directory, digest)
-    return Model(manifest=manifest, digest=digest, predictor=_predictor(manifest, directory))
-
-
-def _predictor(manifest: Manifest, directory: Path) -> Predictor:
-    if manifest.plan is not None:
-        return plan_codec.parse(manifest.plan, read_arrays(directory / ARRAYS_FILE))
-    # Only here, because it imports scikit-learn, which takes seconds.
-    from serinus_runtime.artifact.native import load_native
-
-    return load_native(directory / NATIVE_FILE, manifest)
-
-
-def array_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays as the bytes of an `.npz` that only depend on the arrays."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in sorted(arrays.items()):
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content.getvalue())
-    return buffer.getvalue()
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Arrays of an `.npz`; raises `FormatRefused` where they would need pickle."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise FormatRefused(f"{path.name}: can't be read without pickle: {error}") from error
+    """The model of a package, all of whose files are intact; raises `ArtifactError`."""
+    package = opened(directory, digest)
+    for name in (EVALUATION_FILE, GOLDEN_FILE):
+        package.content(name)
+    return package.model()

@@ -161,17 +161,30 @@ def _input_from_json(item: Mapping[str, Any]) -> InputSpec:
     return InputSpec(
         name=str(item["name"]),
         datatype=Datatype(item["datatype"]),
-        unit=item.get("unit"),
+        unit=None if item.get("unit") is None else str(item["unit"]),
         nullable=bool(item["nullable"]),
         categories=_texts(item.get("categories")),
         unseen=PolicyAction(item["unseen"]),
-        minimum=item.get("minimum"),
-        maximum=item.get("maximum"),
+        minimum=_number(item.get("minimum")),
+        maximum=_number(item.get("maximum")),
         allowed=_texts(item.get("allowed")),
         on_missing=_action(item.get("onMissing")),
         on_violation=_action(item.get("onViolation")),
-        constant=item.get("constant"),
+        constant=_constant(item.get("constant"), Datatype(item["datatype"])),
     )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _constant(value: Any, datatype: Datatype) -> Constant | None:
+    """A text for texts, a number for numbers; raises `ValueError`."""
+    if value is None:
+        return None
+    if (datatype is Datatype.BYTES) is not isinstance(value, str):
+        raise ValueError(f"the constant {value!r} is no {datatype.value}")
+    return value if isinstance(value, bool | str) else float(value)
 
 
 def _texts(values: list[str] | None) -> tuple[str, ...] | None:

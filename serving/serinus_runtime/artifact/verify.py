@@ -1,14 +1,15 @@
 """The verification of an artifact: is it what its ModelVersion says, and does it answer right?
 
 In this order, each naming what it found: digests of the manifest and of every file, format,
-signature, predictor against the original model's answers on the stored evaluation rows, golden
-requests. Runs in a Job without network or credentials.
+signature, predictor against the original model's answers on the stored rows, golden requests.
+Every file is read once. Runs in a Job without network or credentials.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from serinus.api.enums import Outcome, Reason
@@ -16,7 +17,7 @@ from serinus.api.job_contract import VerificationRunInput, VerificationRunResult
 from serinus.api.modelversion import PredictorStatus
 from serinus_runtime.artifact import golden
 from serinus_runtime.artifact.api_signature import check_signature
-from serinus_runtime.artifact.equality import EvaluationRows, measured_equality, row_micros
+from serinus_runtime.artifact.equality import row_micros, tolerated
 from serinus_runtime.artifact.errors import (
     ArtifactChanged,
     ArtifactError,
@@ -29,9 +30,14 @@ from serinus_runtime.artifact.manifest import (
     FORMAT_NAME,
     FORMAT_VERSION,
     GOLDEN_FILE,
+    Equality,
+    Manifest,
+    Task,
 )
-from serinus_runtime.artifact.model import Model
-from serinus_runtime.artifact.package import directory_of, load, read_arrays
+from serinus_runtime.artifact.model import Predictor
+from serinus_runtime.artifact.package import Package, directory_of, opened
+from serinus_runtime.artifact.proof import Proof, compared
+from serinus_runtime.artifact.proof import parse as parse_proof
 
 COMPARISON_SECONDS = 30.0
 ROWS_AT_LEAST = 1000
@@ -53,18 +59,20 @@ _REASONS: dict[type[ArtifactError], Reason] = {
 def verify(
     run: VerificationRunInput, store: Path, *, monotonic: Callable[[], float] = time.monotonic
 ) -> VerificationRunResult:
-    """Verify the artifact of a ModelVersion below `store`. Raises only `OSError`.
+    """Verify the artifact of a ModelVersion below `store`.
 
-    Compares as many evaluation rows as fit `COMPARISON_SECONDS`, at least `ROWS_AT_LEAST`.
+    Compares all derived rows, and as many evaluation rows as fit `COMPARISON_SECONDS`, at least
+    `ROWS_AT_LEAST`. Whatever is wrong with the artifact is a result. Raises only `OSError` and
+    `MemoryError`, which may go away.
     """
     try:
-        model, directory = _loaded(run, store)
-        predictor = _checked_predictor(model, directory, monotonic)
+        package = _opened(run, store)
+        predictor = _checked_predictor(package, monotonic)
     except ArtifactError as error:
         return _result(run, Outcome.REJECTED, _REASONS[type(error)], str(error), None)
     message = (
-        f"{predictor.kind} predictor equals the original on {predictor.verified_rows} evaluation "
-        f"rows; one row takes {predictor.p50_micros} µs"
+        f"{predictor.kind} predictor equals the original on {predictor.verified_rows} rows, of the "
+        f"evaluation and derived from its signature; one row takes {predictor.p50_micros} µs"
     )
     return _result(run, Outcome.SUCCEEDED, Reason.VERIFIED, message, predictor)
 
@@ -86,7 +94,8 @@ def _result(
     )
 
 
-def _loaded(run: VerificationRunInput, store: Path) -> tuple[Model, Path]:
+def _opened(run: VerificationRunInput, store: Path) -> Package:
+    """The package that the ModelVersion names, once it is found to be what that says."""
     spec = run.spec
     wanted = spec.model_format
     if (wanted.name, wanted.version) != (FORMAT_NAME, FORMAT_VERSION):
@@ -94,57 +103,65 @@ def _loaded(run: VerificationRunInput, store: Path) -> tuple[Model, Path]:
             f"spec.modelFormat: this server knows {FORMAT_NAME} {FORMAT_VERSION}, got "
             f"{wanted.name} {wanted.version}"
         )
-    directory = directory_of(spec.storage_uri, store)
-    model = load(directory, spec.digest)
-    if model.manifest.model_name != spec.model_name:
+    package = opened(directory_of(spec.storage_uri, store), spec.digest)
+    if package.manifest.model_name != spec.model_name:
         raise SignatureMismatch(
             f"spec.modelName: the ModelVersion says {spec.model_name}, the artifact "
-            f"{model.manifest.model_name}"
+            f"{package.manifest.model_name}"
         )
     if spec.signature is not None:
-        check_signature(model.manifest.signature, spec.signature)
-    return model, directory
+        check_signature(package.manifest.signature, spec.signature)
+    return package
 
 
-def _checked_predictor(
-    model: Model, directory: Path, monotonic: Callable[[], float]
-) -> PredictorStatus:
-    evaluation = _evaluation(directory)
-    deadline = monotonic() + COMPARISON_SECONDS
-    equality = measured_equality(
-        model.predictor,
-        evaluation,
-        threshold=model.manifest.decision_threshold,
-        is_classification=model.is_classification,
-        may_go_on=lambda rows: rows < ROWS_AT_LEAST or monotonic() < deadline,
-    )
-    if equality.mismatches or not equality.rows:
+def _checked_predictor(package: Package, monotonic: Callable[[], float]) -> PredictorStatus:
+    manifest, predictor = package.manifest, package.model().predictor
+    n_inputs = len(manifest.signature.inputs)
+    content = package.content(EVALUATION_FILE)
+    proof = parse_proof(content, n_inputs=n_inputs, n_answers=manifest.n_answers)
+    golden_rows = golden.parse(package.content(GOLDEN_FILE))
+    with _answering():
+        equality = _equality(manifest, predictor, proof, monotonic)
+        problem = golden.first_difference(golden_rows, manifest.signature, predictor)
+    if equality.mismatches > tolerated(equality, predictor.kind):
         raise PredictorMismatch(
-            f"the {model.predictor.kind} predictor differs from the original model on "
-            f"{equality.mismatches} of {equality.rows} evaluation rows, by up to "
+            f"the {predictor.kind} predictor differs from the original model on "
+            f"{equality.mismatches} of {equality.rows} rows, by up to "
             f"{equality.largest_difference:.3g} where {equality.bound:g} is allowed"
         )
-    problem = golden.first_difference(
-        golden.parse((directory / GOLDEN_FILE).read_bytes()),
-        model.manifest.signature,
-        model.predictor,
-    )
     if problem:
         raise PredictorMismatch(problem)
     return PredictorStatus(
-        kind=model.predictor.kind,
+        kind=predictor.kind,
         verified_rows=equality.rows,
         mismatches=equality.mismatches,
-        p50_micros=row_micros(model.predictor, evaluation.rows),
+        p50_micros=row_micros(predictor, proof.evaluation.rows),
     )
 
 
-def _evaluation(directory: Path) -> EvaluationRows:
-    path = directory / EVALUATION_FILE
-    if not path.is_file():
-        raise ArtifactMissing(EVALUATION_FILE)
-    arrays = read_arrays(path)
+@contextmanager
+def _answering() -> Iterator[None]:
+    """A predictor that fails to answer isn't the one that answered in training."""
     try:
-        return EvaluationRows(rows=arrays["rows"], expected=arrays["expected"])
-    except KeyError as error:
-        raise FormatRefused(f"{EVALUATION_FILE}: has no array {error}") from error
+        yield
+    except (ArtifactError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise PredictorMismatch(
+            f"the predictor fails to answer: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _equality(
+    manifest: Manifest, predictor: Predictor, proof: Proof, monotonic: Callable[[], float]
+) -> Equality:
+    if not len(proof.evaluation.rows):
+        raise PredictorMismatch(f"{EVALUATION_FILE}: holds 0 evaluation rows; nothing is proven")
+    deadline = monotonic() + COMPARISON_SECONDS
+    return compared(
+        predictor,
+        proof,
+        threshold=manifest.decision_threshold,
+        is_classification=manifest.task is Task.CLASSIFICATION,
+        may_go_on=lambda rows: rows < ROWS_AT_LEAST or monotonic() < deadline,
+    )

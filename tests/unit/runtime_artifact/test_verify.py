@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
 from serinus.api.enums import Outcome
 from serinus.api.job_contract import VerificationRunInput
 from serinus_runtime.artifact.api_signature import api_signature
-from serinus_runtime.artifact.digest import digest_of_bytes
-from serinus_runtime.artifact.package import array_bytes, read_arrays
+from serinus_runtime.artifact.archive import array_bytes, read_arrays
+from serinus_runtime.artifact.native_file import read_pipeline, written_pipeline
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.artifact.verify import verify
+from serinus_runtime.digest import digest_of
+from tests.support.skops_files import changed, nodes, npy, npy_header, zipped
 from tests.support.trained_models import fitted, flights, one_hot, ordinal, packaged
 
 pytestmark = pytest.mark.slow
@@ -51,10 +54,15 @@ def forged(package: Packaged, change: Callable[[Path], None]) -> Packaged:
     manifest = package.path / "manifest.json"
     document = json.loads(manifest.read_bytes())
     for entry in document["files"]:
-        entry["digest"] = digest_of_bytes((package.path / entry["name"]).read_bytes())
+        entry["digest"] = digest_of((package.path / entry["name"]).read_bytes())
     content = json.dumps(document).encode()
     manifest.write_bytes(content)
-    return replace(package, digest=digest_of_bytes(content))
+    return replace(package, digest=digest_of(content))
+
+
+def derived_rows_of(package: Packaged) -> int:
+    arrays = read_arrays((package.path / "evaluation.npz").read_bytes(), name="evaluation.npz")
+    return len(arrays["derived_rows"])
 
 
 def test_a_sound_artifact_is_verified_with_figures(tmp_path: Path) -> None:
@@ -69,8 +77,10 @@ def test_a_sound_artifact_is_verified_with_figures(tmp_path: Path) -> None:
         "abc",
     )
     assert result.predictor is not None
-    assert (result.predictor.kind, result.predictor.verified_rows) == ("forest", 1200)
+    assert result.predictor.kind == "forest"
+    assert result.predictor.verified_rows == 1200 + derived_rows_of(package)
     assert result.predictor.mismatches == 0
+    assert f"equals the original on {result.predictor.verified_rows} rows" in result.message
     assert 0 < (result.predictor.p50_micros or 0) < 5000
 
 
@@ -91,7 +101,8 @@ def test_the_comparison_is_bounded_in_time_but_not_below_a_thousand_rows(tmp_pat
     result = verify(run_input(package, tmp_path), tmp_path, monotonic=lambda: next(ticks))
 
     assert result.predictor is not None
-    assert result.predictor.verified_rows == 2000
+    # All derived rows whatever it takes; then 100 alone and 2,000 at once.
+    assert result.predictor.verified_rows == derived_rows_of(package) + 2100
 
 
 def flip_byte(path: Path) -> None:
@@ -121,7 +132,7 @@ def test_a_lost_package_is_rejected(tmp_path: Path) -> None:
 
 
 def another_leaf(directory: Path) -> None:
-    arrays = read_arrays(directory / "arrays.npz")
+    arrays = read_arrays((directory / "arrays.npz").read_bytes(), name="arrays.npz")
     name = next(name for name, array in arrays.items() if array.ndim == 2 and array.dtype == float)
     arrays[name] = arrays[name] + 0.01
     (directory / "arrays.npz").write_bytes(array_bytes(arrays))
@@ -133,13 +144,47 @@ def another_answer(directory: Path) -> None:
     (directory / "golden.json").write_text(json.dumps(document))
 
 
-def no_rows(directory: Path) -> None:
-    content = array_bytes({"rows": np.empty((0, 6)), "expected": np.empty((0, 2))})
-    (directory / "evaluation.npz").write_bytes(content)
+def of_evaluation(**changes: Any) -> Callable[[Path], None]:
+    """Set arrays of the proof; None leaves one out."""
+
+    def change(directory: Path) -> None:
+        path = directory / "evaluation.npz"
+        arrays: dict[str, Any] = dict(read_arrays(path.read_bytes(), name="evaluation.npz"))
+        kept = {name: array for name, array in (arrays | changes).items() if array is not None}
+        path.write_bytes(array_bytes(kept))
+
+    return change
+
+
+no_rows = of_evaluation(rows=np.empty((0, 6)), expected=np.empty((0, 2)))
+
+
+def another_derived_answer(directory: Path) -> None:
+    path = directory / "evaluation.npz"
+    arrays = dict(read_arrays(path.read_bytes(), name="evaluation.npz"))
+    arrays["derived_expected"] = arrays["derived_expected"].copy()
+    arrays["derived_expected"][-1] += [1e-6, -1e-6]
+    path.write_bytes(array_bytes(arrays))
+
+
+def write(file: str, content: bytes) -> Callable[[Path], None]:
+    """Put other bytes into a file of the package."""
+    return lambda directory: (directory / file).write_bytes(content) and None
+
+
+NPY = npy(np.zeros(3))
+ABSURD = zipped({"rows.npy": npy_header("(1000000000000, 6)")})
+OTHER_WAY = zipped({"rows.npy": NPY}, compression=zipfile.ZIP_LZMA)
+
+
+def fewer_golden_answers(directory: Path) -> None:
+    document = json.loads((directory / "golden.json").read_bytes())
+    document["answers"] = document["answers"][:3]
+    (directory / "golden.json").write_text(json.dumps(document))
 
 
 def outside(directory: Path) -> None:
-    arrays = read_arrays(directory / "arrays.npz")
+    arrays = read_arrays((directory / "arrays.npz").read_bytes(), name="arrays.npz")
     for name, array in arrays.items():
         if array.dtype == np.int32 and array.size > 100:
             arrays[name] = array + np.int32(10**6)
@@ -151,7 +196,8 @@ def outside(directory: Path) -> None:
     [
         (another_leaf, "PredictorMismatch", "differs from the original model on"),
         (another_answer, "PredictorMismatch", "golden.json: rows[2]: expected ["),
-        (no_rows, "PredictorMismatch", "0 of 0 evaluation rows"),
+        (no_rows, "PredictorMismatch", "holds 0 evaluation rows; nothing is proven"),
+        (another_derived_answer, "PredictorMismatch", "differs from the original model on 1 of"),
         (outside, "FormatRefused", "the tables of the forest don't fit each other"),
     ],
 )
@@ -164,6 +210,95 @@ def test_an_honest_digest_doesnt_vouch_for_the_answers(
 
     assert (result.outcome, result.reason) == (Outcome.REJECTED, reason)
     assert message in result.message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (write("evaluation.npz", b""), "evaluation.npz: can't be read: BadZipFile"),
+        (write("evaluation.npz", NPY), "evaluation.npz: can't be read: BadZipFile"),
+        (write("evaluation.npz", ABSURD), "takes 48000000000000 bytes, not 0"),
+        (write("evaluation.npz", OTHER_WAY), "packed in another way than ours"),
+        (of_evaluation(expected=None), "evaluation.npz: expected the arrays"),
+        (of_evaluation(expected=np.zeros((7, 2))), "answers of shape (7, 2)"),
+        (of_evaluation(rows=np.zeros((400, 5))), "rows of shape (400, 5)"),
+        (write("arrays.npz", b"PK\x03\x04"), "arrays.npz: can't be read: BadZipFile"),
+        (write("arrays.npz", zipped({})), "plan can't be read: KeyError"),
+        (write("golden.json", b"[1, 2]"), "golden.json: can't be read: TypeError"),
+        (write("golden.json", b'{"rows": [], "answers": []}'), "golden.json: has 0 rows"),
+        (write("golden.json", b'{"rows": [7], "answers": [[1, 2]]}'), "golden.json: can't be read"),
+        (fewer_golden_answers, "golden.json: has 32 rows, not as many answers"),
+    ],
+)
+def test_a_broken_artifact_is_rejected_with_a_reason(
+    tmp_path: Path, change: Callable[[Path], None], message: str
+) -> None:
+    package = forged(packaged(BOOSTED, tmp_path), change)
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "FormatRefused")
+    assert message in result.message
+
+
+NATIVE = fitted(one_hot(), AdaBoostClassifier(n_estimators=2), classes=(False, True))
+
+
+def of_pipeline(change: Callable[[Any], None]) -> Callable[[Path], None]:
+    """Change the saved pipeline itself."""
+
+    def changed_file(directory: Path) -> None:
+        pipeline = read_pipeline((directory / "model.skops").read_bytes())
+        change(pipeline)
+        (directory / "model.skops").write_bytes(written_pipeline(pipeline))
+
+    return changed_file
+
+
+def unfitted(pipeline: Any) -> None:
+    del pipeline[-1].estimators_
+
+
+def named_away(directory: Path) -> None:
+    def crafted(schema: Any, _: dict[str, bytes]) -> None:
+        next(nodes(schema, of="AdaBoostClassifier"))["__module__"] = "nowhere.at.all"
+
+    (directory / "model.skops").write_bytes(changed(NATIVE, crafted))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "message"),
+    [
+        (
+            write("model.skops", b"no zip"),
+            "FormatRefused",
+            "model.skops: can't be read: BadZipFile",
+        ),
+        (named_away, "FormatRefused", "aren't allowed in an artifact: nowhere.at.all.AdaBoost"),
+        (of_pipeline(unfitted), "PredictorMismatch", "the predictor fails to answer: "),
+    ],
+)
+def test_a_broken_native_artifact_is_rejected_with_a_reason(
+    tmp_path: Path, change: Callable[[Path], None], reason: str, message: str
+) -> None:
+    package = forged(packaged(NATIVE, tmp_path), change)
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, reason)
+    assert message in result.message
+
+
+def test_a_disk_that_fails_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = packaged(BOOSTED, tmp_path)
+
+    def failing(_: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("serinus_runtime.artifact.package.read_file", failing)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        verify(run_input(package, tmp_path), tmp_path)
 
 
 INPUT = {"name": "distance", "datatype": "FP64", "unit": "mi", "nullable": False}
