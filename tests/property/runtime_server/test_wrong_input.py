@@ -1,6 +1,7 @@
 """Laws of the model server: no input makes it fail, and what is refused changes nothing."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.support.flight_requests import INFER, ROW, matrix, tensors
 from tests.support.model_servers import Client, made
 from tests.support.trained_models import NAMES, encoded, fitted, flights, ordinal, packaged
 
-INFER = "/v2/models/flight-delay/infer"
 SCALARS = (
     some.none()
     | some.booleans()
@@ -51,6 +52,34 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
     return Client(made(packaged(pipeline, store), store))
 
 
+# What JSON's grammar allows and forbids at its edges, in place of a value.
+ODD_VALUES = (
+    "NaN", "-Infinity", "1e999", "-1e999", "1" * 400, "18446744073709551616", "1e-400", "4.9e-324",
+    "-0", "01", "+1", ".5", "1.", "tru", "'a'", '"\\ud800"', '"\\u0000"', '"' + "x" * 5000 + '"',
+    "[" * 2000 + "]" * 2000, '{"a":' * 1500 + "1" + "}" * 1500, "[]", "{}", '{"a":1,"a":2}',
+    "null", "true", "",
+)  # fmt: skip
+BODIES = (
+    ("/predict", json.dumps({"rows": [ROW, ROW]})),
+    (INFER, json.dumps({"id": "1", "inputs": tensors([ROW, ROW]), "outputs": ["prediction"]})),
+    (INFER, json.dumps({"inputs": [matrix([ROW, ROW], nested=True)]})),
+    ("/feedback", json.dumps({"id": "AQEj", "labels": [True, None]})),
+)
+TOKEN = re.compile(r'"[^"]*"|-?[\d.]+|true|false|null|[\[\]{},:]')
+
+
+@some.composite
+def odd_bodies(draw: some.DrawFn) -> tuple[str, str]:
+    """A path and a body in which some values, names or brackets are something else."""
+    path, body = draw(some.sampled_from(BODIES))
+    for _ in range(draw(some.integers(1, 3))):
+        token = draw(some.sampled_from(list(TOKEN.finditer(body)) or [None]))
+        if token is not None:
+            other = draw(some.sampled_from(ODD_VALUES) | some.just(token[0] * 2))
+            body = body[: token.start()] + other + body[token.end() :]
+    return path, body
+
+
 def fine_or_told(client: Client, path: str, content: bytes) -> None:
     """200, or 400 with the error shape; flags are only counted for what was answered."""
     flagged = client.serving.encoder.flags.total
@@ -79,6 +108,16 @@ def test_any_rows_are_refused_or_answered(client: Client, document: Any) -> None
 @settings(max_examples=300)
 def test_any_tensors_are_refused_or_answered(client: Client, document: Any) -> None:
     fine_or_told(client, INFER, json.dumps(document).encode())
+
+
+@given(sent=odd_bodies())
+@settings(max_examples=300)
+def test_odd_values_in_any_place_are_refused_or_answered(
+    client: Client, sent: tuple[str, str]
+) -> None:
+    path, body = sent
+
+    fine_or_told(client, path, body.encode())
 
 
 @given(identity=JSON, labels=JSON)
