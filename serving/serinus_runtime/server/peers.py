@@ -68,7 +68,7 @@ class Peers(Protocol):
         """Send labels to another pod; raises `UnreachableError` and `NoAnswerError`."""
 
     def vouches(self, body: bytes, seal: bytes) -> bool:
-        """Whether a request with that seal comes from a pod."""
+        """Whether a request with that seal comes from a pod, and is for this one."""
 
     def close(self) -> None:
         """Start no more requests."""
@@ -76,17 +76,21 @@ class Peers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ForwardSeal:
-    """Shows that a request comes from a pod of the Deployment."""
+    """Shows that a request comes from a pod of the Deployment, and for which pod it is.
+
+    Whoever gets to see one can't make another pod count the same labels with it.
+    """
 
     key: bytes
 
-    def of(self, body: bytes) -> str:
-        """The seal of a body."""
-        return hmac.new(self.key, b"forwarded\n" + body, hashlib.sha256).hexdigest()
+    def of(self, address: str, body: bytes) -> str:
+        """The seal of a body for the pod with that address."""
+        content = b"forwarded\n%b\n%b" % (address.encode(), body)
+        return hmac.new(self.key, content, hashlib.sha256).hexdigest()
 
-    def fits(self, body: bytes, seal: bytes) -> bool:
+    def fits(self, address: str, body: bytes, seal: bytes) -> bool:
         """Whether somebody with the key made it."""
-        return hmac.compare_digest(self.of(body).encode(), seal)
+        return hmac.compare_digest(self.of(address, body).encode(), seal)
 
 
 Lookup: TypeAlias = Callable[[], Awaitable[Sequence[str]]]
@@ -147,7 +151,7 @@ class ServicePeers:
     async def ask(self, address: str, body: bytes) -> PeerAnswer:
         """Send labels to another pod; raises `UnreachableError` and `NoAnswerError`."""
         loop = asyncio.get_running_loop()
-        headers = {SEAL_HEADER: self.seal.of(body), "connection": "close"}
+        headers = {SEAL_HEADER: self.seal.of(address, body), "connection": "close"}
         try:
             return await loop.run_in_executor(
                 self._threads, _asked, address, self.port, body, headers
@@ -157,8 +161,8 @@ class ServicePeers:
             raise
 
     def vouches(self, body: bytes, seal: bytes) -> bool:
-        """Whether a request with that seal comes from a pod."""
-        return self.seal.fits(body, seal)
+        """Whether a request with that seal comes from a pod, and is for this one."""
+        return self.seal.fits(self.own, body, seal)
 
     def close(self) -> None:
         """Start no more requests."""

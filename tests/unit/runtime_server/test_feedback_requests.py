@@ -97,7 +97,7 @@ class NetworkPeers:
         if address in self.network.strangers:
             return PeerAnswer(404, b"nobody here", accepted=False)
         answer = await self.network.pods[address]._request(
-            "POST", "/feedback", content=body, headers={SEAL_HEADER: self.seal.of(body)}
+            "POST", "/feedback", content=body, headers={SEAL_HEADER: self.seal.of(address, body)}
         )
         if address in self.network.deaf:
             raise NoAnswerError
@@ -105,7 +105,7 @@ class NetworkPeers:
         return PeerAnswer(answer.status_code, answer.content, accepted)
 
     def vouches(self, body: bytes, seal: bytes) -> bool:
-        return self.seal.fits(body, seal)
+        return self.seal.fits(self.own, body, seal)
 
     def close(self) -> None:
         """Nothing was started."""
@@ -238,7 +238,7 @@ def test_what_is_wrong_in_itself_troubles_no_other_pod(network: Network) -> None
     assert network.asked == []
 
 
-@pytest.mark.parametrize("seal", ["", "0" * 64, ForwardSeal(b"x" * 32).of(b"{}")])
+@pytest.mark.parametrize("seal", ["", "0" * 64, ForwardSeal(b"x" * 32).of("10.0.0.1", b"{}")])
 def test_a_client_cant_claim_to_be_a_pod(network: Network, seal: str) -> None:
     identity = identity_of(network.pods["10.0.0.2"])
     body = json.dumps({"id": identity, "labels": [True]}).encode()
@@ -252,10 +252,21 @@ def test_a_client_cant_claim_to_be_a_pod(network: Network, seal: str) -> None:
     assert network.counted() == 1
 
 
+def test_what_was_sent_to_one_pod_cant_be_sent_on_to_another(network: Network) -> None:
+    identity = identity_of(network.pods["10.0.0.2"])
+    body = json.dumps({"id": identity, "labels": [True]}).encode()
+    headers = {SEAL_HEADER: ForwardSeal(KEY).of("10.0.0.2", body)}
+
+    for pod in network.pods.values():
+        pod.request("POST", "/feedback", content=body, headers=headers)
+
+    assert network.counted() == 1
+
+
 def test_a_pod_that_is_asked_asks_nobody(network: Network) -> None:
     identity = identity_of(network.pods["10.0.0.2"])
     body = json.dumps({"id": identity, "labels": [True]}).encode()
-    headers = {SEAL_HEADER: ForwardSeal(KEY).of(body)}
+    headers = {SEAL_HEADER: ForwardSeal(KEY).of("10.0.0.1", body)}
 
     answer = network.pods["10.0.0.1"].request("POST", "/feedback", content=body, headers=headers)
 

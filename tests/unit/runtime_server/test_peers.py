@@ -160,15 +160,16 @@ async def test_a_pod_gets_the_labels_with_a_seal(listener: socket.socket) -> Non
 
     assert (answer.status, answer.body, answer.accepted) == (200, b"{}", True)
     assert pod.received.startswith(b"POST /feedback HTTP/1.1\r\n")
-    assert f"serinus-forwarded: {SEAL.of(LABELS)}".encode() in pod.received
+    assert f"serinus-forwarded: {SEAL.of('127.0.0.1', LABELS)}".encode() in pod.received
     assert pod.received.endswith(b"\r\n\r\n" + LABELS)
 
 
-def test_a_seal_fits_its_body_and_key_only() -> None:
-    seal = SEAL.of(b"{}").encode()
+def test_a_seal_fits_its_pod_its_body_and_its_key_only() -> None:
+    seal = SEAL.of(OWN, b"{}").encode()
 
-    assert SEAL.fits(b"{}", seal)
-    assert not SEAL.fits(b"{ }", seal)
-    assert not ForwardSeal(b"x" * 32).fits(b"{}", seal)
-    assert not SEAL.fits(b"{}", b"\xff")
-    assert not SEAL.fits(b"{}", b"")
+    assert SEAL.fits(OWN, b"{}", seal)
+    assert not SEAL.fits("10.0.0.2", b"{}", seal)
+    assert not SEAL.fits(OWN, b"{ }", seal)
+    assert not ForwardSeal(b"x" * 32).fits(OWN, b"{}", seal)
+    assert not SEAL.fits(OWN, b"{}", b"\xff")
+    assert not SEAL.fits(OWN, b"{}", b"")
