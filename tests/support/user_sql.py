@@ -58,6 +58,7 @@ HOSTILE = {
         "SELECT sum(1) OVER (ORDER BY (SELECT content FROM read_text('/etc/x'))) FROM flights",
         "SELECT list_transform([1], lambda x: (SELECT content FROM read_text('/etc/passwd')))",
         "VALUES ((SELECT content FROM read_text('/etc/passwd')))",
+        "FROM range((SELECT count(*) FROM glob('/etc/*')))",
         "WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT 2 FROM r, read_text('/etc/x')) FROM r",
         "WITH a AS (WITH b AS (FROM read_text('/etc/passwd')) FROM b) FROM a",
         "FROM flights UNION ALL BY NAME FROM glob('/etc/*')",

@@ -194,7 +194,7 @@ def _check_table_function(node: Node, tables: Tables, calls: _Calls) -> None:
                 f"reads `{name}()`, which isn't allowed. "
                 f"In FROM, only {', '.join(sorted(TABLE_FUNCTIONS))} are"
             )
-    _check(function["arguments"], tables, calls)
+    _check(list(function.values()), tables, calls)
 
 
 def _check_function(node: Node, calls: _Calls) -> None:
