@@ -139,6 +139,7 @@ class Metric:
     value: str
     harm: str
     safety: str
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ def _metric(body: Mapping[str, Any]) -> Metric:
         value=body.get("value") or "",
         harm=body.get("evidence") or "",
         safety=body.get("safety") or "",
+        warning=body.get("warning") or "",
     )
 
 

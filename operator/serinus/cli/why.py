@@ -64,7 +64,12 @@ def as_data(resource: Resource) -> dict[str, Any]:
     if isinstance(resource.details, DeploymentDetails):
         data["decision"] = _decision_data(resource.details)
         data["analysis"] = [
-            {"metric": one.name, "verdict": one.verdict, "message": one.message}
+            {
+                "metric": one.name,
+                "verdict": one.verdict,
+                "message": one.message,
+                "warning": one.warning,
+            }
             for one in resource.details.metrics
         ]
     return data
@@ -109,8 +114,11 @@ def _rows(resource: Resource, session: Session) -> Iterator[tuple[str, str]]:
     match resource.details:
         case DeploymentDetails(history=()):
             yield "Decided:", "nothing yet"
-        case DeploymentDetails(history=history):
+        case DeploymentDetails(history=history, metrics=metrics):
             yield from _decision_rows(history[-1], session)
+            for metric in metrics:
+                if metric.warning:
+                    yield "Careful:", f"{metric.name}: {metric.warning}"
         case details:
             if details.run:
                 yield from _run_rows(details.run, session, told=resource.message)

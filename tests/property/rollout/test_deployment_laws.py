@@ -6,7 +6,13 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from serinus.api.conditions import format_time
-from tests.support.deployment_world import Behaviour, World, a_world, model_version
+from tests.support.deployment_world import (
+    QUICK_ANALYSIS,
+    Behaviour,
+    World,
+    a_world,
+    model_version,
+)
 
 VERSIONS = ("v1", "v2", "v3", "bad", "broken")
 STRATEGIES = (
@@ -17,6 +23,14 @@ STRATEGIES = (
 )
 
 
+ALARM = {"name": "strict", "template": "error-rate", "max": "0.001", "gate": False}
+QUEUE = {"name": "queue", "prometheus": {"query": "queue"}, "max": "9", "interval": "10s"}
+ANALYSES = (
+    QUICK_ANALYSIS,
+    {**QUICK_ANALYSIS, "metrics": [*QUICK_ANALYSIS["metrics"], ALARM], "onProviderError": "pause"},
+    {**QUICK_ANALYSIS, "metrics": [QUEUE], "onNoData": "rollback"},
+    {**QUICK_ANALYSIS, "metrics": []},
+)
 PAUSES = st.integers(0, 40)
 UNREADABLE = (
     {"analysis": {"onDeadline": "a new word"}},
@@ -29,11 +43,18 @@ UNREADABLE = (
 class DeploymentMachine(RuleBasedStateMachine):
     """A Deployment among people who can't make up their minds."""
 
-    @initialize(replicas=st.integers(1, 4), strategy=st.sampled_from(STRATEGIES))
-    def begin(self, replicas: int, strategy: dict[str, object]) -> None:
+    @initialize(
+        replicas=st.integers(1, 4),
+        strategy=st.sampled_from(STRATEGIES),
+        analysis=st.sampled_from(ANALYSES),
+    )
+    def begin(
+        self, replicas: int, strategy: dict[str, object], analysis: dict[str, object]
+    ) -> None:
         self.world: World = a_world(
-            replicas=replicas, strategy=strategy, progressDeadlineSeconds=40
+            replicas=replicas, strategy=strategy, analysis=analysis, progressDeadlineSeconds=40
         )
+        self.world.scalars = {"queue": 5.0}
         self.world.requests_per_second = 40
         self.world.versions = {name: model_version(name) for name in VERSIONS}
         self.world.behaviours = {

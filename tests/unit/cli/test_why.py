@@ -45,6 +45,15 @@ def test_who_promoted_is_told() -> None:
     assert "promoted_by_user in operator/serinus/rollout/promotion.py" in text
 
 
+def test_a_margin_that_guards_nothing_is_told() -> None:
+    warned = ROLLED_BACK.analysis[0].model_copy(update={"warning": "a constant would pass"})
+    status = ROLLED_BACK.model_copy(update={"analysis": [warned]})
+
+    _, text = commanded("why flight-delay", FakeCluster([deployment(status)]))
+
+    assert f"Careful:     {warned.metric}: a constant would pass" in text
+
+
 def test_a_training_job_tells_its_run_and_gates(golden) -> None:
     rejected = training_job(
         "boosted",
