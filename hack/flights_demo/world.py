@@ -10,7 +10,8 @@ from typing import Any
 
 from flights_demo.objects import DEPLOYMENT
 from flights_demo.traffic_report import TrafficReport
-from serinus.api.deployment import Deployment, HistoryEntry, MetricStatus
+from serinus.api.deployment import Deployment
+from serinus.api.deployment_status import HistoryEntry, MetricStatus
 from serinus.api.enums import Action
 
 JsonObject = Mapping[str, Any]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serinus.api.deployment import RequestLimits
+from serinus.api.server import RequestLimits
 from serinus_runtime.server.connection import HEAD_BYTES_MAX, PIPELINED_MAX
 from serinus_runtime.server.errors import RequestError
 from serinus_runtime.server.feedback_requests import BODY_BYTES_MAX

@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from serinus.api.deployment import (
+from serinus.api.deployment import Deployment, DeploymentSpec, ModelReference
+from serinus.api.deployment_status import (
     ArmCounts,
     CanaryStatus,
-    Deployment,
-    DeploymentSpec,
     DeploymentStatus,
     HistoryEntry,
     MetricStatus,
-    ModelReference,
     RejectedRevision,
 )
 from serinus.api.enums import PLURALS

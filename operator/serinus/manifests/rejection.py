@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from serinus.api.deployment import RejectedRevision
+from serinus.api.deployment_status import RejectedRevision
 from serinus.manifests.naming import rejection_name
 from serinus.manifests.workload import revision_labels
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serinus.api.deployment import EnvironmentVariable, Feedback, RequestLimits, Server
 from serinus.api.enums import Kind
 from serinus.api.job_contract import STORE_MOUNT_PATH
 from serinus.api.quantities import duration_seconds
+from serinus.api.server import EnvironmentVariable, Feedback, RequestLimits, Server
 from serinus.manifests.naming import (
     OWNER_LABELS,
     REVISION_LABEL,

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from serinus.analysis.samples import Query, QueryResult
 from serinus.api.conditions import merge_conditions, parse_time
-from serinus.api.deployment import DeploymentStatus
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import ConditionType, Reason
 from serinus.manifests.naming import feedback_secret_name
 from serinus.manifests.service import service_url

@@ -13,7 +13,7 @@ from serinus.analysis.samples import Query, QueryFailure, QueryResult
 from serinus.analysis.spec import AnalysisContext
 from serinus.analysis.state import StateUnreadableError, decode_state
 from serinus.api.conditions import format_time, parse_time
-from serinus.api.deployment import (
+from serinus.api.deployment_status import (
     ArmCounts,
     CanaryStatus,
     DeploymentStatus,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from serinus.api.deployment import DeploymentStatus
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Kind
 from serinus.manifests.naming import feedback_secret_name, owner_labels
 from serinus.manifests.rejection import make_rejection

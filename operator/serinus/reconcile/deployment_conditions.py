@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from serinus.api.conditions import Condition, condition
-from serinus.api.deployment import CanaryStatus, DeploymentStatus
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import ConditionType, Phase, Reason
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import format_micro_time
-from serinus.api.deployment import CanaryStatus, DeploymentStatus
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import Reason, Verb
 from serinus.reconcile.decision import Event
 from serinus.reconcile.deployment_analysis import (

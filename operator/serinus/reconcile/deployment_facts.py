@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from serinus.api.deployment import RejectedRevision
+from serinus.api.deployment_status import RejectedRevision
 from serinus.api.enums import Reason
 from serinus.manifests.naming import (
     REVISION_LABEL,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serinus.analysis.samples import Query, QueryResult
-from serinus.api.deployment import DeploymentSpec, DeploymentStatus
+from serinus.api.deployment import DeploymentSpec
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Reason
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion

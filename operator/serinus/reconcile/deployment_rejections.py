@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serinus.api.deployment import DeploymentStatus, RejectedRevision
+from serinus.api.deployment_status import DeploymentStatus, RejectedRevision
 from serinus.reconcile.deployment_facts import Observed, Rejection
 from serinus.rollout.revision import REJECTED_MAX, without_rejected
 

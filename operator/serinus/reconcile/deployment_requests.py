@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from serinus.api.deployment import DeploymentStatus
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Reason, Verb
 from serinus.api.metadata import ActionRequest
 from serinus.reconcile.decision import Event, EventType

@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from serinus.api.deployment import DeploymentSpec, DeploymentStatus, Server
+from serinus.api.deployment import DeploymentSpec
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Reason
 from serinus.api.modelversion import ModelVersion
+from serinus.api.server import Server
 from serinus.manifests.revision import RevisionRecord
 from serinus.manifests.settings import Settings
 from serinus.manifests.workload import ServingRevision, make_server_pod_template

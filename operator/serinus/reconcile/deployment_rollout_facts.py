@@ -6,7 +6,7 @@ from datetime import datetime
 
 from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import parse_time
-from serinus.api.deployment import CanaryStatus, DeploymentStatus
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import OnEvent, Reason
 from serinus.reconcile.deployment_analysis import judgement_of
 from serinus.reconcile.deployment_picture import Picture

@@ -24,16 +24,11 @@ from serinus.analysis.spec import (
     RateRule,
     ScalarRule,
 )
-from serinus.api.deployment import (
-    Allowance,
-    Analysis,
-    AnalysisMetric,
-    CompareTo,
-    DeploymentSpec,
-)
-from serinus.api.deployment import Step as ApiStep
+from serinus.api.analysis import Allowance, Analysis, AnalysisMetric, CompareTo
+from serinus.api.deployment import DeploymentSpec
 from serinus.api.enums import MetricTemplate, OnEvent
 from serinus.api.quantities import duration_seconds, parse_decimal, parse_duration
+from serinus.api.strategy import Step as ApiStep
 from serinus.rollout.revision import content_hash
 from serinus.rollout.steps import Step, explicit_steps, parsed_steps
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from serinus.api.conditions import format_time, parse_time
-from serinus.api.deployment import CanaryStatus, DeploymentStatus, RevisionStatus
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, RevisionStatus
 from serinus.api.enums import Reason
 from serinus.reconcile.decision import JsonObject
 from serinus.reconcile.deployment_facts import Observed

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from serinus.api.conditions import format_micro_time, format_time, parse_time
-from serinus.api.deployment import (
+from serinus.api.deployment_status import (
     CanaryStatus,
     DeploymentStatus,
     HistoryEntry,

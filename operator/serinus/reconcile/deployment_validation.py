@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pydantic.alias_generators import to_camel
 
 from serinus.analysis.spec import Boundary
-from serinus.api.deployment import Analysis, AnalysisMetric, DeploymentSpec, Feedback
+from serinus.api.analysis import Analysis, AnalysisMetric
+from serinus.api.deployment import DeploymentSpec
 from serinus.api.enums import MetricTemplate
 from serinus.api.quantities import duration_seconds, parse_decimal
 from serinus.api.schema_model import ApiModel
+from serinus.api.server import Feedback
 from serinus.manifests.naming import NAME_MAX_LENGTH
 from serinus.manifests.pod import denied_entries
 from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis

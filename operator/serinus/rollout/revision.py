@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from serinus.api.deployment import RejectedRevision, Server
+from serinus.api.deployment_status import RejectedRevision
+from serinus.api.server import Server
 
 HASH_VERSION = "1"
 REVISION_LENGTH = 10

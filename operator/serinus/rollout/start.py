@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from serinus.api.deployment import RejectedRevision
+from serinus.api.deployment_status import RejectedRevision
 from serinus.api.enums import Reason
 from serinus.rollout.facts import Finding, Rule, first_match
 

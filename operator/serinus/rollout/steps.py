@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import dropwhile
 
-from serinus.api.deployment import AnalyzeStep, Canary, PauseStep
-from serinus.api.deployment import Step as ApiStep
 from serinus.api.quantities import duration_seconds
+from serinus.api.strategy import AnalyzeStep, Canary, PauseStep
+from serinus.api.strategy import Step as ApiStep
 from serinus.rollout.weights import canary_replicas
 
 DEFAULT_STEP_WEIGHTS = (20, 50)

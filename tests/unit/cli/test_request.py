@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.api.deployment import DeploymentStatus
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Verb
 from serinus.api.metadata import REQUEST_ANNOTATION, ActionRequest, ObjectMeta
 from serinus.cli.errors import CommandError, RefusedError

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from serinus.api.deployment import DeploymentStatus
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.cli.errors import CommandError
 from tests.support.command_line import (
     IN_CANARY,

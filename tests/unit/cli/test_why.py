@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pytest
 
-from serinus.api.deployment import HistoryEntry
+from serinus.api.deployment_status import HistoryEntry
 from serinus.api.enums import Action, Reason
 from serinus.cli import objects
 from serinus.cli.why import rule_of

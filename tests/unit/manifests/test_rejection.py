@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.deployment import RejectedRevision
+from serinus.api.deployment_status import RejectedRevision
 from serinus.manifests.rejection import make_rejection, parse_rejection
 from serinus.manifests.revision import parse_controller_revision
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.deployment import Feedback, Server
+from serinus.api.server import Feedback, Server
 from serinus.manifests.settings import Settings, StoreSettings
 from serinus.manifests.workload import (
     ServingRevision,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from serinus.api.deployment import DeploymentStatus, RejectedRevision
+from serinus.api.deployment_status import DeploymentStatus, RejectedRevision
 from serinus.reconcile.deployment_facts import Observed, Rejection
 from serinus.reconcile.deployment_rejections import (
     rejection_of,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from serinus.api.conditions import format_micro_time
-from serinus.api.deployment import CanaryStatus
+from serinus.api.deployment_status import CanaryStatus
 from serinus.reconcile.deployment_rollout_facts import step_seconds, wanted_canary_replicas
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

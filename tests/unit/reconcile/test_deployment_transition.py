@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from serinus.api.conditions import format_micro_time
-from serinus.api.deployment import CanaryStatus, DeploymentStatus, RevisionStatus
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, RevisionStatus
 from serinus.api.enums import Reason
 from serinus.reconcile.deployment_transition import (
     HISTORY_MAX,

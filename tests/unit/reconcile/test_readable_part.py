@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from serinus.api.deployment import DeploymentSpec, DeploymentStatus
+from serinus.api.deployment import DeploymentSpec
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.reconcile.readable_part import readable_part
 
 ENTRY = {"at": "2026-03-01T12:00:00Z", "action": "start", "revision": "c0ffee0000"}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from serinus import __version__
-from serinus.api.deployment import Server
+from serinus.api.server import Server
 from serinus.manifests.revision import make_controller_revision, parse_controller_revision
 from serinus.manifests.settings import Settings
 from serinus.reconcile.deployment_facts import Observed

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from serinus.api.deployment import RejectedRevision, Server
+from serinus.api.deployment_status import RejectedRevision
+from serinus.api.server import Server
 from serinus.rollout.revision import (
     REJECTED_MAX,
     revision_hash,

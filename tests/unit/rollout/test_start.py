@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from serinus.api.deployment import RejectedRevision
+from serinus.api.deployment_status import RejectedRevision
 from serinus.api.enums import Reason
 from serinus.rollout.start import START_RULES, StartFacts, why_not_started
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serinus.api.deployment import Canary
+from serinus.api.strategy import Canary
 from serinus.rollout.steps import (
     Analyze,
     Pause,

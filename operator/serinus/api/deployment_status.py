@@ -1,0 +1,187 @@
+"""Status of a Deployment: what serves, what is being released, and on what evidence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from serinus.api.analysis import METRICS_MAX
+from serinus.api.metadata import CommonStatus
+from serinus.api.schema_model import ApiModel
+
+
+class RevisionStatus(ApiModel):
+    """The revision that serves."""
+
+    revision: str = Field(max_length=16, description="Hash of all that serves.")
+    model_version: str = Field(max_length=63, description="ModelVersion it came from.")
+    since: str | None = Field(default=None, max_length=40, description="Since when.")
+
+
+class CanaryStatus(ApiModel):
+    """The revision that is being released, and how far it is."""
+
+    revision: str = Field(max_length=16, description="Hash of all that serves.")
+    model_version: str = Field(max_length=63, description="ModelVersion it came from.")
+    step: int = Field(default=0, description="Index of the current step, from 0.")
+    steps_total: int = Field(default=0, description="Number of steps.")
+    weight: int = Field(default=0, description="Percent of requests that the step asks for.")
+    actual_weight: int = Field(default=0, description="Percent that whole replicas give.")
+    started_at: str = Field(max_length=40, description="When the rollout began.")
+    step_started_at: str = Field(max_length=40, description="When the step began.")
+    ready_at: str | None = Field(
+        default=None, max_length=40, description="When the step's pods were ready."
+    )
+    traffic_started_at: str | None = Field(
+        default=None, max_length=40, description="When the canary first had traffic."
+    )
+    pods_missing_since: str | None = Field(
+        default=None, max_length=40, description="Since when the step lacks pods."
+    )
+    frozen_since: str | None = Field(
+        default=None, max_length=40, description="Since when the clock of the step stands still."
+    )
+    frozen_seconds: int = Field(
+        default=0, description="Seconds that the clock of the step has stood still before."
+    )
+    samples_before: int = Field(
+        default=0, description="Canary requests that were counted before the step began."
+    )
+    promoting: bool = Field(
+        default=False, description="Whether it was decided to promote and capacity is awaited."
+    )
+    paused_by: str | None = Field(
+        default=None, max_length=256, description="Who paused the rollout."
+    )
+    rules: dict[str, Any] | None = Field(
+        default=None,
+        description="Strategy and analysis as they were when the rollout began; edits count for "
+        "the next one.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "type": "object"},
+    )
+    rules_hash: str = Field(default="", max_length=16, description="Hash of `rules`.")
+
+
+class RejectedRevision(ApiModel):
+    """A revision that isn't tried again until `retry`."""
+
+    revision: str = Field(max_length=16, description="Hash of all that serves.")
+    model_version: str = Field(default="", max_length=63, description="ModelVersion it came from.")
+    reason: str = Field(max_length=64, description="Why, in one word.")
+    message: str = Field(default="", max_length=1024, description="Why, for a person.")
+    at: str = Field(max_length=40, description="When.")
+
+
+class ArmCounts(ApiModel):
+    """Counts of one revision."""
+
+    bad: str = Field(max_length=32, description="Bad events; a score may be fractional.")
+    total: int = Field(description="All events.")
+
+
+class MetricLimits(ApiModel):
+    """What tolerance and margin come to beside stable as it is now. Rates are fractions."""
+
+    stable_rate: str | None = Field(
+        default=None, max_length=32, description="Stable's rate, from before the rollout and since."
+    )
+    tolerated_rate: str = Field(max_length=32, description="Beyond it a canary is harmful.")
+    accepted_rate: str = Field(
+        max_length=32, description="A canary that is shown to be below it may be promoted."
+    )
+    variance_inflation: str = Field(
+        max_length=32,
+        description="How much burstier than independent the bad events are taken to be; evidence "
+        "is divided by it.",
+    )
+    variance_inflation_source: str = Field(
+        max_length=16,
+        description="measured between stable's pods, given by the spec, or fallback where stable "
+        "was too quiet to measure.",
+    )
+
+
+class MetricStatus(ApiModel):
+    """What a metric says."""
+
+    metric: str = Field(max_length=40, description="Name of the metric.")
+    verdict: str = Field(
+        max_length=16, description="Successful, Failed, Inconclusive, Error or NoData."
+    )
+    message: str = Field(default="", max_length=512, description="One sentence for people.")
+    canary: ArmCounts | None = Field(default=None, description="Counts of the canary.")
+    stable: ArmCounts | None = Field(default=None, description="Counts of stable, concurrent.")
+    value: str | None = Field(default=None, max_length=32, description="Last value of a scalar.")
+    evidence: str | None = Field(
+        default=None,
+        max_length=16,
+        description='Evidence of harm; from "1" on the canary is rolled back.',
+    )
+    safety: str | None = Field(
+        default=None,
+        max_length=16,
+        description='Evidence that it is not worse than the margin; from "1" on it is shown.',
+    )
+    limits: MetricLimits | None = Field(
+        default=None, description="A rate's limits, as absolute rates."
+    )
+    warning: str | None = Field(
+        default=None,
+        max_length=512,
+        description="What to know before relying on the metric, such as that its margin would "
+        "also accept a constant answer.",
+    )
+    newest_sample_at: str | None = Field(
+        default=None, max_length=40, description="Time of the newest sample."
+    )
+    state: str | None = Field(
+        default=None, max_length=1024, description="Opaque state from which analysis goes on."
+    )
+
+
+class HistoryEntry(ApiModel):
+    """One decision."""
+
+    at: str = Field(max_length=40, description="When.")
+    action: str = Field(max_length=16, description="What was done.")
+    revision: str = Field(max_length=16, description="With which revision.")
+    model_version: str = Field(default="", max_length=63, description="ModelVersion it came from.")
+    reason: str = Field(default="", max_length=64, description="Why, in one word.")
+    because: str = Field(default="", max_length=1024, description="Why, for a person.")
+    actor: str = Field(default="", max_length=256, description="Who, if a person.")
+
+
+class DeploymentStatus(CommonStatus):
+    """What is so of a Deployment."""
+
+    replicas: int | None = Field(default=None, description="Ready pods of stable.")
+    url: str | None = Field(default=None, max_length=253, description="Address inside the cluster.")
+    stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
+    canary: CanaryStatus | None = Field(
+        default=None, description="The revision that is being released."
+    )
+    update_revision: str | None = Field(
+        default=None, max_length=16, description="Revision that the spec asks for."
+    )
+    rejected_revisions: list[RejectedRevision] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Revisions that aren't tried again, the newest 20. All are remembered.",
+    )
+    retried_revisions: list[Annotated[str, StringConstraints(max_length=16)]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Revisions that may be tried again, while their rejection is still on record.",
+    )
+    analysis: list[MetricStatus] = Field(
+        default_factory=list,
+        max_length=METRICS_MAX,
+        description="What the metrics say, of the running or the last rollout.",
+    )
+    history: list[HistoryEntry] = Field(
+        default_factory=list, max_length=50, description="Newest decisions, newest last."
+    )
+    feedback_key_secret: str | None = Field(
+        default=None, max_length=63, description="Secret with the key of prediction ids."
+    )
