@@ -1,5 +1,6 @@
 """Markers by folder, suites in order of cost, golden files, Hypothesis settings."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        suite = item.path.relative_to(TESTS).parts[0]
+        suite = _suite(item.path)
         if suite in SUITES:
             item.add_marker(suite)
             if not item.get_closest_marker("timeout"):
@@ -41,8 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_cost)
 
 
+@functools.cache
+def _suite(path: Path) -> str:
+    return path.relative_to(TESTS).parts[0]
+
+
 def _cost(item: pytest.Item) -> int:
-    suite = item.path.relative_to(TESTS).parts[0]
+    suite = _suite(item.path)
     return SUITES.index(suite) if suite in SUITES else len(SUITES)
 
 
