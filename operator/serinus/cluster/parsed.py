@@ -16,7 +16,7 @@ from serinus.reconcile.decision import JsonObject
 
 M = TypeVar("M")
 
-REMEMBERED_MAX = 2_000
+REMEMBERED_MAX = 1_000
 
 
 class Parsed(Generic[M]):

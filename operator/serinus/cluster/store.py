@@ -6,7 +6,8 @@ resourceVersions where both are numbers (as they are with etcd; Kubernetes promi
 on); otherwise an answer counts only if no event came since the write began. What a stale store
 can lead to is bounded: status is written with its resourceVersion, deletes with uids.
 
-Bodies are never changed in place, and are kept without `managedFields`, their largest part.
+Bodies are never changed in place. They are kept without what only others read, and share their
+equal parts.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from serinus.cluster.indexes import Index, index_entries
+from serinus.cluster.sharing import Sharing
 from serinus.manifests.naming import OWNER_LABELS
 from serinus.reconcile.decision import JsonObject, ObjectRef
 
 TOMBSTONES_MAX = 10_000
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The object once more, as text: kubectl's own note."""
+_NOT_KEPT = frozenset({"managedFields"})
 _OWNER_LABELS = frozenset(OWNER_LABELS.values())
 
 _Bucket = dict[ObjectRef, JsonObject]
@@ -67,6 +71,7 @@ class Store:
         self._by_kind: dict[_Place, _Bucket] = {}
         self._found_by: dict[_Place, _Bucket] = {}
         self._deleted_uids: OrderedDict[str, None] = OrderedDict()
+        self._sharing = Sharing()
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -150,7 +155,7 @@ class Store:
         return Change(ref, stored, None)
 
     def _put(self, ref: ObjectRef, body: JsonObject) -> Change:
-        old, new = self._objects.get(ref), _without_managed_fields(body)
+        old, new = self._objects.get(ref), self._kept(body)
         if old is not None:
             self._unindex(ref, old)
         self._objects[ref] = new
@@ -158,6 +163,16 @@ class Store:
         for place in _places(ref, new):
             self._found_by.setdefault(place, {})[ref] = new
         return Change(ref, old, new)
+
+    def _kept(self, body: JsonObject) -> JsonObject:
+        metadata = {key: value for key, value in body["metadata"].items() if key not in _NOT_KEPT}
+        if LAST_APPLIED in (metadata.get("annotations") or {}):
+            metadata["annotations"] = {
+                key: value for key, value in metadata["annotations"].items() if key != LAST_APPLIED
+            }
+        shared = self._sharing.of
+        parts = {key: shared(value) for key, value in body.items() if key != "metadata"}
+        return parts | {"metadata": {key: shared(value) for key, value in metadata.items()}}
 
     def _unindex(self, ref: ObjectRef, body: JsonObject) -> None:
         _take_out(self._by_kind, _kind(ref), ref)
@@ -197,10 +212,3 @@ def _is_older(body: JsonObject, *, than: JsonObject) -> bool:
     if uid_of(body) != uid_of(than) or not (one.isdecimal() and other.isdecimal()):
         return False
     return int(one) < int(other)
-
-
-def _without_managed_fields(body: JsonObject) -> JsonObject:
-    metadata: dict[str, Any] = {
-        key: value for key, value in body["metadata"].items() if key != "managedFields"
-    }
-    return {**body, "metadata": metadata}

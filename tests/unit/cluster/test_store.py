@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from serinus.cluster.store import Change, Store, WatchEvent, ref_of
+from serinus.cluster.store import LAST_APPLIED, Change, Store, WatchEvent, ref_of
 
 Body = dict[str, Any]
 
@@ -174,3 +174,23 @@ def test_managed_fields_arent_kept_and_what_came_in_isnt_changed() -> None:
     assert stored is not None
     assert "managedFields" not in stored["metadata"]
     assert "managedFields" in body["metadata"]
+
+
+def test_what_kubectl_notes_for_itself_isnt_kept() -> None:
+    body = pod("1")
+    body["metadata"]["annotations"] = {LAST_APPLIED: "{}", "team": "flights"}
+    store = seen((WatchEvent.ADDED, body))
+    stored = store.get(REF)
+
+    assert stored is not None
+    assert stored["metadata"]["annotations"] == {"team": "flights"}
+    assert LAST_APPLIED in body["metadata"]["annotations"]
+
+
+def test_a_body_is_kept_as_it_came_however_much_it_has_in_common_with_others() -> None:
+    one, other = pod("1", note="same"), pod("2", uid="u2", note="same")
+    other["metadata"]["name"] = "delay-1"
+    del one["metadata"]["managedFields"], other["metadata"]["managedFields"]
+    store = seen((WatchEvent.ADDED, one), (WatchEvent.ADDED, other))
+
+    assert [store.get(REF), store.get(ref_of(other))] == [one, other]
