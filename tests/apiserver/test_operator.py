@@ -176,6 +176,7 @@ def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes(
     wait_until("the other leads", two.leads, 10)
     add(api_server, namespace)
     wait_until("its Job is there", lambda: has_job(api_server, namespace, "orders-snapshot-1"))
+    wait_until("its status says so", lambda: is_underway(api_server, namespace))
     state = everything(api_server, namespace)
     one.process.send_signal(signal.SIGCONT)
 
