@@ -46,6 +46,20 @@ def canary(**how: Any) -> dict[str, Any]:
     return {"strategy": {"canary": how}}
 
 
+def scaled(*metrics: dict[str, Any], **limits: Any) -> dict[str, Any]:
+    return {"autoscaling": {"maxReplicas": 4, "metrics": list(metrics), **limits}}
+
+
+def by(source: str, **target: Any) -> dict[str, Any]:
+    """A metric of autoscaling/v2."""
+    member = source[0].lower() + source[1:]
+    about = {"metric": {"name": "queue"}} if source in ("Pods", "External") else {"name": "cpu"}
+    return {"type": source, member: {**about, "target": target}}
+
+
+UTILIZATION = {"type": "Utilization", "averageUtilization": 70}
+
+
 def queries(number: int) -> dict[str, Any]:
     """Scalars whose queries have 4096 characters each."""
     query = {"query": "up" + " " * 4094}
@@ -117,6 +131,9 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("queries of 16 KiB", MD, queries(4)),
     ("weights of rates beside one that only alarms", MD,
      {"analysis": {"metrics": [{**RATE, "weight": "1"}, {**RATE, "name": "s", "gate": False}]}}),
+    ("an autoscaler by CPU and a queue", MD,
+     scaled(by("Resource", **UTILIZATION), by("External", type="AverageValue", averageValue="9"),
+            minReplicas=2, behavior={"scaleDown": {"stabilizationWindowSeconds": 60}})),
     ("a secret in the environment", MD,
      {"server": {"env": [{"name": "KEY", "secretKeyRef": {"name": "s", "key": "k"}}]}}),
 ]  # fmt: skip
@@ -187,6 +204,18 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("names that start with SERINUS_ are taken; choose another",
      MD, {"server": {"env": [{"name": "SERINUS_PORT", "value": "1"}]}}),
     ("set `replicas`", MD, {"traffic": {}}),
+    ("set `replicas` or `autoscaling`, not both", MD, {"replicas": 2, **scaled()}),
+    ("`minReplicas` may not be above `maxReplicas`", MD, scaled(minReplicas=5)),
+    ("`resource` goes with `type: Resource`, and only with it", MD, scaled({"type": "Resource"})),
+    ("`containerResource` goes with `type: ContainerResource`, and only with it",
+     MD, scaled({"type": "ContainerResource"})),
+    ("`pods` goes with `type: Pods`, and only with it", MD, scaled({"type": "Pods"})),
+    ("`external` goes with `type: External`, and only with it", MD, scaled({"type": "External"})),
+    ("`averageUtilization` goes with `type: Utilization`, and only with it",
+     MD, scaled(by("Resource", type="Utilization"))),
+    ("`averageValue` goes with `type: AverageValue`, and only with it",
+     MD, scaled(by("Pods", type="AverageValue"))),
+    ("`value` goes with `type: Value`, and only with it", MD, scaled(by("External", type="Value"))),
     ("set `canary`", MD, {"strategy": {}}),
     ("set exactly one of `steps`, `stepWeights`", MD, canary()),
     ("set exactly one of `steps`, `stepWeights`", MD, canary(steps=[], stepWeights=[20])),

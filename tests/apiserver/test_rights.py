@@ -156,6 +156,33 @@ class Story:
         listed = self.body(self.path("/apis/apps/v1", "deployments"))["items"]
         return {one["metadata"]["name"]: one["spec"]["replicas"] for one in listed}
 
+    def workloads_of(self, deployment: str) -> list[str]:
+        """Names of the workloads of one Deployment."""
+        return [name for name in self.workloads() if name.startswith(f"{deployment}-")]
+
+    def pods_are_ready(self, deployment: str) -> None:
+        """The workload's controller says that all pods that were asked for are available."""
+        (name,) = self.workloads_of(deployment)
+        path = self.path("/apis/apps/v1", "deployments", name)
+        body = self.body(path)
+        replicas = body["spec"]["replicas"]
+        status = {
+            "observedGeneration": body["metadata"]["generation"],
+            "replicas": replicas,
+            "readyReplicas": replicas,
+            "availableReplicas": replicas,
+        }
+        answer = self.server.patch(f"{path}/status", {"status": status})
+        assert answer.accepted, answer.message
+
+    def collects_garbage(self, deployment: str) -> None:
+        """What a Deployment that is gone has left."""
+        for plural in ("deployments", "controllerrevisions"):
+            for one in self.body(self.path("/apis/apps/v1", plural))["items"]:
+                if one["metadata"]["name"].startswith(f"{deployment}-"):
+                    path = self.path("/apis/apps/v1", plural, one["metadata"]["name"])
+                    assert self.server.delete(path).accepted
+
     def workloads_are_scaled(self) -> None:
         """Their controller has seen what was asked for; pods never become ready here."""
         for one in self.body(self.path("/apis/apps/v1", "deployments"))["items"]:
@@ -198,6 +225,22 @@ def serving(story: Story) -> None:
         wait_until("a workload comes up", lambda: list(story.workloads().values()).count(1) == 1)
         env = [{"name": "ROUND", "value": str(number)}]
         another_workload_comes(story, server={"env": env})
+
+
+def scaled_by_load(story: Story) -> None:
+    """A Deployment that becomes stable, whose autoscaler is changed and taken away."""
+    model = {"versionRef": {"name": "delay-1"}}
+    story.applies(Kind.DEPLOYMENT, "busy", {"model": model, "autoscaling": {"maxReplicas": 3}})
+    wait_until("its workload comes", lambda: bool(story.workloads_of("busy")))
+    story.pods_are_ready("busy")
+    autoscaler = story.path("/apis/autoscaling/v2", "horizontalpodautoscalers", "busy")
+    wait_until("its autoscaler comes", lambda: story.has(autoscaler))
+    story.edits(Kind.DEPLOYMENT, "busy", autoscaling={"maxReplicas": 4})
+    wait_until("it changes", lambda: story.body(autoscaler)["spec"]["maxReplicas"] == 4)
+    story.edits(Kind.DEPLOYMENT, "busy", autoscaling=None)
+    wait_until("it goes", lambda: not story.has(autoscaler))
+    assert story.server.delete(story.ours(Kind.DEPLOYMENT, "busy")).accepted
+    story.collects_garbage("busy")
 
 
 def old_revisions_are_gone(story: Story) -> bool:
@@ -246,6 +289,7 @@ def test_each_right_is_used_and_no_other_is_needed(
     wait_until("it leads", operator.leads)
     story = Story(api_server, namespace)
     data_and_training(story)
+    scaled_by_load(story)
     serving(story)
     story.asks(Kind.MODEL_VERSION, "delay-1", Verb.RETRY)
     wait_until(

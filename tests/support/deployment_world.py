@@ -18,6 +18,7 @@ from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, Obj
 from serinus.reconcile.deployment import decided, look_at
 from serinus.reconcile.model_reference import parsed_version
 from serinus.reconcile.snapshot import Children, DeploymentSnapshot
+from tests.support.autoscaler import autoscaled
 from tests.support.recorded_counters import RecordedCounters, labels, moment
 
 START = 1_700_000_000
@@ -107,7 +108,10 @@ class World:
     )
     vouched_since: datetime | None = None
     requests_per_second: int = 120
+    requests_per_pod: int = 30
+    """What an autoscaler aims at."""
     scrape_interval: int = 5
+    autoscaler_interval: int = 5
     second: int = 0
     generation: int = 1
     status: dict[str, Any] = field(default_factory=dict)
@@ -419,6 +423,7 @@ class World:
     def kubernetes_works(self) -> None:
         """Workloads get the pods that they ask for; their status says what is ready."""
         before = [(pod.name, pod.leaves_at, self.is_ready(pod)) for pod in self.pods]
+        self._autoscaler_works()
         for revision, body in self.workloads().items():
             self._scaled(revision, body)
         self.pods = [
@@ -433,6 +438,20 @@ class World:
             changed |= self._status_written(revision, body)
         after = [(pod.name, pod.leaves_at, self.is_ready(pod)) for pod in self.pods]
         if changed or before != after:
+            self.dirty = True
+
+    def _autoscaler_works(self) -> None:
+        """It looks at stable's pods now and then, and knows nothing of others."""
+        ref = ObjectRef("autoscaling/v2", "HorizontalPodAutoscaler", NAMESPACE, NAME)
+        autoscaler = self.objects.get(ref)
+        if autoscaler is None or self.second % self.autoscaler_interval:
+            return
+        name = autoscaler["spec"]["scaleTargetRef"]["name"]
+        target = self.objects.get(ObjectRef("apps/v1", "Deployment", NAMESPACE, name))
+        serving = len(self.selected_pods())
+        if target is not None and serving:
+            of_a_pod = self.requests_per_second / serving
+            autoscaled(autoscaler, target, of_a_pod / self.requests_per_pod)
             self.dirty = True
 
     def _scaled(self, revision: str, body: dict[str, Any]) -> None:

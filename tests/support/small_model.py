@@ -68,6 +68,59 @@ def traffic(
     ]
 
 
+def metrics_api(
+    image: str, namespace: str, service: str, files: dict[str, str]
+) -> list[JsonObject]:
+    """Objects of a pod that answers as metrics.k8s.io; it may read pods and endpoints here."""
+    pod = _pod(
+        "metrics",
+        image,
+        ["python", "/data/metrics_api.py", namespace, service],
+        volume={"name": "data", "secret": {"secretName": "metrics"}},
+        readiness={"tcpSocket": {"port": 8443}, "periodSeconds": 1},
+    )
+    pod["spec"] |= {"automountServiceAccountToken": True, "serviceAccountName": "metrics"}
+    group = "rbac.authorization.k8s.io"
+    rules = [
+        {"apiGroups": [""], "resources": ["pods", "configmaps"], "verbs": ["get", "list"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list"]},
+    ]
+    account = {"kind": "ServiceAccount", "name": "metrics", "namespace": namespace}
+    role = {"apiGroup": group, "kind": "Role", "name": "metrics"}
+    return [
+        _object("v1", "Secret", "metrics", stringData=files),
+        _object("v1", "ConfigMap", "load", data={"millicores": "0"}),
+        _object("v1", "ServiceAccount", "metrics"),
+        _object(f"{group}/v1", "Role", "metrics", rules=rules),
+        _object(f"{group}/v1", "RoleBinding", "metrics", roleRef=role, subjects=[account]),
+        _object(
+            "v1",
+            "Service",
+            "metrics",
+            spec={"selector": {"test": "metrics"}, "ports": [{"port": 443, "targetPort": 8443}]},
+        ),
+        pod,
+    ]
+
+
+def metrics_registration(namespace: str) -> JsonObject:
+    """The APIService by which the API server passes metrics.k8s.io on to that pod."""
+    group, version = "metrics.k8s.io", "v1beta1"
+    return _object(
+        "apiregistration.k8s.io/v1",
+        "APIService",
+        f"{version}.{group}",
+        spec={
+            "group": group,
+            "version": version,
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "insecureSkipTLSVerify": True,
+            "service": {"name": "metrics", "namespace": namespace, "port": 443},
+        },
+    )
+
+
 def feature_set(name: str = "points", *, file: str = "points.csv", **features: Any) -> JsonObject:
     """FeatureSet over one file of the data server; `features` add to single features."""
     return _serinus(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 
 from serinus.api.analysis import Analysis
+from serinus.api.autoscaling import Autoscaling
 from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import Alias
@@ -54,6 +55,10 @@ class DeploymentSpec(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel(
             (
+                "!(has(self.replicas) && has(self.autoscaling))",
+                "set `replicas` or `autoscaling`, not both",
+            ),
+            (
                 (
                     "!has(self.analysis) || !has(self.analysis.onDeadline) || "
                     "self.analysis.onDeadline != 'pause'"
@@ -76,6 +81,9 @@ class DeploymentSpec(ApiModel):
     model: ModelReference = Field(description="Which model serves.")
     replicas: int | None = Field(
         default=None, ge=0, le=1000, description="Pods of the stable revision. Default: 1."
+    )
+    autoscaling: Autoscaling | None = Field(
+        default=None, description="Pods of the stable revision by load, instead of `replicas`."
     )
     server: Server | None = Field(default=None, description="The pods that serve.")
     traffic: Traffic | None = Field(default=None, description="How traffic is split.")

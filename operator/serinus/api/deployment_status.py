@@ -63,6 +63,18 @@ class CanaryStatus(ApiModel):
     rules_hash: str = Field(default="", max_length=16, description="Hash of `rules`.")
 
 
+class StableFloor(ApiModel):
+    """Fewest pods of stable under an autoscaler while a canary takes a part of its requests."""
+
+    pods: int = Field(ge=0, description="So many pods.")
+    since: str = Field(max_length=40, description="Since when it is so many.")
+    until: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Until when, after a rollout; left out while it runs.",
+    )
+
+
 class RejectedRevision(ApiModel):
     """A revision that isn't tried again until `retry`."""
 
@@ -160,6 +172,11 @@ class DeploymentStatus(CommonStatus):
     stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
     canary: CanaryStatus | None = Field(
         default=None, description="The revision that is being released."
+    )
+    stable_floor: StableFloor | None = Field(
+        default=None,
+        description="What the autoscaler may not go below, because a canary takes a part of the "
+        "requests, or did so until lately.",
     )
     update_revision: str | None = Field(
         default=None, max_length=16, description="Revision that the spec asks for."

@@ -52,6 +52,8 @@ class ConditionType(StrEnum):
     """Deployment: the model reference leads to a ModelVersion that may serve."""
     WEIGHT_APPROXIMATED = "WeightApproximated"
     """Deployment: whole replicas can't express the step's weight exactly."""
+    SCALING_ACTIVE = "ScalingActive"
+    """Deployment: the autoscaler can read its metrics and changes the number of pods."""
     STORE_SHARED = "StoreShared"
     """The store can be mounted by pods on several nodes."""
 
@@ -254,5 +256,7 @@ class Reason(StrEnum):
     """Whole replicas give another weight than the step asks for; the message says which."""
     SINGLE_NODE = "SingleNode"
     """The store can be mounted on one node only, so all pods that mount it are kept there."""
+    AUTOSCALER_BLIND = "AutoscalerBlind"
+    """The autoscaler can't read its metrics, so the number of pods stays; the message says why."""
     SCALED_TO_ZERO = "ScaledToZero"
     """`replicas` is 0."""

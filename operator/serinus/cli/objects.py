@@ -170,7 +170,6 @@ class Rejected:
 class DeploymentDetails:
     """What a Deployment has of its own."""
 
-    replicas_wanted: int
     replicas_ready: int
     url: str
     update_revision: str

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from serinus.analysis.plan import MetricBaseline, Stage, Timing, planned
 from serinus.analysis.plan_advice import advice
-from serinus.api.deployment import Deployment
+from serinus.api.deployment import Deployment, DeploymentSpec
 from serinus.api.enums import Kind
 from serinus.cli.errors import CommandError, ExitCode, NotFoundError
 from serinus.cli.manifest_files import is_ours, manifests_in
@@ -23,6 +23,8 @@ from serinus.cli.objects import RESOURCES
 from serinus.cli.plan_traffic import context_of, given_baselines, measured_baselines
 from serinus.cli.plan_view import sentence, show_metrics, show_steps
 from serinus.cli.session import Session
+from serinus.reconcile.deployment_autoscaler import min_replicas
+from serinus.reconcile.deployment_picture import DEFAULT_REPLICAS
 from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
 from serinus.rollout.steps import Analyze, Pause, SetWeight, Step, steps_taken
 from serinus.rollout.weights import canary_replicas
@@ -65,7 +67,7 @@ def _planned_and_shown(
     deployment: Deployment, arguments: argparse.Namespace, session: Session
 ) -> bool:
     rules = parsed_rules(frozen_rules(deployment.spec))
-    replicas = 1 if deployment.spec.replicas is None else deployment.spec.replicas
+    replicas = _fewest_pods(deployment.spec)
     steps = steps_taken(rules.steps, replicas)
     stages = stages_of(steps, replicas)
     timing = Timing(rules.scrape_interval.total_seconds(), rules.warmup.total_seconds())
@@ -92,6 +94,12 @@ def _planned_and_shown(
             f"- not planned, as nothing was counted or it is a query: {', '.join(missing)}"
         )
     return plan.promoted_seconds is not None
+
+
+def _fewest_pods(spec: DeploymentSpec) -> int:
+    if spec.autoscaling is not None:
+        return min_replicas(spec.autoscaling)
+    return DEFAULT_REPLICAS if spec.replicas is None else spec.replicas
 
 
 def _known(

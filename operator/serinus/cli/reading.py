@@ -103,10 +103,9 @@ def _verification(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Run | N
     return _run({**evaluation, **(status.get("verification") or {"name": ""})})
 
 
-def _deployment(spec: Mapping[str, Any], status: Mapping[str, Any]) -> DeploymentDetails:
+def _deployment(_spec: Mapping[str, Any], status: Mapping[str, Any]) -> DeploymentDetails:
     stable = status.get("stable")
     return DeploymentDetails(
-        replicas_wanted=spec.get("replicas", 1),
         replicas_ready=status.get("replicas") or 0,
         url=status.get("url") or "",
         update_revision=status.get("updateRevision") or "",

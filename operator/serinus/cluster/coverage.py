@@ -15,7 +15,8 @@ from serinus.api.quantities import parse_quantity
 ATOMIC_MAPS = frozenset({"selector", "matchLabels", "nodeSelector"})
 """Fields with `mapType=atomic` in the Kubernetes API, among those that are written here."""
 _QUANTITIES = frozenset({"limits", "requests"})
-_QUANTITY_FIELDS = frozenset({"sizeLimit", "storage"})
+_QUANTITY_FIELDS = frozenset({"averageValue", "sizeLimit", "storage"})
+_QUANTITIES_IN = frozenset({("target", "value")})
 _NOT_STORED = frozenset({"managedFields", "resourceVersion", "uid"})
 
 
@@ -42,7 +43,9 @@ def _uncovered(observed: Any, desired: Any, key: str, parent: str = "") -> str |
         return _uncovered_in_map(observed, desired, key)
     if _is_list(desired) and _is_list(observed):
         return _uncovered_in_list(observed, desired, key)
-    is_quantity = parent in _QUANTITIES or key in _QUANTITY_FIELDS
+    is_quantity = (
+        parent in _QUANTITIES or key in _QUANTITY_FIELDS or (parent, key) in _QUANTITIES_IN
+    )
     return None if is_quantity and _same_quantity(observed, desired) else key
 
 

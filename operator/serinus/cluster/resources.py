@@ -61,6 +61,7 @@ CHILDREN: tuple[Resource, ...] = (
     Resource("apps/v1", "Deployment", "deployments", _OURS),
     Resource("apps/v1", "ControllerRevision", "controllerrevisions", _OURS),
     Resource("v1", "Service", "services", _OURS),
+    Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", _OURS),
     Resource("v1", "ConfigMap", "configmaps", _OURS),
     # Found by its name, because a claim that a person made bears none of our labels.
     Resource(

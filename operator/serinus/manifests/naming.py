@@ -71,6 +71,11 @@ def service_name(deployment: str) -> str:
     return deployment
 
 
+def autoscaler_name(deployment: str) -> str:
+    """The HorizontalPodAutoscaler, which is on stable's workload."""
+    return deployment
+
+
 def feedback_service_name(deployment: str) -> str:
     """The headless Service by which the pods find each other, to count each label once."""
     return f"{deployment}-feedback"

@@ -35,6 +35,7 @@ from serinus.reconcile.deployment_course import (
 from serinus.reconcile.deployment_facts import CREATED_WITHIN
 from serinus.reconcile.deployment_picture import Picture, pictured
 from serinus.reconcile.deployment_rollout_facts import step_seconds
+from serinus.reconcile.deployment_stable_floor import with_stable_floor
 from serinus.reconcile.snapshot import DeploymentSnapshot
 from serinus.rollout.steps import Analyze, Pause
 
@@ -88,6 +89,7 @@ def decided(look: Look, samples: Mapping[Query, QueryResult]) -> Decision:
     """Decide on what was seen, with an answer to each of its queries."""
     picture, now = replace(look.picture, samples=samples), look.now
     found = with_actual_weight(picture, course(picture, now))
+    found = replace(found, status=with_stable_floor(picture, found.status, now))
     status = _with_summary(picture, found, now)
     new = _as_json(status)
     return Decision(
@@ -146,6 +148,9 @@ def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> fl
 
 def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float]:
     canary, rules = found.status.canary, picture.rules
+    floor = found.status.stable_floor
+    if floor is not None and floor.until is not None:
+        yield (parse_time(floor.until) - now).total_seconds()
     if canary is None:
         return
     if canary.pods_missing_since:

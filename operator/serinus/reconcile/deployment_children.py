@@ -11,6 +11,7 @@ from datetime import datetime
 
 from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Kind
+from serinus.manifests.autoscaler import make_autoscaler
 from serinus.manifests.naming import feedback_secret_name, owner_labels
 from serinus.manifests.rejection import make_rejection
 from serinus.manifests.revision import RevisionRecord, make_controller_revision
@@ -30,6 +31,7 @@ from serinus.reconcile.decision import (
     Ownership,
     PrunedObject,
 )
+from serinus.reconcile.deployment_autoscaler import pods_within
 from serinus.reconcile.deployment_facts import Workload
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rejections import rejection_of, taken_back, unrecorded
@@ -56,6 +58,7 @@ def desired_objects(
         *_records(picture, status),
         *_workloads(picture, up),
         *_service(picture, status),
+        *_autoscaler(picture, status),
         *_workloads(picture, down),
         *_rejections(picture, status),
     ]
@@ -76,6 +79,7 @@ def pruned_objects(picture: Picture, status: DeploymentStatus) -> tuple[PrunedOb
     return (
         *(pruned for one in sorted(over) for pruned in _pruned_revision(picture, status, one)),
         *_rejections_taken_back(picture, status),
+        *_autoscaler_not_wanted(picture),
     )
 
 
@@ -190,6 +194,31 @@ def _service(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObje
     yield DesiredObject(
         body, resource_version=service.resource_version if service and changes else None
     )
+
+
+def _autoscaler(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
+    """On stable's workload: a first revision, which isn't stable yet, isn't scaled by load."""
+    autoscaling, stable = picture.spec.autoscaling, status.stable
+    if autoscaling is None or stable is None:
+        return
+    floor = status.stable_floor
+    at_least = pods_within(autoscaling, 0, floor=floor.pods if floor else 0)
+    yield DesiredObject(
+        make_autoscaler(
+            picture.name,
+            picture.metadata.namespace,
+            revision=stable.revision,
+            autoscaling=autoscaling,
+            min_replicas=at_least,
+        )
+    )
+
+
+def _autoscaler_not_wanted(picture: Picture) -> Iterator[PrunedObject]:
+    """Ours, where the spec asks for none any more; what can't be read asks for what is there."""
+    autoscaler = picture.seen.autoscaler
+    if autoscaler and picture.spec.autoscaling is None and picture.spec_problem is None:
+        yield PrunedObject(autoscaler.ref, autoscaler.uid)
 
 
 def _selector(picture: Picture, status: DeploymentStatus) -> dict[str, str] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from serinus.api.conditions import Condition, condition
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import ConditionType, Phase, Reason
+from serinus.reconcile.deployment_autoscaler import AutoscalerFacts
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
@@ -94,6 +95,8 @@ def _conditions(picture: Picture, status: DeploymentStatus, how: Standing) -> It
     yield _model_resolved(picture)
     if status.canary and status.stable:
         yield _weight_approximated(picture, status.canary)
+    if picture.spec.autoscaling and picture.seen.autoscaler:
+        yield _scaling_active(picture.seen.autoscaler)
     if picture.settings.store.access_mode == "ReadWriteOnce":
         yield condition(
             ConditionType.STORE_SHARED,
@@ -210,6 +213,13 @@ def _model_resolved(picture: Picture) -> Condition:
     return condition(ConditionType.MODEL_RESOLVED, True, Reason.MODEL_RESOLVED, message)
 
 
+def _scaling_active(autoscaler: AutoscalerFacts) -> Condition:
+    type_ = ConditionType.SCALING_ACTIVE
+    if autoscaler.blind is None:
+        return condition(type_, True, Reason.SUCCEEDED, "the autoscaler sets the number of pods")
+    return condition(type_, False, Reason.AUTOSCALER_BLIND, autoscaler.blind)
+
+
 def _weight_approximated(picture: Picture, canary: CanaryStatus) -> Condition:
     type_ = ConditionType.WEIGHT_APPROXIMATED
     pods = canary_replicas(picture.replicas, canary.weight)
@@ -219,7 +229,7 @@ def _weight_approximated(picture: Picture, canary: CanaryStatus) -> Condition:
     exact = replicas_for_exact_weight(canary.weight) if canary.weight else 0
     message = (
         f"{picture.replicas} pods of stable give {given} % instead of "
-        f"{canary.weight} %; `replicas: {exact}` gives it exactly"
+        f"{canary.weight} %; {exact} pods give it exactly"
     )
     return condition(type_, True, Reason.WEIGHT_APPROXIMATED, message)
 

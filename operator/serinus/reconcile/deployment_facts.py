@@ -22,6 +22,7 @@ from serinus.manifests.rejection import parse_rejection
 from serinus.manifests.revision import RevisionRecord, parse_controller_revision
 from serinus.manifests.service import STABLE_ANNOTATION, pinned_selector, split_selector
 from serinus.reconcile.decision import JsonObject, ObjectRef
+from serinus.reconcile.deployment_autoscaler import AutoscalerFacts, observed_autoscaler
 from serinus.reconcile.deployment_pods import Pod, observed_pods
 from serinus.reconcile.pod_problems import PodProblem
 from serinus.reconcile.snapshot import Children, controller_uid
@@ -84,6 +85,7 @@ class Observed:
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
     service: ServiceFacts | None = None
+    autoscaler: AutoscalerFacts | None = None
 
     def available(self, revision: str) -> int:
         """Ready pods of a revision."""
@@ -145,6 +147,7 @@ def observed(children: Children, *, name: str, namespace: str, uid: str) -> Obse
             children, name, {revision: one.name for revision, one in workloads.items()}
         ),
         service=_service(service, name) if service is not None and owned else None,
+        autoscaler=observed_autoscaler(children, name=name, namespace=namespace, uid=uid),
     )
 
 

@@ -17,6 +17,7 @@ from serinus.manifests.revision import RevisionRecord
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
+from serinus.reconcile.deployment_autoscaler import autoscaler_ref, pods_within
 from serinus.reconcile.deployment_facts import Observed, observed
 from serinus.reconcile.deployment_rejections import with_rejections
 from serinus.reconcile.deployment_revision import Wanted, wanted
@@ -90,8 +91,15 @@ class Picture:
 
     @property
     def replicas(self) -> int:
-        """Pods that stable should have."""
-        return DEFAULT_REPLICAS if self.spec.replicas is None else self.spec.replicas
+        """Pods that stable should have; under an autoscaler, those that it has, within limits."""
+        if self.spec.autoscaling is None:
+            return DEFAULT_REPLICAS if self.spec.replicas is None else self.spec.replicas
+        stable, floor = self.status.stable, self.status.stable_floor
+        return pods_within(
+            self.spec.autoscaling,
+            self.seen.replicas(stable.revision) if stable else 0,
+            floor=floor.pods if floor else 0,
+        )
 
     @property
     def progress_deadline_seconds(self) -> int:
@@ -141,6 +149,8 @@ class Picture:
                 ObjectRef("apps/v1", kind, self.metadata.namespace, name)
                 for kind in ("ControllerRevision", "Deployment")
             ]
+        if self.spec.autoscaling is not None:
+            refs.append(autoscaler_ref(self.name, self.metadata.namespace))
         for ref in refs:
             if self.is_foreign(ref):
                 return (
@@ -171,8 +181,9 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
     spec, problem = given.value, None
     if given.problem is not None:
         problem = unreadable(f"spec.{given.problem}")
-    if "replicas" in given.lost:
-        spec = spec.model_copy(update={"replicas": _last_known_replicas(status, seen)})
+    if {"replicas", "autoscaling"} & given.lost:
+        last_known = _last_known_replicas(status, seen)
+        spec = spec.model_copy(update={"replicas": last_known, "autoscaling": None})
     if problem is not None and NEEDED_FOR_A_REVISION & given.lost:
         lead = Wanted(Unresolved(Reason.INVALID_SPEC, problem))
     else:

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from serinus.api.conditions import format_time, parse_time
-from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, RevisionStatus
+from serinus.api.deployment_status import (
+    CanaryStatus,
+    DeploymentStatus,
+    RevisionStatus,
+    StableFloor,
+)
 from serinus.api.enums import Reason
 from serinus.reconcile.decision import JsonObject
 from serinus.reconcile.deployment_facts import Observed
@@ -25,12 +30,13 @@ def stored_status(resource: JsonObject) -> DeploymentStatus:
     """
     readable = readable_part(DeploymentStatus, resource.get("status"))
     status = readable.value
-    canary, stable = status.canary, status.stable
+    canary, stable, floor = status.canary, status.stable, status.stable_floor
     return status.model_copy(
         update={
             "observed_generation": 0 if "stable" in readable.lost else status.observed_generation,
             "canary": canary if canary and _is_sound(canary) else None,
             "stable": _with_sound_time(stable) if stable else None,
+            "stable_floor": floor if floor and _has_sound_times(floor) else None,
             "history": [entry for entry in status.history if _is_time(entry.at)],
         }
     )
@@ -109,6 +115,10 @@ def _with_sound_time(stable: RevisionStatus) -> RevisionStatus:
     if stable.since is None or _is_time(stable.since):
         return stable
     return stable.model_copy(update={"since": None})
+
+
+def _has_sound_times(floor: StableFloor) -> bool:
+    return _is_time(floor.since) and (floor.until is None or _is_time(floor.until))
 
 
 def _is_time(text: str) -> bool:

@@ -171,7 +171,7 @@ class DeploymentMachine(RuleBasedStateMachine):
         self.unreadable = False
         self.time_goes_by(1)
 
-    @rule(part=st.sampled_from(["all", "stable", "canary", "history", "conditions"]))
+    @rule(part=st.sampled_from(["all", "stable", "canary", "history", "conditions", "stableFloor"]))
     def status_is_lost(self, part: str) -> None:
         if part == "all":
             self.world.status = {}
