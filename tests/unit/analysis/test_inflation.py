@@ -28,6 +28,7 @@ def test_clusters_of_errors_inflate_the_variance_by_their_size(burst: int, expec
     assert measured_inflation(minutes_with_bursts(burst)) == pytest.approx(expected, rel=0.15)
 
 
+@pytest.mark.slow
 def test_the_time_of_day_and_incidents_of_all_pods_cancel() -> None:
     rng = random.Random(2)
     rates = [0.01 if minute % 60 < 50 else 0.5 for minute in range(300)]

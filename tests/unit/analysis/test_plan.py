@@ -16,6 +16,8 @@ from serinus.analysis.spec import (
 from serinus.analysis.state import Baseline, InflationSource
 from serinus.api.enums import MetricTemplate
 
+pytestmark = pytest.mark.slow
+
 DEFAULT = DEFAULT_COMPARISON[MetricTemplate.ERROR_RATE]
 STAGES = (
     Stage(0.05, min_seconds=600),

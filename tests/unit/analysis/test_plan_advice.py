@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from serinus.analysis.plan import MetricBaseline, planned
 from serinus.analysis.plan_advice import (
     Accepted,
@@ -13,6 +15,8 @@ from serinus.analysis.plan_advice import (
 )
 from serinus.analysis.spec import AgainstMaximum, AgainstStable, AnalysisRules, Boundary, RateRule
 from tests.unit.analysis.test_plan import EVERY_15_SECONDS, STAGES, errors, known
+
+pytestmark = pytest.mark.slow
 
 NARROW = AgainstStable(Boundary(1.0), Boundary(1.5))
 

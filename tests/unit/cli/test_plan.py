@@ -14,6 +14,8 @@ from serinus.rollout.steps import Analyze, Pause, SetWeight
 from tests.support.command_line import NOW, STABLE, FakeCluster, commanded, deployment
 from tests.support.recorded_counters import RecordedCounters, labels, moment
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = """\
 apiVersion: serinus.dev/v1alpha1
 kind: Deployment

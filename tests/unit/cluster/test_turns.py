@@ -34,6 +34,7 @@ def test_who_comes_back_in_time_has_its_turn() -> None:
     run_in_virtual_time(scenario())
 
 
+@pytest.mark.slow
 def test_under_steady_pressure_nobody_starves_and_the_rate_holds() -> None:
     async def scenario() -> None:
         turns, written = Turns(VirtualClock(), rate_per_second=20, burst=20), Counter[int]()

@@ -163,6 +163,7 @@ async def test_the_query_is_sent_as_it_stands_at_its_time(tmp_path: Path) -> Non
     assert seen[0]["Authorization"] == "Bearer rotated"
 
 
+@pytest.mark.slow
 async def test_a_large_answer_arrives_whole() -> None:
     series = [{"metric": {"pod": str(n)}, "values": [[n, "1"]] * 100} for n in range(500)]
 

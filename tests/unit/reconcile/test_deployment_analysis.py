@@ -13,6 +13,8 @@ from tests.support.deployment_world import (
     serving_v1,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def judged_by(**analysis: Any) -> World:
     return serving_v1(analysis={**QUICK_ANALYSIS, **analysis})

@@ -47,7 +47,7 @@ def test_a_weight_that_whole_pods_can_t_give_is_said_with_what_would() -> None:
     ]
     assert approximated["status"] == "True"
     assert "20 % instead of 10 %" in approximated["message"]
-    assert "`replicas: 9`" in approximated["message"]
+    assert "9 pods give it exactly" in approximated["message"]
     assert world.canary["actualWeight"] == 20
 
 

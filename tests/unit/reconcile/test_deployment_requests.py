@@ -7,6 +7,8 @@ import pytest
 from serinus.api.conditions import format_time
 from tests.support.deployment_world import Behaviour, World, serving_v1
 
+pytestmark = pytest.mark.slow
+
 STEPS = {
     "canary": {"steps": [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"analyze": {}}]}
 }

@@ -9,6 +9,8 @@ from serinus.manifests.revision import parse_controller_revision
 from serinus.reconcile.deployment_revision import server_of
 from tests.support.deployment_world import Behaviour, World, a_world, model_version, serving_v1
 
+pytestmark = pytest.mark.slow
+
 PAUSED_AT_20 = {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}}
 
 

@@ -301,6 +301,7 @@ def test_a_plan_that_differs_from_the_original_falls_back_to_native(tmp_path: Pa
     )
 
 
+@pytest.mark.slow
 def test_answers_that_the_pipeline_never_gave_are_refused(tmp_path: Path) -> None:
     rows = flights(100, seed=7)
     answers = original_answers(LOGISTIC, rows) + np.array([-1e-6, 1e-6])

@@ -12,6 +12,8 @@ from sklearn.pipeline import Pipeline
 from serinus_runtime.artifact.package import load
 from tests.support.trained_models import fitted, one_hot, packaged
 
+pytestmark = pytest.mark.slow
+
 TWO = (False, True)
 LOGISTIC = fitted(one_hot(), LogisticRegression(max_iter=500), classes=TWO)
 BAYES = fitted(one_hot(), BernoulliNB(), classes=TWO)

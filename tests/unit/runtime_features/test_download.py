@@ -106,6 +106,7 @@ def test_a_server_that_is_away_fails_the_run(tmp_path: Path) -> None:
         fetch("http://127.0.0.1:9/x", tmp_path / "x", 10**6)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_starting_is_waited_for(site: str, tmp_path: Path) -> None:
     Handler.failures_left = 1
 

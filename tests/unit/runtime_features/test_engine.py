@@ -143,6 +143,7 @@ def test_a_query_that_is_too_large_is_told_what_to_raise(
         engine.run(session, f"SELECT x FROM ({sql}) LIMIT 2000000", X)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_is_counted(engine: Engine) -> None:
     engine.limit_spill(1 << 30)
     none = engine.spilled_bytes()

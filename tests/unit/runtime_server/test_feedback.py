@@ -198,6 +198,7 @@ def test_a_repeated_label_counts_once() -> None:
     assert (cells.right, cells.wrong, cells.loss) == (3, 0, 0.75)
 
 
+@pytest.mark.slow
 def test_a_label_is_known_again_however_many_came_since() -> None:
     book = ledger(memory_bytes=1 << 20)
     first = prediction(unique=bytes(8))
