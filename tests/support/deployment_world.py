@@ -14,10 +14,12 @@ from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, Quer
 from serinus.api.conditions import format_time
 from serinus.cluster.parsed import Parsed
 from serinus.manifests.settings import Settings, StoreSettings
+from serinus.metrics.prometheus_reader import parsed_answer
 from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, ObjectRef, Ownership
 from serinus.reconcile.deployment import decided, look_at
 from serinus.reconcile.model_reference import parsed_version
 from serinus.reconcile.snapshot import Children, DeploymentSnapshot
+from tests.support import prometheus_faults as faults
 from tests.support.autoscaler import autoscaled
 from tests.support.recorded_counters import RecordedCounters, labels, moment
 
@@ -123,6 +125,8 @@ class World:
     pod_status: dict[str, Any] = field(default_factory=dict)
     provider: RecordedCounters = field(default_factory=RecordedCounters)
     provider_away: bool = False
+    provider_fault: str = faults.NONE
+    fault_since: int = 0
     scalars: dict[str, float] = field(default_factory=dict)
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
@@ -346,9 +350,23 @@ class World:
             vouched_since=self.vouched_since,
         )
 
+    def provider_fails(self, fault: str) -> None:
+        """From now on; `faults.NONE` for that it works again."""
+        self.provider_fault, self.fault_since = fault, START + self.second
+        self.dirty = True
+
     def answer(self, query: Query) -> QueryResult:
-        if self.provider_away:
+        if self.provider_away or self.provider_fault == faults.AWAY:
             return QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
+        if self.provider_fault == faults.HANGING:
+            return QueryFailure(QueryFailureKind.TIMEOUT, "no answer within 5 s")
+        found = self._sound_answer(query)
+        if self.provider_fault not in faults.ANSWERS:
+            return found
+        code, body = faults.spoiled(self.provider_fault, as_http(found), self.fault_since)
+        return parsed_answer(code, json.dumps(body).encode())
+
+    def _sound_answer(self, query: Query) -> tuple[RangeVector, ...]:
         if query.promql == "vector(1)":
             return (RangeVector({}, ((self.now.timestamp(), 1.0),)),)
         if query.promql in self.scalars:
@@ -531,19 +549,30 @@ class World:
             self.answered[pod.revision] = self.answered.get(pod.revision, 0) + 1
 
     def prometheus_scrapes(self) -> None:
-        """Each pod at its own phase of the interval."""
+        """Each pod at its own phase of the interval, by a clock that may be off."""
+        off = {faults.CLOCK_AHEAD: 1, faults.CLOCK_BEHIND: -1}.get(self.provider_fault, 0)
+        at = START + self.second + off * faults.CLOCK_OFF_SECONDS
         for pod in self.pods:
             phase = sum(pod.name.encode()) % self.scrape_interval
             if self.second % self.scrape_interval == phase and self.is_ready(pod):
                 name = "serinus_requests_total"
                 own = {"pod": pod.name, "revision": pod.revision}
                 self.provider.scrape(
-                    START + self.second,
+                    at,
                     {
                         labels(name, code="200", **own): float(pod.good),
                         labels(name, code="500", **own): float(pod.bad),
                     },
                 )
+
+
+def as_http(vectors: tuple[RangeVector, ...]) -> dict[str, Any]:
+    """The body of Prometheus' answer."""
+    result = [
+        {"metric": dict(one.labels), "values": [[at, repr(value)] for at, value in one.samples]}
+        for one in vectors
+    ]
+    return {"status": "success", "data": {"resultType": "matrix", "result": result}}
 
 
 def _copied(value: Any) -> Any:

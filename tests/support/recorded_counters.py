@@ -24,9 +24,14 @@ class RecordedCounters:
         )
 
     def scrape(self, at: float, values: Mapping[tuple[tuple[str, str], ...], float]) -> None:
-        """Record one pod's counters, given by `labels(...)`."""
+        """Record one pod's counters, given by `labels(...)`.
+
+        A sample that is no newer than the last of its series is refused, as by Prometheus.
+        """
         for series, value in values.items():
-            self._series[series].append((at, value))
+            kept = self._series[series]
+            if not kept or at > kept[-1][0]:
+                kept.append((at, value))
 
     def answer(self, query: Query, *, known_until: float | None = None) -> tuple[RangeVector, ...]:
         """Series that the query selects; samples after `known_until` haven't arrived yet."""

@@ -68,6 +68,28 @@ def traffic(
     ]
 
 
+def script_server(
+    name: str, image: str, script: Path, *arguments: str, port: int
+) -> list[JsonObject]:
+    """Objects that run a script which serves HTTP, behind a Service of that name."""
+    return [
+        _object("v1", "ConfigMap", name, data={"script.py": script.read_text()}),
+        _pod(
+            name,
+            image,
+            ["python", "/data/script.py", *arguments],
+            volume={"name": "data", "configMap": {"name": name}},
+            readiness={"tcpSocket": {"port": port}, "periodSeconds": 1},
+        ),
+        _object(
+            "v1",
+            "Service",
+            name,
+            spec={"selector": {"test": name}, "ports": [{"port": 80, "targetPort": port}]},
+        ),
+    ]
+
+
 def metrics_api(
     image: str, namespace: str, service: str, files: dict[str, str]
 ) -> list[JsonObject]:
