@@ -18,7 +18,7 @@ from serinus.metrics.prometheus_reader import parsed_answer
 from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, ObjectRef, Ownership
 from serinus.reconcile.deployment import decided, look_at
 from serinus.reconcile.model_reference import parsed_version
-from serinus.reconcile.snapshot import Children, DeploymentSnapshot
+from serinus.reconcile.snapshot import Children, DeploymentSnapshot, RecordsSeen
 from tests.support import prometheus_faults as faults
 from tests.support.autoscaler import autoscaled
 from tests.support.recorded_counters import RecordedCounters, labels, moment
@@ -131,6 +131,11 @@ class World:
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """ConfigMaps under the names of records, ours and others'; they outlive the Deployment."""
+    records_seen: dict[int, bool] = field(default_factory=dict)
+    """What this process knows: whether the object of the number is ours."""
+    uid: str = UID
     events: list[tuple[int, str, str]] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
     resource_version: int = 100
@@ -158,7 +163,7 @@ class World:
         named = named if revision is None else revision
         request = {
             "verb": verb,
-            "uid": UID,
+            "uid": self.uid,
             "revision": named,
             "nonce": nonce or f"{verb}-{self.second}",
             "issuedAt": format_time(self.now),
@@ -207,6 +212,15 @@ class World:
 
     def reasons(self) -> list[str]:
         return [one["reason"] for one in self.status.get("history", ())]
+
+    def recorded(self) -> list[tuple[str, dict[str, Any]]]:
+        """Decisions of our records by their names, in order of their numbers."""
+        found = [
+            (name, json.loads(body["data"]["decision.json"]))
+            for name, body in self.records.items()
+            if "decision.json" in body["data"]
+        ]
+        return sorted(found, key=lambda one: int(one[0].rpartition("-")[2]))
 
     @property
     def service(self) -> dict[str, Any] | None:
@@ -304,10 +318,12 @@ class World:
         decision = self.decision()
         after = decision.requeue_after_seconds
         self.due = None if after is None else self.second + after
-        before = len(self.writes)
+        before, seen = len(self.writes), len(self.records_seen)
         try:
             self._carried_out(decision)
         except (ConflictError, OperatorKilledError):
+            self.dirty = True
+        if len(self.records_seen) > seen:
             self.dirty = True
         if len(self.writes) > before:
             self.dirty = True
@@ -323,6 +339,29 @@ class World:
             if body is not None and body["metadata"]["uid"] == gone.uid:
                 self._write_is_sent(f"delete {gone.ref.kind} {gone.ref.name}")
                 del self.objects[gone.ref]
+        for record in decision.records:
+            if not self._record_is_written(record):
+                return
+
+    def _record_is_written(self, wanted: DesiredObject) -> bool:
+        number = int(wanted.ref.name.rpartition("-")[2])
+        if number not in self.records_seen:
+            if wanted.ref.name not in self.records:
+                self._write_is_sent(f"record {wanted.ref.name}")
+                self.records[wanted.ref.name] = _copied(dict(wanted.body))
+            stored = self.records[wanted.ref.name]
+            self.records_seen[number] = stored["data"] == wanted.body["data"]
+        return self.records_seen[number]
+
+    def _records_known(self) -> RecordsSeen:
+        if "record" not in self.status:
+            self.records_seen = {}
+            numbers = [int(name.rpartition("-")[2]) for name in self.records]
+            return RecordsSeen(newest=max(numbers, default=0))
+        return RecordsSeen(
+            written=frozenset(number for number, ours in self.records_seen.items() if ours),
+            taken=frozenset(number for number, ours in self.records_seen.items() if not ours),
+        )
 
     def snapshot(self, samples: Mapping[Query, QueryResult]) -> DeploymentSnapshot:
         resource = {
@@ -331,7 +370,7 @@ class World:
             "metadata": {
                 "name": NAME,
                 "namespace": NAMESPACE,
-                "uid": UID,
+                "uid": self.uid,
                 "generation": self.generation,
                 "annotations": self.annotations,
             },
@@ -347,6 +386,7 @@ class World:
             children=Children(objects),
             model_versions=Parsed(parsed_version).of(self.versions.values()),
             samples=samples,
+            records=self._records_known(),
             vouched_since=self.vouched_since,
         )
 
@@ -377,6 +417,7 @@ class World:
     def _write_is_sent(self, what: str) -> None:
         if self.dies_after == 0:
             self.dies_after, self.deaths = None, self.deaths + 1
+            self.records_seen = {}
             raise OperatorKilledError
         if self.dies_after is not None:
             self.dies_after -= 1
@@ -416,7 +457,7 @@ class World:
         }
         if wanted.ownership is Ownership.CONTROLLED:
             body["metadata"]["ownerReferences"] = [
-                {"kind": "Deployment", "name": NAME, "uid": UID, "controller": True}
+                {"kind": "Deployment", "name": NAME, "uid": self.uid, "controller": True}
             ]
         return body
 

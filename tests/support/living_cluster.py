@@ -173,7 +173,9 @@ class LivingWorld(World):
     def __post_init__(self) -> None:
         super().__post_init__()
         gatherer = Gatherer(self.store, SETTINGS, NobodyVouches())
-        self.rows = reconcilers(gatherer, Inquiries(self.metrics, self.queue.add))
+        self.rows = reconcilers(
+            gatherer, Inquiries(self.metrics, self.queue.add), self.applier.records
+        )
 
     async def _decide(
         self, resource: JsonObject, taken: frozenset[ObjectRef], now: datetime

@@ -10,6 +10,10 @@ from serinus.api.analysis import METRICS_MAX
 from serinus.api.metadata import CommonStatus
 from serinus.api.schema_model import ApiModel
 
+RECORD_MAX_LENGTH = 48_000
+"""Characters of a decision with its inputs; `PENDING_RECORDS_MAX` of them fit a status."""
+PENDING_RECORDS_MAX = 16
+
 
 class RevisionStatus(ApiModel):
     """The revision that serves."""
@@ -164,6 +168,31 @@ class HistoryEntry(ApiModel):
     actor: str = Field(default="", max_length=256, description="Who, if a person.")
 
 
+class PendingRecord(ApiModel):
+    """A decision whose record isn't known to be written yet."""
+
+    number: int = Field(ge=1, description="Number of the record.")
+    action: str = Field(max_length=16, description="What was done.")
+    revision: str = Field(default="", max_length=16, description="With which revision.")
+    decision: str = Field(
+        max_length=RECORD_MAX_LENGTH, description="The decision with its inputs, as JSON text."
+    )
+
+
+class RecordStatus(ApiModel):
+    """How far decisions are recorded in ConfigMaps `<name>-record-<number>`."""
+
+    number: int = Field(ge=0, description="Number of the newest record; 0 where there is none.")
+    serving: str = Field(
+        default="", max_length=256, description="What traffic is set to, as it was recorded last."
+    )
+    pending: list[PendingRecord] = Field(
+        default_factory=list,
+        max_length=PENDING_RECORDS_MAX,
+        description="Decisions whose records are being written, oldest first.",
+    )
+
+
 class DeploymentStatus(CommonStatus):
     """What is so of a Deployment."""
 
@@ -198,6 +227,9 @@ class DeploymentStatus(CommonStatus):
     )
     history: list[HistoryEntry] = Field(
         default_factory=list, max_length=50, description="Newest decisions, newest last."
+    )
+    record: RecordStatus | None = Field(
+        default=None, description="How far decisions are recorded outside the status."
     )
     feedback_key_secret: str | None = Field(
         default=None, max_length=63, description="Secret with the key of prediction ids."

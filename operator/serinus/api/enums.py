@@ -96,6 +96,8 @@ class Action(StrEnum):
     ROLLBACK = "rollback"
     ABORT = "abort"
     SUPERSEDE = "supersede"
+    SERVE = "serve"
+    """What serves changed by an earlier decision: in records only."""
 
 
 class OnEvent(StrEnum):

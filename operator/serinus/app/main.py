@@ -151,14 +151,15 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     events = EventRecorder(fenced, clock, instance=settings.pod_name)
     gatherer = Gatherer(store, settings.for_builders(), vouching)
     inquiries = Inquiries(source, queue.add)
+    applier = Applier(fenced, store, feed, taken, events, clock)
     worker = Worker(
         queue=queue,
         store=store,
         kube=fenced,
-        applier=Applier(fenced, store, feed, taken, events, clock),
+        applier=applier,
         taken=taken,
         clock=clock,
-        reconcilers=reconcilers(gatherer, inquiries),
+        reconcilers=reconcilers(gatherer, inquiries, applier.records),
         observer=metrics,
         gone=inquiries.forget,
     )

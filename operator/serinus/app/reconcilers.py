@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from serinus.api.enums import Kind
 from serinus.cluster.gather import AnySnapshot, Gatherer
 from serinus.cluster.inquiries import Inquiries
+from serinus.cluster.records import Records
 from serinus.cluster.worker import Decide
 from serinus.reconcile import featureset, modelversion, trainingjob
 from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
 
 
-def reconcilers(gatherer: Gatherer, inquiries: Inquiries) -> Mapping[Kind, Decide]:
+def reconcilers(
+    gatherer: Gatherer, inquiries: Inquiries, records: Records
+) -> Mapping[Kind, Decide]:
     """One row a kind. Only a Deployment needs samples, and may have to ask for them first."""
     return {
         Kind.FEATURE_SET: _decides(gatherer, gatherer.feature_set, featureset.reconcile),
         Kind.TRAINING_JOB: _decides(gatherer, gatherer.training_job, trainingjob.reconcile),
         Kind.MODEL_VERSION: _decides(gatherer, gatherer.model_version, modelversion.reconcile),
-        Kind.DEPLOYMENT: _decides(gatherer, gatherer.deployment, inquiries.decide),
+        Kind.DEPLOYMENT: _decides_on_deployments(gatherer, inquiries, records),
     }
 
 
@@ -30,5 +34,15 @@ def _decides(
 ) -> Decide:
     async def decided(resource: JsonObject, taken: frozenset[ObjectRef], now: datetime) -> Decision:
         return reconcile(await gatherer.with_vouching(gather(resource, taken)), now)
+
+    return decided
+
+
+def _decides_on_deployments(gatherer: Gatherer, inquiries: Inquiries, records: Records) -> Decide:
+    async def decided(resource: JsonObject, taken: frozenset[ObjectRef], now: datetime) -> Decision:
+        snapshot = replace(
+            gatherer.deployment(resource, taken), records=await records.seen(resource)
+        )
+        return inquiries.decide(await gatherer.with_vouching(snapshot), now)
 
     return decided

@@ -24,6 +24,7 @@ from serinus.cluster.errors import (
 from serinus.cluster.events import EventRecorder
 from serinus.cluster.feed import Feed
 from serinus.cluster.ports import Clock, Kube
+from serinus.cluster.records import Records
 from serinus.cluster.secret_key import with_random_key
 from serinus.cluster.settled import Settled
 from serinus.cluster.store import Store, ref_of, uid_of
@@ -66,10 +67,12 @@ class Applier:
     taken: TakenNames
     events: EventRecorder
     clock: Clock
+    records: Records = field(init=False)
     _evidence: Turns = field(init=False)
     _settled: Settled = field(init=False, default_factory=Settled)
 
     def __post_init__(self) -> None:
+        self.records = Records(self.kube, self.events, self.clock)
         self._evidence = Turns(
             self.clock, rate_per_second=EVIDENCE_WRITES_PER_SECOND, burst=EVIDENCE_BURST
         )
@@ -92,12 +95,19 @@ class Applier:
         if postponed is None:
             for event in decision.events:
                 await self.events.record(resource, event)
-        for wanted in decision.desired:
-            if not await self._ensure(resource, wanted):
-                return Outcome(0.0)  # the reconciler has to say that a name is taken
-        for pruned in decision.prune:
-            await self._delete(pruned)
+        # What isn't in the status yet isn't recorded either.
+        records = decision.records if postponed is None else ()
+        try:
+            for wanted in decision.desired:
+                if not await self._ensure(resource, wanted):
+                    return Outcome(0.0)  # the reconciler has to say that a name is taken
+            for pruned in decision.prune:
+                await self._delete(pruned)
+        except KubeError:
+            await self.records.write(resource, records)
+            raise
         waits = [postponed, decision.requeue_after_seconds]
+        waits.append(await self.records.write(resource, records))
         if self.taken.of(ref_of(resource)):
             waits.append(RETRY_AFTER_SECONDS)
         return Outcome(min((wait for wait in waits if wait is not None), default=None))
@@ -105,6 +115,7 @@ class Applier:
     def forget(self, owner: ObjectRef) -> None:
         """The owner is gone, and with it what was remembered for it."""
         self.taken.forget(owner)
+        self.records.forget(owner)
         self._evidence.forget(owner)
         self._settled.forget(owner)
 

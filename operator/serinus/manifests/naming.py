@@ -17,6 +17,9 @@ MANAGED_BY = "serinus"
 REVISION_LABEL = "serinus.dev/revision"
 RUN_LABEL = "serinus.dev/run"
 STORE_LABEL = "serinus.dev/store"
+RECORD_OF_LABEL = "serinus.dev/record-of"
+RECORD_LABEL = "serinus.dev/record"
+RECORD_ACTION_LABEL = "serinus.dev/record-action"
 OWNER_LABELS: dict[Kind, str] = {kind: f"serinus.dev/{kind.value.lower()}" for kind in Kind}
 
 NAME_MAX_LENGTH = 40
@@ -64,6 +67,11 @@ def revision_object_name(deployment: str, revision: str) -> str:
 def rejection_name(deployment: str, revision: str) -> str:
     """The ControllerRevision that remembers that a revision was rejected."""
     return f"{revision_object_name(deployment, revision)}-rejected"
+
+
+def record_name(deployment: str, number: int) -> str:
+    """The ConfigMap that records one decision about a Deployment, for ever."""
+    return f"{deployment}-record-{number}"
 
 
 def service_name(deployment: str) -> str:

@@ -1,10 +1,10 @@
 """What a reconciler answers: the next state, as data.
 
 The shell carries a Decision out in this order: `status` first (so that an intent is stored before
-it is acted on), then `desired` in the given order, then `prune`. What came of it is seen by the
-next pass, on any change of what was observed or after `requeue_after_seconds`. A Decision whose
-status equals the stored one, whose desired objects are all there already and whose prune is empty
-means: converged; it leads to no write.
+it is acted on), then `desired` in the given order, then `prune`, then `records`. What came of it is
+seen by the next pass, on any change of what was observed or after `requeue_after_seconds`. A
+Decision whose status equals the stored one, whose desired objects are all there already and whose
+prune and records are empty means: converged; it leads to no write.
 """
 
 from __future__ import annotations
@@ -103,6 +103,9 @@ class Decision:
     ----------
     status
         The whole new status, camelCase JSON; None leaves the stored one as it is.
+    records
+        Written last, in this order, and at most once; nothing waits for them, and where one can't
+        be written the rest of the Decision counts all the same.
     status_precedes_action
         True when the status carries an intent that `desired` or `prune` act on: it is written at
         once and never waits in the bucket for writes that only carry evidence.
@@ -114,6 +117,7 @@ class Decision:
     desired: tuple[DesiredObject, ...] = ()
     prune: tuple[PrunedObject, ...] = ()
     requeue_after_seconds: float | None = None
+    records: tuple[DesiredObject, ...] = ()
     events: tuple[Event, ...] = ()
     status_precedes_action: bool = True
     log: Mapping[str, str] = field(default_factory=dict)

@@ -34,12 +34,14 @@ from serinus.reconcile.deployment_course import (
 )
 from serinus.reconcile.deployment_facts import CREATED_WITHIN
 from serinus.reconcile.deployment_picture import Picture, pictured
+from serinus.reconcile.deployment_record import record_objects, recorded
 from serinus.reconcile.deployment_rollout_facts import step_seconds
 from serinus.reconcile.deployment_stable_floor import with_stable_floor
 from serinus.reconcile.snapshot import DeploymentSnapshot
 from serinus.rollout.steps import Analyze, Pause
 
 MESSAGE_MAX = 1024
+_NOT_ACTED_ON = ("analysis", "message", "record")
 TAKEN_NAME_RETRY_SECONDS = 30.0
 PROVIDER_RETRY_SECONDS = 15.0
 
@@ -90,14 +92,16 @@ def decided(look: Look, samples: Mapping[Query, QueryResult]) -> Decision:
     picture, now = replace(look.picture, samples=samples), look.now
     found = with_actual_weight(picture, course(picture, now))
     found = replace(found, status=with_stable_floor(picture, found.status, now))
-    status = _with_summary(picture, found, now)
+    kept = recorded(picture, _with_summary(picture, found, now), now)
+    status = kept.status
     new = _as_json(status)
     return Decision(
         status=new,
         desired=desired_objects(picture, status, now),
         prune=pruned_objects(picture, status),
+        records=record_objects(picture, status),
         requeue_after_seconds=_requeue_after_seconds(picture, found, now),
-        events=found.events + _standing_events(picture.stored, status),
+        events=found.events + _standing_events(picture.stored, status) + kept.events,
         status_precedes_action=found.moved or _acts(_as_json(picture.stored)) != _acts(new),
     )
 
@@ -185,10 +189,11 @@ def _event_type(condition_type: str) -> EventType:
 
 def _acts(status: JsonObject) -> JsonObject:
     """The part of a status that something is done about; the rest is evidence and words."""
-    intents = {key: value for key, value in status.items() if key not in ("analysis", "message")}
+    intents = {key: value for key, value in status.items() if key not in _NOT_ACTED_ON}
     intents["conditions"] = [
         (one["type"], one["status"], one["reason"]) for one in status["conditions"]
     ]
+    intents["record"] = (status.get("record") or {}).get("number")
     return intents
 
 

@@ -35,7 +35,12 @@ from serinus.reconcile.model_reference import (
     is_rejected,
 )
 from serinus.reconcile.readable_part import readable_part
-from serinus.reconcile.snapshot import Children, DeploymentSnapshot, controller_uid
+from serinus.reconcile.snapshot import (
+    Children,
+    DeploymentSnapshot,
+    RecordsSeen,
+    controller_uid,
+)
 
 DEFAULT_REPLICAS = 1
 FIRST_REVISION_WEIGHT_PERCENT = 100
@@ -78,6 +83,7 @@ class Picture:
     children: Children
     versions: tuple[ModelVersion, ...]
     samples: Mapping[Query, QueryResult]
+    records: RecordsSeen
     resolution: Resolution
     wanted: RevisionRecord | None
     wanted_version: str
@@ -208,6 +214,7 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
         children=snapshot.children,
         versions=versions,
         samples=snapshot.samples,
+        records=snapshot.records,
         resolution=lead.resolution,
         wanted=lead.record,
         wanted_version=lead.version,

@@ -52,6 +52,25 @@ def controller_uid(body: JsonObject) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsSeen:
+    """What is known of a Deployment's records, which aren't watched.
+
+    Attributes
+    ----------
+    newest
+        The highest number under its name; only where the status doesn't say one.
+    written
+        Those of the status's pending records that are there.
+    taken
+        Those whose name somebody else's ConfigMap bears.
+    """
+
+    newest: int = 0
+    written: frozenset[int] = frozenset()
+    taken: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSetSnapshot:
     """All that concerns one FeatureSet: `children` has its Jobs, their pods and the claim."""
 
@@ -104,4 +123,5 @@ class DeploymentSnapshot:
     model_versions: tuple[ModelVersion, ...] = ()
     """Those that its spec, status and revisions name, and all of the channel that it follows."""
     samples: Mapping[Query, QueryResult] = field(default_factory=dict)
+    records: RecordsSeen = field(default_factory=RecordsSeen)
     vouched_since: datetime | None = None

@@ -2,7 +2,7 @@
 
 Once it is gone, everything goes on to the end that it would have had. Claims and Secrets are left
 out: a person may bring them, and theirs are used as they are; so are versions, because trained
-ones are numbered above those that exist.
+ones are numbered above those that exist, and records, which take the next number.
 """
 
 import copy
@@ -28,7 +28,9 @@ MADE = {
     for ref in UNDISTURBED.made
     if f"{ref.kind} {ref.name}" in creates(UNDISTURBED)
     and ref.kind not in ("PersistentVolumeClaim", "Secret", "ModelVersion")
+    and "-record-" not in ref.name
 }
+RECORDS = sorted(ref for ref in UNDISTURBED.made if "-record-" in ref.name)
 UNTIL_FREE_SECONDS = 60.0
 """A name is looked at again every 30 seconds."""
 
@@ -48,6 +50,18 @@ def stalled(kube: LivingKube) -> list[str]:
         for status in statuses
         if condition(status, "Stalled") == ("True", "NameConflict")
     ]
+
+
+def recorded_actions(kube: LivingKube) -> list[str]:
+    """Actions of all records, in order of their numbers."""
+    labels = [
+        body["metadata"].get("labels", {})
+        for ref, body in kube.objects.items()
+        if "-record-" in ref.name
+    ]
+    ours = [one for one in labels if "serinus.dev/record" in one]
+    numbered = sorted(ours, key=lambda one: int(one["serinus.dev/record"]))
+    return [one["serinus.dev/record-action"] for one in numbered]
 
 
 @pytest.mark.parametrize("ref", sorted(MADE), ids=lambda ref: f"{ref.kind} {ref.name}")
@@ -74,3 +88,28 @@ def test_a_foreign_object_under_a_name_of_ours_is_untouched_and_told(ref: Object
 
     assert end_state(kube) == end_state(UNDISTURBED)
     assert creates(kube) == creates(UNDISTURBED)
+
+
+def test_decisions_are_recorded_beside_a_foreign_object_under_the_name_of_a_record() -> None:
+    first = RECORDS[0]
+
+    async def scenario() -> LivingKube:
+        kube = LivingKube()
+        kube.put(foreign(first))
+        before = copy.deepcopy(kube.objects[first])
+        world = LivingWorld(kube=kube)
+        for kind in BACKWARDS:
+            apply_manifest(kube, kind)
+        await world.settle(for_seconds=6 * APART_SECONDS)
+
+        assert kube.objects[first] == before
+        return kube
+
+    kube = run_in_virtual_time(scenario())
+
+    assert recorded_actions(kube) == recorded_actions(UNDISTURBED)
+    assert stalled(kube) == []
+    assert any(
+        f"ConfigMap `{first.name}` exists and isn't ours" in body.get("note", "")
+        for body in kube.objects.values()
+    )

@@ -33,6 +33,7 @@ def test_all_that_a_revision_needs_is_made_in_the_order_in_which_it_is_needed() 
         f"create ControllerRevision delay-{world.canary_revision}",
         f"create Deployment delay-{world.canary_revision}",
         "create Service delay",
+        "record delay-record-1",
     ]
 
 

@@ -64,6 +64,11 @@ def story(world: World) -> dict[str, object]:
         },
         "selector": (world.service or {}).get("spec", {}).get("selector"),
         "records": sorted(ref.name for ref in world.objects if ref.kind == "ControllerRevision"),
+        "decisions recorded": [
+            (name, decision["action"], decision["revision"], decision["serving"])
+            for name, decision in world.recorded()
+        ],
+        "records pending": world.status["record"]["pending"],
         "pods made": world.pods_made,
         "unanswered": world.unanswered if world.spec["replicas"] else 0,
     }
