@@ -26,7 +26,7 @@ from serinus.api.modelversion import ModelVersion
 from serinus.api.schema_model import ApiModel, LocalObjectReference
 from serinus.api.trainingjob import TrainingJob
 from serinus.cli.arguments import parser
-from serinus.cli.errors import ExitCode, NotFoundError
+from serinus.cli.errors import ClusterError, ExitCode, NotFoundError
 from serinus.cli.kubectl import Annotation
 from serinus.cli.main import carry_out
 from serinus.cli.session import Session
@@ -316,6 +316,8 @@ class FakeCluster:
     objects: list[dict[str, Any]]
     operator: Operator = lambda _body, _text: None
     refuses: NotFoundError | None = None
+    forbidden: str = ""
+    """A resource that the user may not list."""
     annotations: list[Annotation] = field(default_factory=list)
     dry_runs: list[Annotation] = field(default_factory=list)
     answers: Callable[[str], str] = lambda _path: "{}"
@@ -329,7 +331,13 @@ class FakeCluster:
     def list(
         self, resources: Sequence[str], *, selector: str = "", all_namespaces: bool = False
     ) -> tuple[Mapping[str, Any], ...]:
-        return tuple(one for one in self.objects if _resource(one) in resources)
+        if self.forbidden and self.forbidden in resources:
+            raise ClusterError(f"{USER} cannot list {self.forbidden}")
+        return tuple(
+            one
+            for one in self.objects
+            if _resource(one) in resources and (not selector or _is_selected(one, selector))
+        )
 
     def annotate(self, resource: str, change: Annotation, *, dry_run: bool) -> None:
         found = self.get(resource, change.name)
@@ -348,9 +356,14 @@ class FakeCluster:
         return self.answers(path)
 
 
+def _is_selected(one: Mapping[str, Any], selector: str) -> bool:
+    key, _, value = selector.partition("=")
+    return one["kind"] == "Pod" or one["metadata"].get("labels", {}).get(key) == value
+
+
 def _resource(one: Mapping[str, Any]) -> str:
-    if one["kind"] == "Pod":
-        return "pods"
+    if one["kind"] in ("Pod", "ConfigMap"):
+        return f"{one['kind'].lower()}s"
     return f"{PLURALS[one['kind']]}.serinus.dev"
 
 

@@ -16,6 +16,7 @@ exit codes:
   2  not decided yet, or not in time
   3  the command couldn't do its work: usage, cluster, rights, no such object
 """
+_MOMENTS = "2026-11-21T14:00:00Z, or how long ago, 90m or 3d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ SEE = (
     ),
     Command("why", "why", "the last decision: figures, evidence, rule, time, actor"),
     Command("history", "history", "all decisions about a Deployment, newest last"),
+    Command("report", "report", "what served when, decided by what evidence, by whom: a document"),
     Command(
         "runbook", "runbook", "what a reason means and what to do; without one, which there are"
     ),
@@ -134,6 +136,26 @@ def _status(to: argparse.ArgumentParser) -> None:
 def _why(to: argparse.ArgumentParser) -> None:
     _add_target(to)
     _add_output(to)
+    to.add_argument("--at", metavar="TIME", help=f"what was so then: {_MOMENTS}")
+
+
+def _history(to: argparse.ArgumentParser) -> None:
+    _add_target(to)
+    _add_output(to)
+    to.add_argument("--at", metavar="TIME", help=f"what was decided by then: {_MOMENTS}")
+
+
+def _report(to: argparse.ArgumentParser) -> None:
+    _add_target(to)
+    to.add_argument(
+        "-o",
+        "--output",
+        choices=("markdown", "json"),
+        default="markdown",
+        help="for people or for another program; default: %(default)s",
+    )
+    to.add_argument("--since", metavar="TIME", help=f"only what was so from then on: {_MOMENTS}")
+    to.add_argument("--until", metavar="TIME", help="only what was so until then")
 
 
 def _runbook(to: argparse.ArgumentParser) -> None:
@@ -190,7 +212,8 @@ FLAGS_OF_MODULES = {
     "list_objects": _list,
     "status": _status,
     "why": _why,
-    "history": _why,
+    "history": _history,
+    "report": _report,
     "runbook": _runbook,
     "act": _act,
     "lint": _lint,

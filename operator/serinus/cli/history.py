@@ -1,47 +1,67 @@
-"""`history NAME`: every decision about a Deployment that its status still has, newest last."""
+"""`history NAME`: every decision about a Deployment, newest last, also of one that is gone."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
-from serinus.api.enums import Kind
-from serinus.cli.errors import ExitCode, RefusedError
+from serinus.cli.errors import ExitCode
 from serinus.cli.figures import age
-from serinus.cli.objects import DeploymentDetails
 from serinus.cli.output import print_data
+from serinus.cli.past import Past, moment_of, past_of
+from serinus.cli.records import Decision
 from serinus.cli.session import Session
-from serinus.cli.targets import target
 from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     """Show it."""
-    kind, name = target(arguments.target, default=Kind.DEPLOYMENT)
-    details = session.find(kind, name).details
-    if not isinstance(details, DeploymentDetails):
-        raise RefusedError(f"a {kind} has no history; Deployments have")
+    past = past_of(arguments, session)
+    until = moment_of(arguments.at, session.clock.now())
+    decisions = [
+        one for one in past.decisions if until is None or (one.at is not None and one.at <= until)
+    ]
     if arguments.output:
-        rows = [
-            {
-                "at": one.at.isoformat() if one.at else "",
-                "action": one.action,
-                "revision": one.revision,
-                "modelVersion": one.model_version,
-                "reason": one.reason,
-                "because": one.because,
-                "actor": one.actor,
-            }
-            for one in details.history
-        ]
-        print_data(session.console, rows, arguments.output)
+        print_data(session.console, [as_data(one) for one in decisions], arguments.output)
         return ExitCode.OK
-    table = columns("AGE", "ACTION", "REVISION", "MODELVERSION", "REASON", "ACTOR", "BECAUSE")
-    for one in details.history:
-        since = age(one.at, session.clock.now())
-        actor = one.actor or "Serinus"
+    table = columns(
+        "AGE", "RECORD", "ACTION", "REVISION", "MODELVERSION", "REASON", "ACTOR", "BECAUSE"
+    )
+    for one in decisions:
         table.add_row(
-            since, one.action, one.revision, one.model_version, one.reason, actor, one.because
+            age(one.at, session.clock.now()),
+            str(one.number or "-"),
+            one.action,
+            one.revision,
+            one.model_version,
+            one.reason or "-",
+            one.actor or "Serinus",
+            one.because,
         )
     show(session.console, table)
+    for note in notes(past):
+        session.console.print(f"\n{note}")
     return ExitCode.OK
+
+
+def as_data(decision: Decision) -> dict[str, object]:
+    """The decision for another program."""
+    return {
+        "record": decision.number or None,
+        "at": decision.at.isoformat() if decision.at else "",
+        "action": decision.action,
+        "revision": decision.revision,
+        "modelVersion": decision.model_version,
+        "reason": decision.reason,
+        "because": decision.because,
+        "actor": decision.actor,
+    }
+
+
+def notes(past: Past) -> Iterator[str]:
+    """What to know of where the decisions come from."""
+    if past.resource is None:
+        yield f"Deployment `{past.name}` isn't there any more; these are its records."
+    if past.out_of_reach:
+        yield f"Its records can't be read, so this is what the status has: {past.out_of_reach}"

@@ -51,7 +51,7 @@ def resource_of(body: Mapping[str, Any]) -> Resource:
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
         uid=metadata.get("uid", ""),
-        created_at=_time(metadata.get("creationTimestamp")),
+        created_at=time_of(metadata.get("creationTimestamp")),
         generation=metadata.get("generation", 0),
         observed_generation=status.get("observedGeneration", 0),
         phase=status.get("phase") or "",
@@ -109,11 +109,11 @@ def _deployment(_spec: Mapping[str, Any], status: Mapping[str, Any]) -> Deployme
         replicas_ready=status.get("replicas") or 0,
         url=status.get("url") or "",
         update_revision=status.get("updateRevision") or "",
-        stable=Stable(stable["revision"], stable["modelVersion"], _time(stable.get("since")))
+        stable=Stable(stable["revision"], stable["modelVersion"], time_of(stable.get("since")))
         if stable
         else None,
         canary=_canary(status.get("canary")),
-        metrics=tuple(_metric(one) for one in status.get("analysis", ())),
+        metrics=tuple(metric_of(one) for one in status.get("analysis", ())),
         history=tuple(_entry(one) for one in status.get("history", ())),
         rejected=tuple(_rejected(one) for one in status.get("rejectedRevisions", ())),
     )
@@ -137,8 +137,8 @@ def _canary(body: Mapping[str, Any] | None) -> Canary | None:
         steps=tuple(_step(one) for one in (body.get("rules") or {}).get("steps", ())),
         weight_percent=body.get("weight", 0),
         actual_weight_percent=body.get("actualWeight", 0),
-        started_at=_time(body.get("startedAt")),
-        step_started_at=_time(body.get("stepStartedAt")),
+        started_at=time_of(body.get("startedAt")),
+        step_started_at=time_of(body.get("stepStartedAt")),
         promoting=body.get("promoting", False),
         paused_by=body.get("pausedBy") or "",
     )
@@ -152,7 +152,8 @@ def _step(body: Mapping[str, Any]) -> str:
     return next(iter(body), "step")
 
 
-def _metric(body: Mapping[str, Any]) -> Metric:
+def metric_of(body: Mapping[str, Any]) -> Metric:
+    """What a metric says, as the status and the records have it."""
     return Metric(
         name=body["metric"],
         verdict=body["verdict"],
@@ -172,7 +173,7 @@ def _arm(body: Mapping[str, Any] | None) -> Arm | None:
 
 def _entry(body: Mapping[str, Any]) -> HistoryEntry:
     return HistoryEntry(
-        at=_time(body["at"]),
+        at=time_of(body["at"]),
         action=body["action"],
         revision=body["revision"],
         model_version=body.get("modelVersion", ""),
@@ -188,7 +189,7 @@ def _rejected(body: Mapping[str, Any]) -> Rejected:
         model_version=body.get("modelVersion", ""),
         reason=body["reason"],
         message=body.get("message", ""),
-        at=_time(body["at"]),
+        at=time_of(body["at"]),
     )
 
 
@@ -200,7 +201,7 @@ def _run(body: Mapping[str, Any] | None) -> Run | None:
         outcome=body.get("outcome") or "",
         reason=body.get("reason") or "",
         message=body.get("message") or "",
-        finished_at=_time(body.get("finishedAt")),
+        finished_at=time_of(body.get("finishedAt")),
         metrics=tuple(sorted((body.get("metrics") or {}).items())),
         gates=tuple(_gate(one) for one in body.get("gates", ())),
     )
@@ -221,7 +222,7 @@ def _condition(body: Mapping[str, Any]) -> Condition:
         status=body["status"],
         reason=body["reason"],
         message=body.get("message", ""),
-        since=_time(body.get("lastTransitionTime")),
+        since=time_of(body.get("lastTransitionTime")),
     )
 
 
@@ -249,7 +250,7 @@ def _pod(body: Mapping[str, Any]) -> Pod:
         ready=bool(containers) and all(one.get("ready") for one in containers),
         restarts=sum(one.get("restartCount", 0) for one in containers),
         problem=next(filter(None, map(_waits_for, containers)), ""),
-        created_at=_time(metadata.get("creationTimestamp")),
+        created_at=time_of(metadata.get("creationTimestamp")),
     )
 
 
@@ -258,7 +259,8 @@ def _waits_for(container: Mapping[str, Any]) -> str:
     return "" if reason in ("ContainerCreating", "PodInitializing") else reason
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
+    """An aware moment; None where there is no text."""
     if not text:
         return None
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -8,44 +8,30 @@ from typing import Any
 
 from rich.table import Table
 
-from serinus.api.enums import Action, Kind, Outcome, Reason
+from serinus.api.enums import Kind, Outcome
+from serinus.cli import why_then
 from serinus.cli.errors import ExitCode
 from serinus.cli.figures import age
 from serinus.cli.health import health, status_word
-from serinus.cli.objects import DeploymentDetails, HistoryEntry, Resource, Run
+from serinus.cli.objects import DeploymentDetails, Resource, Run
 from serinus.cli.output import print_data
 from serinus.cli.session import Session
 from serinus.cli.targets import target
 from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns, metrics_table
-
-RULES = "operator/serinus/rollout"
-_MODULES = {
-    Action.HOLD: "hold.py",
-    Action.PROMOTE: "promotion.py",
-    Action.ROLLBACK: "rollback.py",
-    Action.ABORT: "rollback.py",
-    Action.SUPERSEDE: "ending.py",
-}
-_RULES_OF_REASONS = {
-    Reason.FIRST_REVISION: ("launch", "launch.py"),
-    Reason.ROLLOUT_STARTED: ("why_not_started", "start.py"),
-    Reason.STEP_STARTED: ("advance", "advance.py"),
-    Reason.BACK_TO_STABLE: ("back_to_stable", "ending.py"),
-}
-"""Reasons that aren't the name of a rule in the module of their action."""
-_HAS_RUNBOOK = (Action.HOLD, Action.ROLLBACK, Action.ABORT)
-_KNOWN_REASONS = frozenset(reason.value for reason in Reason)
+from serinus.cli.why_view import decision_rows, facts
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     """Tell it."""
+    if arguments.at:
+        return why_then.run(arguments, session)
     kind, name = target(arguments.target, default=Kind.DEPLOYMENT)
     resource = session.find(kind, name)
     if arguments.output:
         print_data(session.console, as_data(resource), arguments.output)
         return ExitCode.OK
-    show(session.console, _facts(list(_rows(resource, session))))
+    show(session.console, facts(list(_rows(resource, session))))
     for table in _tables(resource):
         session.console.print("")
         show(session.console, table)
@@ -75,15 +61,6 @@ def as_data(resource: Resource) -> dict[str, Any]:
     return data
 
 
-def rule_of(entry: HistoryEntry) -> str:
-    """Function and file of the rule that decided."""
-    action, reason = Action(entry.action), Reason(entry.reason)
-    function, module = _RULES_OF_REASONS.get(
-        reason, (reason.name.lower(), _MODULES.get(action, "advance.py"))
-    )
-    return f"{function} in {RULES}/{module}"
-
-
 def _decision_data(details: DeploymentDetails) -> dict[str, str] | None:
     if not details.history:
         return None
@@ -99,15 +76,6 @@ def _decision_data(details: DeploymentDetails) -> dict[str, str] | None:
     }
 
 
-def _facts(rows: list[tuple[str, str]]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for title, text in rows:
-        table.add_row(title, text)
-    return table
-
-
 def _rows(resource: Resource, session: Session) -> Iterator[tuple[str, str]]:
     yield f"{resource.kind}:", f"{resource.name}, namespace {resource.namespace}"
     yield "Now:", f"{status_word(resource)}  {resource.message}".rstrip()
@@ -115,7 +83,7 @@ def _rows(resource: Resource, session: Session) -> Iterator[tuple[str, str]]:
         case DeploymentDetails(history=()):
             yield "Decided:", "nothing yet"
         case DeploymentDetails(history=history, metrics=metrics):
-            yield from _decision_rows(history[-1], session)
+            yield from decision_rows(history[-1], session.clock.now())
             for metric in metrics:
                 if metric.warning:
                     yield "Careful:", f"{metric.name}: {metric.warning}"
@@ -123,23 +91,6 @@ def _rows(resource: Resource, session: Session) -> Iterator[tuple[str, str]]:
             if details.run:
                 yield from _run_rows(details.run, session, told=resource.message)
             yield from _condition_rows(resource)
-
-
-def _decision_rows(entry: HistoryEntry, session: Session) -> Iterator[tuple[str, str]]:
-    ago = age(entry.at, session.clock.now())
-    revision = (
-        f"{entry.revision} ({entry.model_version})" if entry.model_version else entry.revision
-    )
-    yield (
-        "Decided:",
-        f"{entry.action} of revision {revision}, {ago} ago, by {entry.actor or 'Serinus'}",
-    )
-    yield "Reason:", entry.reason
-    yield "Because:", entry.because
-    if entry.reason in _KNOWN_REASONS:
-        yield "Rule:", rule_of(entry)
-    if entry.action in _HAS_RUNBOOK:
-        yield "Read:", f"kubectl serinus runbook {entry.reason}"
 
 
 def _run_rows(run: Run, session: Session, *, told: str) -> Iterator[tuple[str, str]]:

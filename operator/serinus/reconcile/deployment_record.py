@@ -139,11 +139,13 @@ def _decisions(picture: Picture, status: DeploymentStatus, now: datetime) -> Ite
     if not told and _in_words(_serving(picture, status)) != before:
         told = [_served_otherwise(picture, status)]
     for words in told:
-        yield {**words, **_inputs(picture, status, words["action"], now)}
+        yield {**words, **_inputs(picture, status, words, now)}
 
 
 def _new_lines(stored: DeploymentStatus, status: DeploymentStatus) -> Iterator[_Json]:
     """Lines of the history that weren't there before, with who asked for what they tell."""
+    if status.history == stored.history:
+        return
     request = _granted(stored, status)
     before = Counter(_as_line(one) for one in stored.history)
     for entry in status.history:
@@ -190,7 +192,7 @@ def _who(request: HandledRequest) -> _Json:
 
 def _served_otherwise(picture: Picture, status: DeploymentStatus) -> _Json:
     """What serves changed as it was decided before: pods are there, or have gone."""
-    words, role = _in_words(_serving(picture, status)), status.stable or status.canary
+    words, role = _in_words(_serving(picture, status)), status.canary or status.stable
     return {
         "action": Action.SERVE.value,
         "revision": role.revision if role else "",
@@ -201,10 +203,10 @@ def _served_otherwise(picture: Picture, status: DeploymentStatus) -> _Json:
     }
 
 
-def _inputs(picture: Picture, status: DeploymentStatus, action: str, now: datetime) -> _Json:
+def _inputs(picture: Picture, status: DeploymentStatus, words: _Json, now: datetime) -> _Json:
     """What the decision rests on, and what comes of it."""
     canary = picture.status.canary or status.canary
-    begins = action == Action.START and status.canary is not None
+    begins = words["action"] == Action.START and status.canary is not None
     if begins:
         canary = status.canary
     return {
@@ -217,7 +219,7 @@ def _inputs(picture: Picture, status: DeploymentStatus, action: str, now: dateti
             "generation": picture.metadata.generation,
         },
         "operatorVersion": __version__,
-        "modelDigest": _digest(picture, canary.revision) if canary else None,
+        "modelDigest": _digest(picture, words["revision"]),
         "rollout": _rollout(canary) if canary else None,
         "rules": canary.rules if canary and begins else None,
         "evidence": [

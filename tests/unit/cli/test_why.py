@@ -7,7 +7,7 @@ import pytest
 from serinus.api.deployment_status import HistoryEntry
 from serinus.api.enums import Action, Reason
 from serinus.cli import objects
-from serinus.cli.why import rule_of
+from serinus.cli.why_view import rule_of
 from tests.support.command_line import (
     ROLLED_BACK,
     SERVING,
