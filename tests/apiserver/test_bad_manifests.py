@@ -73,6 +73,11 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "strategy: {canary: {stepWeights: [50, 20]}}",
         ["spec.strategy.canary: ", "`stepWeights` must rise: each above the one before"],
     ),
+    "unknown mode of an analysis": (
+        DEPLOYMENT,
+        "analysis: {mode: watch}",
+        ["spec.analysis.mode: ", 'supported values: "observe", "pause", "auto"'],
+    ),
     "wrong type": (DEPLOYMENT, "replicas: four", ["spec.replicas: ", "must be of type integer"]),
     "unknown metric": (
         TRAINING_JOB,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import Finding, Judgement, PodFacts, Request, RolloutFacts
 from serinus.rollout.steps import Analyze, Pause, SetWeight, Step
@@ -46,6 +46,11 @@ class Given:
 
     def promoting(self) -> "Given":
         return self.but(promoting=True)
+
+    def withdrawn(self) -> "Given":
+        return self.but(
+            mode=AnalysisMode.PAUSE, withdrawn=Finding(Reason.EVIDENCE_OF_HARM, SENTENCE)
+        )
 
     def on_deadline(self, what: OnEvent) -> "Given":
         return self.but(on_deadline=what)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from serinus.api.enums import MetricTemplate, OnEvent
+from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
 from serinus.api.quantities import DecimalText, Duration, FractionText
 from serinus.api.schema_model import ApiModel, cel, exactly_one, map_list
 
@@ -183,6 +183,13 @@ class Analysis(ApiModel):
         )
     )
 
+    mode: AnalysisMode | None = Field(
+        default=None,
+        description="How far the evidence is trusted. auto (default): it rolls back and promotes. "
+        "pause: where it would roll back, the canary gets no more requests, keeps its pods and "
+        "waits for a person. observe: everything is measured, and status, events and history say "
+        "what it would have done, but only readiness, time and people decide.",
+    )
     false_rollback_rate: FractionText | None = Field(
         default=None,
         description="Alpha: share of healthy versions that may be rolled back, over the whole "

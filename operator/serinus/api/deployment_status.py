@@ -23,6 +23,14 @@ class RevisionStatus(ApiModel):
     since: str | None = Field(default=None, max_length=40, description="Since when.")
 
 
+class Withdrawal(ApiModel):
+    """Evidence for which a canary's requests were taken away until a person says."""
+
+    reason: str = Field(max_length=64, description="Why, in one word.")
+    message: str = Field(default="", max_length=1024, description="Why, for a person.")
+    at: str = Field(max_length=40, description="When.")
+
+
 class CanaryStatus(ApiModel):
     """The revision that is being released, and how far it is."""
 
@@ -57,6 +65,10 @@ class CanaryStatus(ApiModel):
     )
     paused_by: str | None = Field(
         default=None, max_length=256, description="Who paused the rollout."
+    )
+    withdrawn: Withdrawal | None = Field(
+        default=None,
+        description="Why the canary gets no requests until a person says (`analysis.mode: pause`).",
     )
     rules: dict[str, Any] | None = Field(
         default=None,

@@ -98,6 +98,10 @@ class Action(StrEnum):
     SUPERSEDE = "supersede"
     SERVE = "serve"
     """What serves changed by an earlier decision: in records only."""
+    WITHDRAW = "withdraw"
+    """The canary's requests were taken away until a person says."""
+    OBSERVE = "observe"
+    """What evidence would have done, where it only observes."""
 
 
 class OnEvent(StrEnum):
@@ -107,6 +111,17 @@ class OnEvent(StrEnum):
     PAUSE = "pause"
     ROLLBACK = "rollback"
     PROMOTE = "promote"
+
+
+class AnalysisMode(StrEnum):
+    """How far evidence is trusted: what it may do without a person."""
+
+    OBSERVE = "observe"
+    """It is shown, and so is what it would have done; readiness, time and people decide."""
+    PAUSE = "pause"
+    """Where it would roll back, the canary loses its requests and waits for a person."""
+    AUTO = "auto"
+    """It rolls back and promotes."""
 
 
 class MetricTemplate(StrEnum):
@@ -232,6 +247,8 @@ class Reason(StrEnum):
     """The evidence that the canary is worse crossed what alpha allows."""
     SCALAR_LIMIT_EXCEEDED = "ScalarLimitExceeded"
     """A custom PromQL scalar was outside its limits more often than allowed."""
+    PAUSED_BY_EVIDENCE = "PausedByEvidence"
+    """Evidence would have rolled back; by `analysis.mode: pause` the canary waits for a person."""
     METRIC_ALARM = "MetricAlarm"
     """A metric that only alarms shows harm; nothing else is done about it."""
     ABORTED_BY_USER = "AbortedByUser"

@@ -17,6 +17,8 @@ _MODULES = {
     Action.PROMOTE: "promotion.py",
     Action.ROLLBACK: "rollback.py",
     Action.ABORT: "rollback.py",
+    Action.WITHDRAW: "rollback.py",
+    Action.OBSERVE: "rollback.py",
     Action.SUPERSEDE: "ending.py",
 }
 _RULES_OF_REASONS = {
@@ -26,7 +28,7 @@ _RULES_OF_REASONS = {
     Reason.BACK_TO_STABLE: ("back_to_stable", "ending.py"),
 }
 """Reasons that aren't the name of a rule in the module of their action."""
-_HAS_RUNBOOK = (Action.HOLD, Action.ROLLBACK, Action.ABORT)
+_HAS_RUNBOOK = (Action.HOLD, Action.ROLLBACK, Action.ABORT, Action.WITHDRAW, Action.OBSERVE)
 _KNOWN_REASONS = frozenset(reason.value for reason in Reason)
 
 

@@ -12,6 +12,7 @@ from serinus.reconcile.deployment_autoscaler import AutoscalerFacts
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
+from serinus.reconcile.deployment_transition import WOULD_HAVE_ROLLED_BACK
 from serinus.reconcile.model_reference import Unresolved
 from serinus.rollout.advance import RollBack, Transition
 from serinus.rollout.facts import Finding
@@ -69,7 +70,7 @@ def standing(picture: Picture, found: Course) -> Standing:
     hold = found.hold.because if found.hold else None
     stalled = _stalled(picture, found, hold)
     reconciling = None if stalled else _reconciling(picture, status, hold)
-    message = _message(picture, status, stalled or reconciling)
+    message = _message(picture, status, stalled or reconciling, found.observed)
     paused = found.hold is not None and found.hold.waits_without_end and stalled is None
     return Standing(stalled, reconciling, paused, message)
 
@@ -234,8 +235,12 @@ def _weight_approximated(picture: Picture, canary: CanaryStatus) -> Condition:
     return condition(type_, True, Reason.WEIGHT_APPROXIMATED, message)
 
 
-def _message(picture: Picture, status: DeploymentStatus, because: Finding | None) -> str:
+def _message(
+    picture: Picture, status: DeploymentStatus, because: Finding | None, observed: Finding | None
+) -> str:
     parts = [_where(picture, status)]
+    if observed:
+        parts.append(f"{WOULD_HAVE_ROLLED_BACK}: {observed.message}")
     if because:
         parts.append(because.message)
     if status.canary and _edited_since(picture, status.canary):

@@ -13,7 +13,7 @@ from typing import assert_never
 from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import format_micro_time
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
-from serinus.api.enums import Reason, Verb
+from serinus.api.enums import AnalysisMode, Reason, Verb
 from serinus.reconcile.decision import Event
 from serinus.reconcile.deployment_analysis import (
     alarms,
@@ -39,11 +39,13 @@ from serinus.reconcile.deployment_transition import (
     first_revision_started,
     held,
     moved_on,
+    observed,
     promoted,
     promoting,
     rolled_back,
     rollout_ended,
     with_pods_seen,
+    withdrawn,
 )
 from serinus.reconcile.model_reference import Unresolved
 from serinus.rollout.advance import (
@@ -53,11 +55,13 @@ from serinus.rollout.advance import (
     RollBack,
     StartStep,
     Transition,
+    Withdraw,
     advance,
 )
 from serinus.rollout.ending import why_ended
 from serinus.rollout.facts import Finding
 from serinus.rollout.launch import launch
+from serinus.rollout.rollback import would_have_rolled_back
 from serinus.rollout.start import why_not_started
 from serinus.rollout.weights import actual_weight_percent
 
@@ -85,6 +89,8 @@ class Course:
         What the rules of the rollout answered; None when no rollout runs.
     outcome
         What the analysis said; None when none ran.
+    observed
+        What evidence that only observes would have rolled back for; None when for nothing.
     """
 
     status: DeploymentStatus
@@ -93,6 +99,7 @@ class Course:
     events: tuple[Event, ...] = ()
     transition: Transition | None = None
     outcome: AnalysisOutcome | None = None
+    observed: Finding | None = None
 
 
 def course(picture: Picture, now: datetime) -> Course:
@@ -138,7 +145,7 @@ def would_start(picture: Picture, now: datetime) -> bool:
     if status.canary is not None or picture.wanted is None or _is_settled(picture, status):
         return False
     facts = start_facts(picture, status, provider=None)
-    return not facts.first and why_not_started(facts) is None and _has_metrics(picture)
+    return not facts.first and why_not_started(facts) is None and _evidence_decides(picture)
 
 
 def ends_whatever_metrics_say(picture: Picture, now: datetime) -> bool:
@@ -161,7 +168,7 @@ def _without_canary(picture: Picture, status: DeploymentStatus, now: datetime) -
         return Course(status)
     problem = provider_problem(picture.samples)
     facts = start_facts(picture, status, provider=problem)
-    if facts.spec_problem is None and not _has_metrics(picture):
+    if facts.spec_problem is None and not _evidence_decides(picture):
         facts = replace(facts, provider_problem=None)
     if because := why_not_started(facts):
         return Course(status, hold=_waiting(because))
@@ -178,8 +185,9 @@ def _is_settled(picture: Picture, status: DeploymentStatus) -> bool:
     return stable is not None and wanted is not None and stable.revision == wanted.revision
 
 
-def _has_metrics(picture: Picture) -> bool:
-    return bool(parsed_rules(frozen_rules(picture.spec)).analysis.metrics)
+def _evidence_decides(picture: Picture) -> bool:
+    rules = parsed_rules(frozen_rules(picture.spec))
+    return bool(rules.analysis.metrics) and rules.mode is not AnalysisMode.OBSERVE
 
 
 def _waiting(because: Finding) -> Hold:
@@ -223,6 +231,10 @@ def _canary_beside_stable(
         status = status.model_copy(update={"analysis": metric_statuses(outcome)})
     facts = rollout_facts(picture, status, canary, asked.rollout, outcome, now)
     transition = advance(facts)
+    would_have = would_have_rolled_back(facts)
+    if would_have is not None:
+        noted = observed(status, canary, would_have, now)
+        status, alarming = noted.status, (*alarming, *noted.events)
     stable = status.stable.revision if status.stable else None
     ending = why_ended(ending_facts(picture, canary, stable=stable))
     if ending and not isinstance(transition, RollBack):  # harm is harm, whoever overtakes it
@@ -232,7 +244,8 @@ def _canary_beside_stable(
     if may_get_traffic(picture, status, seen, facts.pods):
         seen = seen.model_copy(update={"traffic_started_at": format_micro_time(now)})
     changed = replace(asked, status=status.model_copy(update={"canary": seen}))
-    return _told_too(_carried_out(picture, changed, seen, transition, outcome, now), alarming)
+    found = _carried_out(picture, changed, seen, transition, outcome, now)
+    return _told_too(replace(found, observed=would_have), alarming)
 
 
 def _told_too(found: Course, events: tuple[Event, ...]) -> Course:
@@ -274,6 +287,8 @@ def _carried_out(
         case RollBack(because=because):
             by = actor if because.reason is Reason.ABORTED_BY_USER else ""
             changed = rolled_back(status, canary, because, by, now)
+        case Withdraw(because=because):
+            changed = withdrawn(status, canary, because, now)
         case StartStep(index=index, because=because):
             requests = canary_requests(outcome.verdicts) if outcome else canary.samples_before
             steps = rules.steps if rules else ()

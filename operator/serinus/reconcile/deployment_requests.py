@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from serinus.api.deployment_status import DeploymentStatus
+from serinus.api.conditions import format_micro_time
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import Reason, Verb
 from serinus.api.metadata import ActionRequest
 from serinus.reconcile.decision import Event, EventType
@@ -63,7 +64,7 @@ def asked_for(picture: Picture, now: datetime) -> AskedFor:
         case Verb.PAUSE:
             return _paused(status, request)
         case Verb.RESUME:
-            return _resumed(status, request)
+            return _resumed(status, request, now)
         case verb:
             return _for_the_rollout(status, request, verb)
 
@@ -117,6 +118,8 @@ def _paused(status: DeploymentStatus, request: ActionRequest) -> AskedFor:
     canary = status.canary
     if canary is None or status.stable is None:
         return AskedFor(status, request, refused="no rollout runs that could be paused")
+    if canary.withdrawn:
+        return AskedFor(status, request, refused="it is paused already, by `analysis.mode`")
     if canary.paused_by:
         return AskedFor(status, request, refused=f"it is paused already, by {canary.paused_by}")
     by = (request.actor or "somebody")[:_PAUSED_BY_MAX]
@@ -128,8 +131,14 @@ def _paused(status: DeploymentStatus, request: ActionRequest) -> AskedFor:
     )
 
 
-def _resumed(status: DeploymentStatus, request: ActionRequest) -> AskedFor:
+def _resumed(status: DeploymentStatus, request: ActionRequest, now: datetime) -> AskedFor:
     canary = status.canary
+    if canary is not None and canary.withdrawn:
+        return AskedFor(
+            status.model_copy(update={"canary": _judged_anew(canary, now), "analysis": []}),
+            request,
+            done=f"revision {canary.revision} gets requests again, and is judged anew",
+        )
     if canary is None or not canary.paused_by:
         return AskedFor(status, request, refused="no rollout is paused by a person")
     resumed = canary.model_copy(update={"paused_by": None})
@@ -137,6 +146,24 @@ def _resumed(status: DeploymentStatus, request: ActionRequest) -> AskedFor:
         status.model_copy(update={"canary": resumed}),
         request,
         done=f"the rollout of revision {canary.revision} goes on",
+    )
+
+
+def _judged_anew(canary: CanaryStatus, now: datetime) -> CanaryStatus:
+    """The canary at the beginning of its step, before its first request.
+
+    The evidence that took its requests away would do so again at once, so a person's `resume`
+    discards it. The stated error rate is then that of the new attempt alone.
+    """
+    return canary.model_copy(
+        update={
+            "withdrawn": None,
+            "paused_by": None,
+            "step_started_at": format_micro_time(now),
+            "frozen_since": None,
+            "frozen_seconds": 0,
+            "samples_before": 0,
+        }
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import parse_time
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
-from serinus.api.enums import OnEvent, Reason
+from serinus.api.enums import AnalysisMode, OnEvent, Reason
 from serinus.reconcile.deployment_analysis import judgement_of
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rejections import rejection_of
@@ -86,11 +86,13 @@ def rollout_facts(
         judgement=judgement_of(outcome) if outcome else None,
         promoting=canary.promoting,
         paused_by=canary.paused_by,
+        withdrawn=withdrawn_for(canary),
         suspended=bool(picture.spec.suspend),
         rejected=rejection_of(canary.revision, status, picture.seen) is not None,
         request=request,
         reference_problem=reference_problem(picture, canary),
         canary_version_rejected=picture.canary_version_rejected(),
+        mode=rules.mode if rules else AnalysisMode.AUTO,
         on_deadline=rules.on_deadline if rules else OnEvent.HOLD,
         on_no_data=rules.on_no_data if rules else OnEvent.HOLD,
         on_provider_error=rules.on_provider_error if rules else OnEvent.HOLD,
@@ -118,6 +120,13 @@ def canary_pods(picture: Picture, canary: CanaryStatus, *, wanted: int, now: dat
     )
 
 
+def withdrawn_for(canary: CanaryStatus) -> Finding | None:
+    """The evidence for which the canary's requests were taken away; None when they weren't."""
+    if canary.withdrawn is None:
+        return None
+    return Finding(Reason.PAUSED_BY_EVIDENCE, canary.withdrawn.message)
+
+
 def step_seconds(canary: CanaryStatus, now: datetime) -> float:
     """How long the step has lasted, without the time in which its clock stood still."""
     frozen = float(canary.frozen_seconds)
@@ -132,6 +141,7 @@ def may_get_traffic(
     """Whether the Service may begin to send requests to the canary."""
     return (
         canary.traffic_started_at is None
+        and canary.withdrawn is None
         and canary.weight > 0
         and pods.ready
         and not strangers(picture, status, canary)

@@ -26,7 +26,7 @@ from serinus.analysis.spec import (
 )
 from serinus.api.analysis import Allowance, Analysis, AnalysisMetric, CompareTo
 from serinus.api.deployment import DeploymentSpec
-from serinus.api.enums import MetricTemplate, OnEvent
+from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
 from serinus.api.quantities import duration_seconds, parse_decimal, parse_duration
 from serinus.api.strategy import Step as ApiStep
 from serinus.rollout.revision import content_hash
@@ -54,6 +54,7 @@ class RolloutRules:
 
     steps: tuple[Step, ...]
     analysis: AnalysisRules
+    mode: AnalysisMode
     warmup: timedelta
     scrape_interval: timedelta
     on_deadline: OnEvent
@@ -97,6 +98,7 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
     return RolloutRules(
         steps=parsed_steps(steps),
         analysis=rules,
+        mode=analysis.mode or AnalysisMode.AUTO,
         warmup=parse_duration(analysis.warmup or DEFAULT_WARMUP),
         scrape_interval=parse_duration(interval),
         on_deadline=analysis.on_deadline or OnEvent.HOLD,
@@ -113,6 +115,7 @@ def explicit_analysis(given: Analysis | None) -> Analysis:
     analysis = given or Analysis()
     metrics = analysis.metrics if "metrics" in analysis.model_fields_set else [DEFAULT_METRIC]
     return Analysis(
+        mode=analysis.mode or AnalysisMode.AUTO,
         false_rollback_rate=analysis.false_rollback_rate or DEFAULT_ALPHA,
         false_promotion_rate=analysis.false_promotion_rate or DEFAULT_BETA,
         metrics=[_explicit_metric(metric) for metric in metrics],

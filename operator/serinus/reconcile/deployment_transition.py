@@ -19,6 +19,7 @@ from serinus.api.deployment_status import (
     HistoryEntry,
     RejectedRevision,
     RevisionStatus,
+    Withdrawal,
 )
 from serinus.api.enums import Action, Reason
 from serinus.manifests.revision import RevisionRecord
@@ -34,6 +35,7 @@ from serinus.rollout.steps import Step, weight_percent_at
 HISTORY_MAX = 50
 MESSAGE_MAX = 1024
 ACTOR_MAX = 256
+WOULD_HAVE_ROLLED_BACK = "`analysis.mode` is observe; it would have been rolled back"
 HOLD_EVENT_EVERY = timedelta(days=1)
 
 
@@ -176,6 +178,32 @@ def rolled_back(
     return _told(changed, action, canary, because, now, actor=actor, type_=EventType.WARNING)
 
 
+def withdrawn(
+    status: DeploymentStatus, canary: CanaryStatus, because: Finding, now: datetime
+) -> Changed:
+    """All traffic to stable; the canary keeps its pods and waits for a person."""
+    withdrawal = Withdrawal(
+        reason=because.reason, message=because.message[:MESSAGE_MAX], at=format_time(now)
+    )
+    waiting = canary.model_copy(
+        update={"withdrawn": withdrawal, "traffic_started_at": None, "promoting": False}
+    )
+    changed = status.model_copy(
+        update={"canary": waiting, "analysis": without_states(status.analysis)}
+    )
+    return _told(changed, Action.WITHDRAW, canary, because, now, type_=EventType.WARNING)
+
+
+def observed(
+    status: DeploymentStatus, canary: CanaryStatus, because: Finding, now: datetime
+) -> Changed:
+    """What evidence that only observes would have rolled back for: told once a rollout."""
+    if any(_is_same(one, Action.OBSERVE, canary, because.reason) for one in status.history):
+        return Changed(status)
+    told = Finding(because.reason, f"{WOULD_HAVE_ROLLED_BACK}: {because.message}")
+    return _told(status, Action.OBSERVE, canary, told, now, type_=EventType.WARNING)
+
+
 def rollout_ended(
     status: DeploymentStatus, canary: CanaryStatus, because: Finding, now: datetime
 ) -> Changed:
@@ -197,7 +225,9 @@ def held(status: DeploymentStatus, canary: CanaryStatus, hold: Hold, *, now: dat
     if not hold.waits_without_end or _was_told(status, canary, hold, now):
         return Changed(changed)
     others = [
-        entry for entry in changed.history if not _is_same_hold(entry, canary, hold.because.reason)
+        entry
+        for entry in changed.history
+        if not _is_same(entry, Action.HOLD, canary, hold.because.reason)
     ]
     changed = changed.model_copy(update={"history": others})
     return _told(changed, Action.HOLD, canary, hold.because, now)
@@ -225,13 +255,15 @@ def _with_clock(canary: CanaryStatus, now: datetime, *, stands_still: bool) -> C
 
 
 def _was_told(status: DeploymentStatus, canary: CanaryStatus, hold: Hold, now: datetime) -> bool:
-    told = [entry for entry in status.history if _is_same_hold(entry, canary, hold.because.reason)]
+    reason = hold.because.reason
+    told = [entry for entry in status.history if _is_same(entry, Action.HOLD, canary, reason)]
     return bool(told) and now - parse_time(told[-1].at) < HOLD_EVENT_EVERY
 
 
-def _is_same_hold(entry: HistoryEntry, canary: CanaryStatus, reason: Reason) -> bool:
+def _is_same(entry: HistoryEntry, action: Action, canary: CanaryStatus, reason: Reason) -> bool:
+    """Whether the entry says the same of this rollout."""
     return (
-        entry.action == Action.HOLD
+        entry.action == action
         and entry.revision == canary.revision
         and entry.reason == reason
         and parse_time(entry.at) >= parse_time(canary.started_at) - timedelta(seconds=1)

@@ -20,13 +20,20 @@ from serinus.rollout.hold import (
     waits_without_end,
 )
 from serinus.rollout.promotion import PROMOTION_RULES, promoted_by_user
-from serinus.rollout.rollback import ROLLBACK_RULES
+from serinus.rollout.rollback import why_rolled_back, why_withdrawn
 from serinus.rollout.steps import described, following_index
 
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
     """All traffic to stable, the canary to no pods, its revision rejected."""
+
+    because: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """All traffic to stable, the canary keeps its pods and waits for a person."""
 
     because: Finding
 
@@ -73,13 +80,15 @@ class FinishPromotion:
     because: Finding
 
 
-Transition = RollBack | Hold | StartStep | Promote | FinishPromotion
+Transition = RollBack | Withdraw | Hold | StartStep | Promote | FinishPromotion
 
 
 def advance(facts: RolloutFacts) -> Transition:
     """What happens to the canary next."""
-    if because := first_match(ROLLBACK_RULES, facts):
+    if because := why_rolled_back(facts):
         return RollBack(because)
+    if because := why_withdrawn(facts):
+        return Withdraw(because)
     if because := first_match(_holds(facts), facts):
         return Hold(
             because,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.steps import Step
 
@@ -82,6 +82,8 @@ class RolloutFacts:
         None before the canary has traffic.
     paused_by
         Who paused it; None when nobody did.
+    withdrawn
+        The evidence for which its requests were taken away; None when they weren't.
     reference_problem
         Why the model reference leads nowhere; None when it leads to a version.
     canary_version_rejected
@@ -101,11 +103,13 @@ class RolloutFacts:
     judgement: Judgement | None = None
     promoting: bool = False
     paused_by: str | None = None
+    withdrawn: Finding | None = None
     suspended: bool = False
     rejected: bool = False
     request: Request | None = None
     reference_problem: Finding | None = None
     canary_version_rejected: bool = False
+    mode: AnalysisMode = AnalysisMode.AUTO
     on_deadline: OnEvent = OnEvent.HOLD
     on_no_data: OnEvent = OnEvent.HOLD
     on_provider_error: OnEvent = OnEvent.HOLD
@@ -114,6 +118,11 @@ class RolloutFacts:
     def step(self) -> Step | None:
         """The current step; None when all are over."""
         return self.steps[self.step_index] if self.step_index < len(self.steps) else None
+
+    @property
+    def observes(self) -> bool:
+        """Whether evidence is only shown and decides nothing."""
+        return self.mode is AnalysisMode.OBSERVE
 
     @property
     def overall(self) -> Overall | None:

@@ -20,6 +20,18 @@ def paused_by_user(facts: RolloutFacts) -> Finding | None:
     return Finding(Reason.PAUSED_BY_USER, message)
 
 
+def paused_by_evidence(facts: RolloutFacts) -> Finding | None:
+    """Evidence would have rolled back, and `analysis.mode: pause` leaves that to a person."""
+    if facts.withdrawn is None:
+        return None
+    message = (
+        f"{facts.name} gets no requests, its pods are kept for a look: {facts.withdrawn.message}. "
+        "`kubectl serinus why` shows the evidence; `kubectl serinus abort` rejects it, "
+        "`kubectl serinus resume` gives it requests again and judges it anew"
+    )
+    return Finding(Reason.PAUSED_BY_EVIDENCE, message)
+
+
 def suspended(facts: RolloutFacts) -> Finding | None:
     """`spec.suspend` is true."""
     if not facts.suspended:
@@ -57,7 +69,7 @@ def waiting_for_first_pod(facts: RolloutFacts) -> Finding | None:
 
 def metrics_unavailable(facts: RolloutFacts) -> Finding | None:
     """The metrics provider gives no usable answer."""
-    if facts.judgement is None or facts.judgement.overall is not Overall.ERROR:
+    if facts.judgement is None or facts.judgement.overall is not Overall.ERROR or facts.observes:
         return None
     message = f"the rollout and its clock stand still: {facts.judgement.sentence}"
     return Finding(Reason.METRICS_UNAVAILABLE, message)
@@ -66,6 +78,8 @@ def metrics_unavailable(facts: RolloutFacts) -> Finding | None:
 def no_data(facts: RolloutFacts) -> Finding | None:
     """There are no samples of the canary or of stable: nobody watches it, in whichever step."""
     if facts.overall is not Overall.NO_DATA or facts.on_no_data is OnEvent.PROMOTE:
+        return None
+    if facts.observes:
         return None
     sentence = facts.judgement.sentence if facts.judgement else ""
     return Finding(Reason.NO_DATA, f"{sentence}; are the pods scraped?")
@@ -96,6 +110,8 @@ def insufficient_evidence(facts: RolloutFacts) -> Finding | None:
     if facts.step_seconds < step.min_duration_seconds:
         left = step.min_duration_seconds - facts.step_seconds
         return Finding(Reason.INSUFFICIENT_EVIDENCE, f"`minDuration` ends in {left:.0f} s")
+    if facts.observes:
+        return None
     undecided = overall is Overall.NOT_ENOUGH or (overall is Overall.NO_HARM and step.last)
     if not undecided:
         return None
@@ -110,6 +126,7 @@ def insufficient_evidence(facts: RolloutFacts) -> Finding | None:
 
 HOLD_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     paused_by_user,
+    paused_by_evidence,
     suspended,
     waiting_for_model_version,
     waiting_for_pods,
@@ -135,6 +152,7 @@ HOLDS_OF_A_PROMOTE: tuple[Rule[RolloutFacts], ...] = (
 
 _NOTHING_IS_LEARNED: tuple[Rule[RolloutFacts], ...] = (
     paused_by_user,
+    paused_by_evidence,
     suspended,
     waiting_for_model_version,
     waiting_for_pods,

@@ -12,21 +12,26 @@ from serinus.rollout.steps import Analyze, Pause
 
 
 def promoted_by_user(facts: RolloutFacts) -> Finding | None:
-    """A person said `promote`. In a `pause` step that only ends the pause."""
+    """A person said `promote`. In a `pause` step that only ends the pause.
+
+    Where evidence has taken its requests away, there is no pause to end: it is a word on the whole.
+    """
     if facts.request is None or facts.request.verb is not Verb.PROMOTE:
         return None
-    if isinstance(facts.step, Pause):
+    if isinstance(facts.step, Pause) and facts.withdrawn is None:
         return None
     why = f": {facts.request.reason}" if facts.request.reason else ""
     return Finding(Reason.PROMOTED_BY_USER, f"{facts.name} was promoted{why}")
 
 
 def promoted_without_evidence(facts: RolloutFacts) -> Finding | None:
-    """There is no analysis in the steps, or no metric in the analysis."""
+    """There is no analysis in the steps, no metric in the analysis, or it only observes."""
     analyzed = any(isinstance(step, Analyze) for step in facts.steps)
-    if analyzed and facts.overall not in (None, Overall.NO_METRICS):
+    if analyzed and facts.overall not in (None, Overall.NO_METRICS) and not facts.observes:
         return None
     why = "no metric gates" if analyzed else "no step analyzes"
+    if facts.observes:
+        why = f"`analysis.mode` is observe. The analysis says: {_said(facts)}"
     message = f"{facts.name} was promoted by readiness and time, without evidence: {why}"
     return Finding(Reason.PROMOTED_WITHOUT_EVIDENCE, message)
 

@@ -7,9 +7,9 @@ without a person's word says so.
 
 from __future__ import annotations
 
-from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
-from serinus.rollout.facts import Finding, RolloutFacts, Rule
+from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
 from serinus.rollout.steps import Analyze
 
 
@@ -54,10 +54,16 @@ def scalar_limit_exceeded(facts: RolloutFacts) -> Finding | None:
 def progress_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
     """The canary's pods didn't become ready in time.
 
-    Not while it is promoted: what was shown to be good isn't rejected for want of capacity.
+    Not while it is promoted: what was shown to be good isn't rejected for want of capacity. Nor
+    while its requests are taken away: a person decides then.
     """
     pods = facts.pods
-    if facts.promoting or pods.ready or pods.waiting_seconds < facts.progress_deadline_seconds:
+    if (
+        facts.promoting
+        or facts.withdrawn
+        or pods.ready
+        or pods.waiting_seconds < facts.progress_deadline_seconds
+    ):
         return None
     message = (
         f"{pods.available} of {pods.wanted} pods of {facts.name} were ready after "
@@ -98,6 +104,34 @@ ROLLBACK_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     analysis_deadline_exceeded,
     no_data,
 )
+
+EVIDENCE_RULES: tuple[Rule[RolloutFacts], ...] = (
+    evidence_of_harm,
+    scalar_limit_exceeded,
+    analysis_deadline_exceeded,
+    no_data,
+)
+"""Those that go by what was measured: how far they are trusted is `analysis.mode`."""
+
+_OTHER_RULES = tuple(rule for rule in ROLLBACK_RULES if rule not in EVIDENCE_RULES)
+
+
+def why_rolled_back(facts: RolloutFacts) -> Finding | None:
+    """Why traffic goes back to stable now; None when it doesn't."""
+    trusted = facts.mode is AnalysisMode.AUTO
+    return first_match(ROLLBACK_RULES if trusted else _OTHER_RULES, facts)
+
+
+def why_withdrawn(facts: RolloutFacts) -> Finding | None:
+    """Why the canary's requests are taken away until a person says; None when they aren't."""
+    if facts.mode is not AnalysisMode.PAUSE or facts.withdrawn is not None:
+        return None
+    return first_match(EVIDENCE_RULES, facts)
+
+
+def would_have_rolled_back(facts: RolloutFacts) -> Finding | None:
+    """What evidence that only observes would have rolled back for; None when for nothing."""
+    return first_match(EVIDENCE_RULES, facts) if facts.observes else None
 
 
 def is_past_deadline(facts: RolloutFacts) -> bool:

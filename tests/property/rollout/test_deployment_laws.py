@@ -30,6 +30,8 @@ ANALYSES = (
     {**QUICK_ANALYSIS, "metrics": [*QUICK_ANALYSIS["metrics"], ALARM], "onProviderError": "pause"},
     {**QUICK_ANALYSIS, "metrics": [QUEUE], "onNoData": "rollback"},
     {**QUICK_ANALYSIS, "metrics": []},
+    {**QUICK_ANALYSIS, "mode": "pause"},
+    {**QUICK_ANALYSIS, "mode": "observe"},
 )
 PAUSES = st.integers(0, 40)
 UNREADABLE = (
@@ -218,6 +220,8 @@ class DeploymentMachine(RuleBasedStateMachine):
             assert 0 <= canary["step"] <= max(canary["stepsTotal"], 1)
             assert 0 <= canary["actualWeight"] <= 100
             assert canary["revision"] != world.stable_revision
+            if canary.get("withdrawn") and not world.dirty and world.dies_after is None:
+                assert canary["revision"] not in serving
         if not world.dirty and world.dies_after is None and replicas:
             asked = world.workloads()
             if world.stable_revision in asked:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.advance import (
     FinishPromotion,
@@ -10,6 +10,7 @@ from serinus.rollout.advance import (
     Promote,
     RollBack,
     StartStep,
+    Withdraw,
     advance,
 )
 from serinus.rollout.steps import explicit_steps, parsed_steps
@@ -159,6 +160,58 @@ CASES = [
         rollout().at(AT_PAUSE).pods(0, of=1).asked(Verb.PROMOTE),
         StartStep,
         Reason.STEP_STARTED,
+    ),
+    (
+        "harm where a person decides",
+        rollout().but(mode=AnalysisMode.PAUSE).judged(Overall.HARM),
+        Withdraw,
+        Reason.EVIDENCE_OF_HARM,
+    ),
+    (
+        "harm that comes together with a person's promote",
+        rollout().but(mode=AnalysisMode.PAUSE).judged(Overall.HARM).asked(Verb.PROMOTE),
+        Withdraw,
+        Reason.EVIDENCE_OF_HARM,
+    ),
+    (
+        "harm while it is promoted, where a person decides",
+        rollout().promoting().but(mode=AnalysisMode.PAUSE).judged(Overall.HARM),
+        Withdraw,
+        Reason.EVIDENCE_OF_HARM,
+    ),
+    ("waits for a person", rollout().withdrawn(), Hold, Reason.PAUSED_BY_EVIDENCE),
+    (
+        "a person promotes it all the same, also from a pause",
+        rollout().withdrawn().at(AT_PAUSE).asked(Verb.PROMOTE),
+        Promote,
+        Reason.PROMOTED_BY_USER,
+    ),
+    (
+        "promoted by a person against the evidence",
+        rollout().withdrawn().promoting().pods(4, of=4).judged(None),
+        FinishPromotion,
+        Reason.PROMOTED,
+    ),
+    (
+        "a person rejects it",
+        rollout().withdrawn().asked(Verb.ABORT),
+        RollBack,
+        Reason.ABORTED_BY_USER,
+    ),
+    (
+        "harm that is only observed",
+        rollout().but(mode=AnalysisMode.OBSERVE).judged(Overall.HARM),
+        StartStep,
+        Reason.STEP_STARTED,
+    ),
+    (
+        "harm that is only observed, at the end",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=60)
+        .but(mode=AnalysisMode.OBSERVE)
+        .judged(Overall.HARM),
+        Promote,
+        Reason.PROMOTED_WITHOUT_EVIDENCE,
     ),
     ("no steps", rollout().but(steps=()), Promote, Reason.PROMOTED_WITHOUT_EVIDENCE),
 ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import first_match
 from serinus.rollout.hold import HOLD_RULES, clock_stands_still, paused_by, waits_without_end
@@ -19,6 +19,11 @@ HOUR = 3600.0
 
 CASES = [
     ("a person paused it", rollout().but(paused_by="ada"), Reason.PAUSED_BY_USER),
+    (
+        "evidence took its requests away",
+        rollout().withdrawn(),
+        Reason.PAUSED_BY_EVIDENCE,
+    ),
     ("suspended by its spec", rollout().but(suspended=True), Reason.SUSPENDED),
     (
         "the spec asks for a model that isn't there yet",
@@ -89,7 +94,30 @@ CASES = [
         rollout().at(AT_FIRST_ANALYSIS, for_seconds=HOUR).judged(Overall.ERROR),
         Reason.METRICS_UNAVAILABLE,
     ),
+    (
+        "requests that were taken away explain why nothing is measured",
+        rollout().withdrawn().pods(0, of=1).judged(Overall.NO_DATA),
+        Reason.PAUSED_BY_EVIDENCE,
+    ),
     # no reason to hold
+    (
+        "Prometheus is away, and evidence only observes",
+        rollout().but(mode=AnalysisMode.OBSERVE).judged(Overall.ERROR),
+        None,
+    ),
+    (
+        "no samples, and evidence only observes",
+        rollout().at(AT_FIRST_ANALYSIS).but(mode=AnalysisMode.OBSERVE).judged(Overall.NO_DATA),
+        None,
+    ),
+    (
+        "too little evidence where it only observes",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=60)
+        .but(mode=AnalysisMode.OBSERVE)
+        .judged(Overall.NOT_ENOUGH),
+        None,
+    ),
     ("a weight that has its pods and requests", rollout(), None),
     ("a pause that is over", rollout().at(AT_TIMED_PAUSE, for_seconds=600), None),
     (

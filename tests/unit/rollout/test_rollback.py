@@ -2,10 +2,15 @@
 
 import pytest
 
-from serinus.api.enums import OnEvent, Reason, Verb
+from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import first_match
-from serinus.rollout.rollback import ROLLBACK_RULES
+from serinus.rollout.rollback import (
+    ROLLBACK_RULES,
+    why_rolled_back,
+    why_withdrawn,
+    would_have_rolled_back,
+)
 from tests.support.given import (
     AT_FIRST_ANALYSIS,
     AT_LAST_ANALYSIS,
@@ -148,6 +153,64 @@ def test_rollback(given: Given, then: Reason | None) -> None:
 
     assert (found.reason if found else None) == then
     assert found is None or found.message
+
+
+EVIDENCE = [
+    (rollout().judged(Overall.HARM), Reason.EVIDENCE_OF_HARM),
+    (rollout().judged(Overall.LIMIT_EXCEEDED), Reason.SCALAR_LIMIT_EXCEEDED),
+    (rollout().judged(Overall.NO_DATA).on_no_data(OnEvent.ROLLBACK), Reason.NO_DATA),
+    (
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=HOUR)
+        .judged(Overall.NO_HARM)
+        .on_deadline(OnEvent.ROLLBACK),
+        Reason.ANALYSIS_DEADLINE_EXCEEDED,
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "reason"), EVIDENCE)
+def test_what_evidence_may_do_is_what_the_mode_says(given: Given, reason: Reason) -> None:
+    of = {mode: given.but(mode=mode).facts for mode in AnalysisMode}
+    answers = {
+        mode: [
+            found.reason if (found := asks(facts)) else None
+            for asks in (why_rolled_back, why_withdrawn, would_have_rolled_back)
+        ]
+        for mode, facts in of.items()
+    }
+
+    assert answers == {
+        AnalysisMode.AUTO: [reason, None, None],
+        AnalysisMode.PAUSE: [None, reason, None],
+        AnalysisMode.OBSERVE: [None, None, reason],
+    }
+
+
+@pytest.mark.parametrize("mode", AnalysisMode)
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (rollout().asked(Verb.ABORT), Reason.ABORTED_BY_USER),
+        (rollout().but(rejected=True), Reason.REVISION_REJECTED_BEFORE),
+        (rollout().but(canary_version_rejected=True), Reason.MODEL_VERSION_REJECTED),
+        (rollout().pods(0, of=1, waiting=600), Reason.PROGRESS_DEADLINE_EXCEEDED),
+    ],
+)
+def test_what_isn_t_evidence_rolls_back_in_every_mode(
+    mode: AnalysisMode, given: Given, reason: Reason
+) -> None:
+    found = why_rolled_back(given.but(mode=mode).facts)
+
+    assert found is not None
+    assert found.reason == reason
+
+
+def test_requests_are_taken_away_once_and_pods_that_are_kept_have_no_deadline() -> None:
+    given = rollout().withdrawn().judged(Overall.HARM).pods(0, of=1, waiting=HOUR)
+
+    assert why_withdrawn(given.facts) is None
+    assert why_rolled_back(given.facts) is None
 
 
 def test_each_rule_bears_the_name_of_its_reason() -> None:
