@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from generators import crds
+from serinus.api.enums import Action
+from serinus.notices.sinks import SINK_NAME_PATTERN, SinkType
 
 CHART = Path(__file__).parents[2] / "charts" / "serinus"
 KEEP_ANNOTATION = """\
@@ -42,6 +44,29 @@ ITEMS: dict[str, dict[str, Any]] = {
     },
     "watchNamespaces": {"type": "string", "minLength": 1},
     "tolerations": {"type": "object"},
+    "notices": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "type", "secret"],
+        "properties": {
+            "name": {"type": "string", "pattern": SINK_NAME_PATTERN},
+            "type": {"type": "string", "enum": [one.value for one in SinkType]},
+            "secret": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["name", "key"],
+                "properties": {
+                    "name": {"type": "string", "minLength": 1},
+                    "key": {"type": "string", "minLength": 1},
+                },
+            },
+            "actions": {
+                "type": "array",
+                "items": {"type": "string", "enum": [one.value for one in Action]},
+            },
+            "namespaces": {"type": "array", "items": {"type": "string", "minLength": 1}},
+        },
+    },
 }
 """What lists hold."""
 README_HEAD = """\

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from serinus.notices.sinks import sinks_of
 from tests.support.chart import NAMESPACE, REGISTRY, Body, helm_template, rendered
 
 
@@ -75,6 +76,7 @@ def test_pull_secrets_reach_all_pods() -> None:
         ("prometheus.url=http://ada:secret@prometheus:9090", "prometheus"),
         ("image.regsitry=registry.example.com", "regsitry"),
         ("store.accessMode=ReadWriteSome", "accessMode"),
+        ("notices[0].name=ops", "notices"),
     ],
 )
 def test_a_value_that_can_t_be_meant_is_refused_by_name(setting: str, field: str) -> None:
@@ -82,6 +84,23 @@ def test_a_value_that_can_t_be_meant_is_refused_by_name(setting: str, field: str
 
     assert answer.returncode != 0
     assert field in answer.stderr
+
+
+def test_addresses_of_notices_come_from_secrets_that_only_the_pod_mounts() -> None:
+    settings = ("name=ops", "type=slack", "secret.name=hooks", "secret.key=ops", "actions={hold}")
+    pod = pods(rendered(*(f"notices[0].{one}" for one in settings)))["serinus"]
+
+    (sink,) = sinks_of(told(pod)["SERINUS_NOTICES"])
+    (volume,) = [one for one in pod["volumes"] if one["name"] == "notices-ops"]
+    (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "notices-ops"]
+    assert (sink.name, sink.type, sink.actions) == ("ops", "slack", ("hold",))
+    assert volume["secret"] == {
+        "secretName": "hooks",
+        "items": [{"key": "ops", "path": "url"}],
+        "optional": True,
+    }
+    assert str(sink.url_file) == f"{mount['mountPath']}/url"
+    assert "SERINUS_NOTICES" not in told(pods(rendered())["serinus"])
 
 
 def scrape_jobs(manifests: list[Body]) -> dict[str, Body]:

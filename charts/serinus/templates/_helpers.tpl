@@ -62,6 +62,17 @@ app.kubernetes.io/part-of: serinus
 {{- printf "%s-requests" (include "serinus.fullname" .) }}
 {{- end }}
 
+{{- define "serinus.notices" -}}
+{{- $sinks := list }}
+{{- range .Values.notices }}
+{{- $sink := dict "name" .name "type" .type "urlFile" (printf "/etc/serinus/notices/%s/url" .name) }}
+{{- with .actions }}{{ $_ := set $sink "actions" . }}{{ end }}
+{{- with .namespaces }}{{ $_ := set $sink "namespaces" . }}{{ end }}
+{{- $sinks = append $sinks $sink }}
+{{- end }}
+{{- toJson $sinks }}
+{{- end }}
+
 {{- define "serinus.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 65532

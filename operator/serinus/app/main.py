@@ -45,6 +45,7 @@ from serinus.cluster.worker import Worker, run_workers
 from serinus.metrics.exposition import OperatorMetrics
 from serinus.metrics.prometheus_reader import NoMetricSource, PrometheusReader, PrometheusServer
 from serinus.metrics.rollout_gauges import rollout_gauges
+from serinus.notices.sender import NoticeSender
 from serinus.reconcile.decision import ObjectRef
 
 _log = logging.getLogger("serinus.app.main")  # also where it runs as `__main__`
@@ -62,6 +63,7 @@ class Operator:
     worker: Worker
     health: Health
     metrics: OperatorMetrics
+    notices: NoticeSender
 
     async def lead(self, unwatched: frozenset[str]) -> None:
         """Wait for the whole picture and for the Lease, then work until the Lease is lost."""
@@ -74,6 +76,7 @@ class Operator:
             group.create_task(self.audit.run_every(seconds, unwatched=unwatched))
             await self.lease.acquire()
             group.create_task(self.lease.keep())
+            group.create_task(self.notices.run())
             group.create_task(run_workers(self.worker))
 
     async def start_watching(self, out_of_reach: frozenset[str]) -> set[asyncio.Task[object]]:
@@ -151,7 +154,8 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     events = EventRecorder(fenced, clock, instance=settings.pod_name)
     gatherer = Gatherer(store, settings.for_builders(), vouching)
     inquiries = Inquiries(source, queue.add)
-    applier = Applier(fenced, store, feed, taken, events, clock)
+    notices = await stack.enter_async_context(NoticeSender(settings.notices, metrics.noticed))
+    applier = Applier(fenced, store, feed, taken, events, clock, recorded=notices.tell)
     worker = Worker(
         queue=queue,
         store=store,
@@ -167,7 +171,7 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     metrics.read_when_scraped(lambda: process_gauges(queue, lease))
     metrics.read_when_scraped(lambda: rollout_gauges(store.all_of(API_VERSION, Kind.DEPLOYMENT)))
     audit = Audit(kube, store, feed, queue, settings.watch_namespaces, metrics.audited)
-    return Operator(settings, server, lease, feed, audit, worker, health, metrics)
+    return Operator(settings, server, lease, feed, audit, worker, health, metrics, notices)
 
 
 def main() -> None:

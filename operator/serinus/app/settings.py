@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from serinus.api.quantities import QuantityText
 from serinus.manifests.settings import ScratchSettings, Settings, StoreSettings
+from serinus.notices.sinks import Sink, sinks_of
 
 
 def _names(text: object) -> object:
@@ -22,6 +23,10 @@ def _names(text: object) -> object:
 
 def _none_if_empty(text: object) -> object:
     return None if text == "" else text
+
+
+def _sinks(text: object) -> object:
+    return sinks_of(text) if isinstance(text, str) else text
 
 
 Optional = BeforeValidator(_none_if_empty)
@@ -60,6 +65,9 @@ class OperatorSettings(BaseModel):
     server_scratch_size: QuantityText = Field(default="1Gi", alias="SERINUS_SERVER_SCRATCH_SIZE")
     request_policy: Annotated[str | None, Optional] = Field(
         default=None, alias="SERINUS_REQUEST_POLICY"
+    )
+    notices: Annotated[tuple[Sink, ...], BeforeValidator(_sinks)] = Field(
+        default=(), alias="SERINUS_NOTICES"
     )
     lease_name: str = Field(default="serinus", alias="SERINUS_LEASE_NAME")
     lease_namespace: str = Field(default="default", alias="SERINUS_LEASE_NAMESPACE")

@@ -24,7 +24,7 @@ from serinus.cluster.errors import (
 from serinus.cluster.events import EventRecorder
 from serinus.cluster.feed import Feed
 from serinus.cluster.ports import Clock, Kube
-from serinus.cluster.records import Records
+from serinus.cluster.records import Recorded, Records
 from serinus.cluster.secret_key import with_random_key
 from serinus.cluster.settled import Settled
 from serinus.cluster.store import Store, ref_of, uid_of
@@ -67,12 +67,13 @@ class Applier:
     taken: TakenNames
     events: EventRecorder
     clock: Clock
+    recorded: Recorded = lambda _owner, _record: None
     records: Records = field(init=False)
     _evidence: Turns = field(init=False)
     _settled: Settled = field(init=False, default_factory=Settled)
 
     def __post_init__(self) -> None:
-        self.records = Records(self.kube, self.events, self.clock)
+        self.records = Records(self.kube, self.events, self.clock, self.recorded)
         self._evidence = Turns(
             self.clock, rate_per_second=EVIDENCE_WRITES_PER_SECOND, burst=EVIDENCE_BURST
         )

@@ -7,6 +7,7 @@ says whether it is ours. Nothing waits for a record: what can't be written now i
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from serinus.api.enums import Reason
@@ -39,6 +40,9 @@ BURST = 20.0
 RETRY_AFTER_SECONDS = 30.0
 _DIGITS_MAX = 9
 
+Recorded = Callable[[JsonObject, JsonObject], None]
+"""Told of the owner and of its new record, after a restart once more; it returns at once."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,8 +57,15 @@ class _Found:
 class Records:
     """The records of all Deployments; what it remembers is forgotten once the status says it."""
 
-    def __init__(self, kube: Kube, events: EventRecorder, clock: Clock) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        events: EventRecorder,
+        clock: Clock,
+        recorded: Recorded = lambda _owner, _record: None,
+    ) -> None:
         self._kube = kube
+        self._recorded = recorded
         self._events = events
         self._turns = Turns(clock, rate_per_second=WRITES_PER_SECOND, burst=BURST)
         self._found: dict[ObjectRef, _Found] = {}
@@ -102,10 +113,12 @@ class Records:
                 await self._tell(owner, error)
                 return RETRY_AFTER_SECONDS
             found = self._found.setdefault(ref, found)
-            (found.written if is_ours else found.taken).add(number)
             news = True
             if not is_ours:
+                found.taken.add(number)
                 break  # the numbers of all that follow change
+            found.written.add(number)
+            self._recorded(owner, one.body)
         return 0.0 if news else None
 
     def forget(self, owner: ObjectRef) -> None:

@@ -92,6 +92,12 @@ class OperatorMetrics:
             ["mistake"],
             registry=self.registry,
         )
+        self.notices = Counter(
+            "serinus_notices_total",
+            "Notices of decisions by what came of them: sent, failed, dropped.",
+            ["sink", "outcome"],
+            registry=self.registry,
+        )
         build = Gauge(
             "serinus_build_info",
             "1, labelled with the version that runs.",
@@ -107,6 +113,10 @@ class OperatorMetrics:
     def requested(self, operation: str, kind: str, code: int) -> None:
         """A request to the API server ended."""
         self.requests.labels(kind, operation, str(code)).inc()
+
+    def noticed(self, sink: str, outcome: str) -> None:
+        """A notice was sent, failed or dropped."""
+        self.notices.labels(sink, str(outcome)).inc()
 
     def audited(self, found: Mistakes) -> None:
         """The store was compared with a list."""

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from serinus.api.conditions import parse_time
 from tests.support.deployment_world import (
+    QUICK_ANALYSIS,
     REVISION_LABEL,
     Behaviour,
     World,
@@ -71,12 +72,21 @@ def served_at(timeline: list[tuple[float, Served]], moment: float) -> Served:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(acts, st.integers(1, 40)), min_size=1, max_size=7))
-@example([(("asks for", "v2"), 3), (("operator dies after", 1), 30), (("asks for", "v3"), 20)])
-def test_replaying_the_records_tells_what_served(
-    story: list[tuple[tuple[str, object], int]],
-) -> None:
-    world = a_world(replicas=3, strategy={"canary": {"steps": STEPS}}, progressDeadlineSeconds=40)
+@given(
+    st.lists(st.tuples(acts, st.integers(1, 40)), min_size=1, max_size=7),
+    st.sampled_from(["auto", "pause", "observe"]),
+)
+@example(
+    [(("asks for", "v2"), 3), (("operator dies after", 1), 30), (("asks for", "v3"), 20)], "auto"
+)
+@example([(("asks for", "bad"), 40), (("says", "resume"), 40)], "pause")
+def test_replaying_the_records_tells_what_served(story: list[tuple[Act, int]], mode: str) -> None:
+    world = a_world(
+        replicas=3,
+        strategy={"canary": {"steps": STEPS}},
+        analysis={**QUICK_ANALYSIS, "mode": mode},
+        progressDeadlineSeconds=40,
+    )
     world.requests_per_second = 40
     world.versions = {name: model_version(name) for name in VERSIONS}
     world.behaviours = {

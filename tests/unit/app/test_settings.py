@@ -36,6 +36,7 @@ def test_all_of_the_charts_variables_are_read() -> None:
             "SERINUS_SERVER_SCRATCH_SIZE": "2Gi",
             "SERINUS_REQUEST_POLICY": "serinus-requests",
             "SERINUS_LOG_LEVEL": "debug",
+            "SERINUS_NOTICES": '[{"name": "ops", "type": "slack", "urlFile": "/etc/url"}]',
         }
     )
     builders = settings.for_builders()
@@ -49,6 +50,7 @@ def test_all_of_the_charts_variables_are_read() -> None:
     assert builders.image_pull_secrets == ("registry-key", "mirror-key")
     assert (builders.store.size, builders.store.storage_class) == ("1Gi", "fast")
     assert (builders.scratch.jobs_size, builders.scratch.server_size) == ("50Gi", "2Gi")
+    assert [one.name for one in settings.notices] == ["ops"]
 
 
 def test_empty_variables_are_as_if_they_werent_there() -> None:
@@ -75,6 +77,7 @@ def test_empty_variables_are_as_if_they_werent_there() -> None:
         ({"SERINUS_LOG_LEVEL": "loud"}, "SERINUS_LOG_LEVEL"),
         ({"SERINUS_STORE_ACCESS_MODE": "Sometimes"}, "SERINUS_STORE_ACCESS_MODE"),
         ({"SERINUS_PORT": "99999"}, "SERINUS_PORT"),
+        ({"SERINUS_NOTICES": '[{"name": "ops", "type": "pager"}]'}, "SERINUS_NOTICES"),
         ({"SERINUS_JOBS_SCRATCH_SIZE": "much"}, "SERINUS_JOBS_SCRATCH_SIZE"),
     ],
 )

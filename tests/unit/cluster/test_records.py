@@ -7,6 +7,7 @@ from typing import Any
 from serinus.api.deployment_status import PendingRecord
 from serinus.cluster.errors import Forbidden, Transient
 from serinus.cluster.records import BURST, RETRY_AFTER_SECONDS, Records
+from serinus.cluster.store import ref_of
 from serinus.manifests.decision_record import make_decision_record
 from serinus.reconcile.decision import (
     ApplyPolicy,
@@ -132,6 +133,24 @@ def test_labels_that_are_no_number_count_for_nothing() -> None:
         world.kube.put(body)
 
         assert await records.seen(owner()) == RecordsSeen(newest=3)
+
+    play(scenario)
+
+
+def test_who_wants_to_know_is_told_of_each_record_once_and_of_no_other_object() -> None:
+    async def scenario(world: World, _: Records) -> None:
+        told: list[str] = []
+        records = Records(
+            world.kube,
+            world.events,
+            world.clock,
+            lambda owner, record: told.append(f"{ref_of(owner).name} {ref_of(record).name}"),
+        )
+        world.kube.put({**wanted(2)[0].body, "data": {"mine": "yes"}})
+        for _attempt in range(3):
+            await records.write(with_record(2, 1, 2), wanted(1, 2))
+
+        assert told == [f"{NAME} {NAME}-record-1"]
 
     play(scenario)
 

@@ -12,6 +12,8 @@ LABELS_ALLOWED = {
     "mistake",
     "version",
     "priority",
+    "sink",
+    "outcome",
     "le",
 }
 
@@ -22,6 +24,7 @@ def exposed() -> OperatorMetrics:
     metrics.requested("apply", "Service", 200)
     metrics.last_event.labels("pods").set(1.0)
     metrics.audited(Found(ghosts=2))
+    metrics.noticed("ops", "sent")
     depth = GaugeFamily(
         "serinus_workqueue_depth", "Waiting.", ("priority",), [LabelledValue(("low",), 3)]
     )
@@ -47,6 +50,7 @@ def test_figures_are_those_that_were_told() -> None:
     assert "serinus_apply_requests_total{" in text
     assert 'serinus_workqueue_depth{priority="low"} 3.0' in text
     assert 'serinus_watch_missed_objects_total{mistake="ghost"} 2.0' in text
+    assert 'serinus_notices_total{outcome="sent",sink="ops"} 1.0' in text
     assert "serinus_lease_held 1.0" in text
     assert "_created" not in text
 
