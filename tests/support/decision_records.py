@@ -1,5 +1,6 @@
 """Records as the operator leaves them, for commands that read them: those of a played rollout."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -41,3 +42,12 @@ def deployment_of(world: World) -> dict[str, Any]:
 def at_second(second: int) -> str:
     """A moment of the world, as `--at` takes it."""
     return moment(START + second).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def without_hashes(text: str) -> str:
+    """The text with names in place of what changes with each field of a revision or a rule."""
+    for _, decision in rolled_back_and_promoted().recorded():
+        name = f"revision-{decision['modelVersion'][1:]}"  # as long as the hash of one
+        text = text.replace(decision["revision"], name)
+    text = re.sub(r"by rules [0-9a-f]+", "by rules (hash)", text)
+    return re.sub(r"```json\n.*?\n```", "```json\n(rules)\n```", text, flags=re.DOTALL)

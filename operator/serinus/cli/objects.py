@@ -178,6 +178,8 @@ class DeploymentDetails:
     metrics: tuple[Metric, ...]
     history: tuple[HistoryEntry, ...]
     rejected: tuple[Rejected, ...]
+    record: int = 0
+    """Number of the newest record; 0 where there is none."""
 
 
 Details = FeatureSetDetails | TrainingJobDetails | ModelVersionDetails | DeploymentDetails

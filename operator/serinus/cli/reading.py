@@ -116,6 +116,7 @@ def _deployment(_spec: Mapping[str, Any], status: Mapping[str, Any]) -> Deployme
         metrics=tuple(metric_of(one) for one in status.get("analysis", ())),
         history=tuple(_entry(one) for one in status.get("history", ())),
         rejected=tuple(_rejected(one) for one in status.get("rejectedRevisions", ())),
+        record=(status.get("record") or {}).get("number", 0),
     )
 
 

@@ -8,7 +8,7 @@ from serinus.api.enums import Kind
 from serinus.cli.errors import CommandError, ExitCode
 from serinus.cli.health import EXIT_CODES, health, status_word
 from serinus.cli.list_objects import as_data
-from serinus.cli.objects import Resource
+from serinus.cli.objects import DeploymentDetails, Resource
 from serinus.cli.output import print_data
 from serinus.cli.session import Session
 from serinus.cli.targets import target
@@ -66,4 +66,13 @@ def _tell(session: Session, resource: Resource) -> None:
     console = session.console
     console.print(f"{resource.kind} {resource.name}: ", end="")
     console.print(status_word(resource), style=STYLES[health(resource)], end="")
-    console.print(f"  {resource.message}" if resource.message else "", soft_wrap=True)
+    message = f"  {resource.message}" if resource.message else ""
+    console.print(f"{message}{_record(resource)}", soft_wrap=True)
+
+
+def _record(resource: Resource) -> str:
+    """Under which number the newest decision is recorded."""
+    details = resource.details
+    if not isinstance(details, DeploymentDetails) or not details.record:
+        return ""
+    return f" (record {details.record})"

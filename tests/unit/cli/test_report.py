@@ -1,4 +1,5 @@
 import json
+import re
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from tests.support.decision_records import (
     deployment_of,
     records_of,
     rolled_back_and_promoted,
+    without_hashes,
 )
 
 pytestmark = pytest.mark.slow
@@ -22,7 +24,15 @@ def cluster() -> FakeCluster:
 def test_a_report_tells_people_what_served_and_each_decision_with_its_evidence(golden) -> None:
     _, text = commanded("report delay", cluster())
 
-    golden("cli/report.md", text)
+    golden("cli/report.md", without_hashes(text))
+
+
+def test_a_report_holds_the_rules_that_were_frozen_when_a_rollout_began() -> None:
+    _, text = commanded("report delay", cluster())
+
+    rules = [json.loads(one) for one in re.findall(r"```json\n(.*?)\n```", text, re.DOTALL)]
+    assert [len(one["steps"]) for one in rules] == [4, 2]
+    assert all(one["analysis"]["metrics"][0]["name"] == "errors" for one in rules)
 
 
 def test_another_program_gets_periods_without_gaps_and_every_record() -> None:

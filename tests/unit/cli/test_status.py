@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from serinus.api.deployment_status import DeploymentStatus
+from serinus.api.deployment_status import DeploymentStatus, RecordStatus
 from serinus.cli.errors import CommandError
 from tests.support.command_line import (
     IN_CANARY,
@@ -100,3 +100,13 @@ def test_yaml_says_the_same() -> None:
     _, text = commanded("status flight-delay -o yaml", FakeCluster([deployment(SERVING)]))
 
     assert "health: good\n" in text
+
+
+def test_the_number_of_the_newest_record_is_shown_where_there_is_one() -> None:
+    recorded = SERVING.model_copy(update={"record": RecordStatus(number=7)})
+
+    _, text = commanded("status flight-delay", FakeCluster([deployment(recorded)]))
+    _, without = commanded("status flight-delay", FakeCluster([deployment(SERVING)]))
+
+    assert text.rstrip().endswith("serves (record 7)")
+    assert "record" not in without
