@@ -78,6 +78,16 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "analysis: {mode: watch}",
         ["spec.analysis.mode: ", 'supported values: "observe", "pause", "auto"'],
     ),
+    "no such day": (
+        DEPLOYMENT,
+        "strategy: {canary: {steps: []}, promotionWindows: [{days: [Fri]}]}",
+        ["spec.strategy.promotionWindows[0].days[0]: ", 'supported values: "Monday"'],
+    ),
+    "no such hour": (
+        DEPLOYMENT,
+        'strategy: {canary: {steps: []}, promotionWindows: [{start: "24:00"}]}',
+        ["spec.strategy.promotionWindows[0].start: ", "should match"],
+    ),
     "wrong type": (DEPLOYMENT, "replicas: four", ["spec.replicas: ", "must be of type integer"]),
     "unknown metric": (
         TRAINING_JOB,

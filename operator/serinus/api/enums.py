@@ -263,6 +263,8 @@ class Reason(StrEnum):
     """The step waits for its time or for a person."""
     PAUSED_BY_USER = "PausedByUser"
     """A person paused the rollout."""
+    OUTSIDE_PROMOTION_WINDOW = "OutsidePromotionWindow"
+    """All is shown, and the rollout waits for an hour in which it may be promoted."""
     METRICS_UNAVAILABLE = "MetricsUnavailable"
     """The metrics provider doesn't answer; the rollout and its clock stand still."""
     NO_DATA = "NoData"

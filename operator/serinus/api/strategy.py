@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints
 
 from serinus.api.quantities import Duration
-from serinus.api.schema_model import ApiModel, cel, exactly_one
+from serinus.api.schema_model import SET_LIST, ApiModel, cel, exactly_one
 
 STEPS_MAX = 32
+PROMOTION_WINDOWS_MAX = 16
 REPLICA_WEIGHT_MAX_PERCENT = 50
 
 
@@ -94,9 +96,58 @@ class Canary(ApiModel):
     )
 
 
+class Weekday(StrEnum):
+    """A day of the week."""
+
+    MONDAY = "Monday"
+    TUESDAY = "Tuesday"
+    WEDNESDAY = "Wednesday"
+    THURSDAY = "Thursday"
+    FRIDAY = "Friday"
+    SATURDAY = "Saturday"
+    SUNDAY = "Sunday"
+
+
+ClockTime = Annotated[
+    str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)
+]
+"""Hours and minutes: `09:00`, `23:59`."""
+
+
+class PromotionWindow(ApiModel):
+    """Hours in which a canary may be promoted."""
+
+    days: list[Weekday] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=7,
+        description="Days on which it opens. Default: all.",
+        json_schema_extra=SET_LIST,
+    )
+    start: ClockTime | None = Field(
+        default=None, description="When it opens, by the clock of `timeZone`. Default: 00:00."
+    )
+    end: ClockTime | None = Field(
+        default=None,
+        description="When it closes; where that isn't after `start`, on the day after. "
+        "Default: 00:00.",
+    )
+    time_zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Name of the time zone, such as Europe/Amsterdam. Default: UTC."
+    )
+
+
 class Strategy(ApiModel):
     """How a new revision is released."""
 
     model_config = ConfigDict(json_schema_extra=cel(exactly_one("canary")))
 
     canary: Canary | None = Field(default=None, description="By steps, on evidence.")
+    promotion_windows: list[PromotionWindow] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=PROMOTION_WINDOWS_MAX,
+        description="Only within one of these a canary is promoted by itself: outside it waits "
+        "with all its evidence. Steps go on, a rollback is never held up, and a person's "
+        "`promote` counts at any time. Default: always.",
+    )

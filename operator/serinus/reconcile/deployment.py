@@ -38,6 +38,7 @@ from serinus.reconcile.deployment_record import record_objects, recorded
 from serinus.reconcile.deployment_rollout_facts import step_seconds
 from serinus.reconcile.deployment_stable_floor import with_stable_floor
 from serinus.reconcile.snapshot import DeploymentSnapshot
+from serinus.rollout.promotion_window import closed_at
 from serinus.rollout.steps import Analyze, Pause
 
 MESSAGE_MAX = 1024
@@ -161,6 +162,9 @@ def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float
         waited = (now - parse_time(canary.pods_missing_since)).total_seconds()
         if waited < picture.progress_deadline_seconds:
             yield picture.progress_deadline_seconds - waited
+    closed = closed_at(rules.windows, now) if rules else None
+    if closed is not None and closed.opens_at is not None:
+        yield (closed.opens_at - now).total_seconds()
     step = rules.steps[canary.step] if rules and canary.step < len(rules.steps) else None
     lasted = step_seconds(canary, now)
     ends: tuple[float, ...] = ()

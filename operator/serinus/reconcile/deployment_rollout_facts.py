@@ -15,6 +15,7 @@ from serinus.reconcile.deployment_status import zero_was_wanted
 from serinus.reconcile.model_reference import Unresolved, is_gone
 from serinus.rollout.ending import EndingFacts
 from serinus.rollout.facts import Finding, PodFacts, Request, RolloutFacts
+from serinus.rollout.promotion_window import closed_at
 from serinus.rollout.start import StartFacts
 from serinus.rollout.weights import canary_replicas
 
@@ -87,6 +88,7 @@ def rollout_facts(
         promoting=canary.promoting,
         paused_by=canary.paused_by,
         withdrawn=withdrawn_for(canary),
+        window_closed=closed_at(rules.windows, now) if rules else None,
         suspended=bool(picture.spec.suspend),
         rejected=rejection_of(canary.revision, status, picture.seen) is not None,
         request=request,

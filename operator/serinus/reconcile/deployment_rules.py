@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,7 +28,10 @@ from serinus.api.analysis import Allowance, Analysis, AnalysisMetric, CompareTo
 from serinus.api.deployment import DeploymentSpec
 from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
 from serinus.api.quantities import duration_seconds, parse_decimal, parse_duration
+from serinus.api.strategy import PromotionWindow as ApiWindow
 from serinus.api.strategy import Step as ApiStep
+from serinus.api.strategy import Weekday
+from serinus.rollout.promotion_window import PromotionWindow
 from serinus.rollout.revision import content_hash
 from serinus.rollout.steps import Step, explicit_steps, parsed_steps
 
@@ -40,12 +43,14 @@ DEFAULT_INTERVAL = "1m"
 DEFAULT_FAILURE_LIMIT = 0
 DEFAULT_CONSECUTIVE_ERROR_LIMIT = 4
 MEASURED = "measured"
+MIDNIGHT = "00:00"
+DEFAULT_TIME_ZONE = "UTC"
 DEFAULT_METRIC = AnalysisMetric(
     name="error-rate", template=MetricTemplate.ERROR_RATE, compare_to=CompareTo.STABLE
 )
 
 FrozenRules = dict[str, Any]
-"""`{"steps": […], "analysis": {…}}` in the words of the spec."""
+"""`{"steps": […], "analysis": {…}, "promotionWindows": […]}` in the words of the spec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class RolloutRules:
     steps: tuple[Step, ...]
     analysis: AnalysisRules
     mode: AnalysisMode
+    windows: tuple[PromotionWindow, ...]
     warmup: timedelta
     scrape_interval: timedelta
     on_deadline: OnEvent
@@ -65,9 +71,11 @@ class RolloutRules:
 def frozen_rules(spec: DeploymentSpec) -> FrozenRules:
     """The rules that a rollout which begins now goes by."""
     canary = spec.strategy.canary if spec.strategy else None
+    windows = (spec.strategy.promotion_windows if spec.strategy else None) or []
     return {
         "steps": [_dumped(step) for step in explicit_steps(canary)],
         "analysis": _dumped(explicit_analysis(spec.analysis)),
+        "promotionWindows": [_dumped(_explicit_window(one)) for one in windows],
     }
 
 
@@ -90,6 +98,8 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
     try:
         steps = [ApiStep.model_validate(step) for step in frozen["steps"]]
         analysis = explicit_analysis(Analysis.model_validate(frozen["analysis"]))
+        given = frozen.get("promotionWindows") or []  # none before there were windows
+        windows = [ApiWindow.model_validate(one) for one in given]
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"the frozen rules of the rollout can't be read: {error}") from error
     rules, interval = analysis_rules(analysis), analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL
@@ -99,6 +109,7 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
         steps=parsed_steps(steps),
         analysis=rules,
         mode=analysis.mode or AnalysisMode.AUTO,
+        windows=tuple(_window(one) for one in windows),
         warmup=parse_duration(analysis.warmup or DEFAULT_WARMUP),
         scrape_interval=parse_duration(interval),
         on_deadline=analysis.on_deadline or OnEvent.HOLD,
@@ -145,6 +156,25 @@ def boundary(allowance: Allowance) -> Boundary:
     return Boundary(
         ratio=parse_decimal(allowance.ratio or "1"),
         increase=parse_decimal(allowance.increase or "0"),
+    )
+
+
+def _explicit_window(window: ApiWindow) -> ApiWindow:
+    return ApiWindow(
+        days=window.days or list(Weekday),
+        start=window.start or MIDNIGHT,
+        end=window.end or MIDNIGHT,
+        time_zone=window.time_zone or DEFAULT_TIME_ZONE,
+    )
+
+
+def _window(given: ApiWindow) -> PromotionWindow:
+    window, names = _explicit_window(given), list(Weekday)
+    return PromotionWindow(
+        weekdays=frozenset(names.index(day) for day in window.days or ()),
+        starts=time.fromisoformat(window.start or MIDNIGHT),
+        ends=time.fromisoformat(window.end or MIDNIGHT),
+        time_zone=window.time_zone or DEFAULT_TIME_ZONE,
     )
 
 
@@ -227,5 +257,5 @@ def _decimal(text: str | None) -> float | None:
     return None if text is None else parse_decimal(text)
 
 
-def _dumped(model: Analysis | ApiStep) -> dict[str, Any]:
+def _dumped(model: Analysis | ApiStep | ApiWindow) -> dict[str, Any]:
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)

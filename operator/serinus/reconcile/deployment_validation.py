@@ -20,6 +20,7 @@ from serinus.api.server import Feedback
 from serinus.manifests.naming import NAME_MAX_LENGTH
 from serinus.manifests.pod import denied_entries
 from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis
+from serinus.rollout.promotion_window import is_time_zone
 
 LATENCY_BOUNDS_SECONDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -51,6 +52,12 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
                 "or a delivery tool; remove it"
             )
         yield from _feedback_problems(spec.server.feedback)
+    for index, window in enumerate((spec.strategy and spec.strategy.promotion_windows) or ()):
+        if window.time_zone and not is_time_zone(window.time_zone):
+            yield (
+                f"spec.strategy.promotionWindows[{index}].timeZone: `{window.time_zone}` is no "
+                "time zone that is known here; write it as `Europe/Amsterdam`"
+            )
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
 

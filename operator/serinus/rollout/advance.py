@@ -13,6 +13,7 @@ from serinus.api.enums import Reason, Verb
 from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
 from serinus.rollout.hold import (
     HOLD_RULES,
+    HOLDS_BEFORE_A_PROMOTION,
     HOLDS_OF_A_PROMOTE,
     HOLDS_OF_A_PROMOTION,
     clock_stands_still,
@@ -103,6 +104,8 @@ def advance(facts: RolloutFacts) -> Transition:
     following = following_index(facts.steps, facts.step_index, facts.stable_replicas)
     if following < len(facts.steps):
         return StartStep(following, Finding(Reason.STEP_STARTED, _step_told(facts, following)))
+    if because := first_match(HOLDS_BEFORE_A_PROMOTION, facts):
+        return Hold(because, clock_stands_still=False, waits_without_end=True)
     because = first_match(PROMOTION_RULES, facts)
     assert because is not None  # the last rule always applies
     return Promote(because)

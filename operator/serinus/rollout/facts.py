@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
+from serinus.rollout.promotion_window import Closed
 from serinus.rollout.steps import Step
 
 
@@ -84,6 +85,8 @@ class RolloutFacts:
         Who paused it; None when nobody did.
     withdrawn
         The evidence for which its requests were taken away; None when they weren't.
+    window_closed
+        Until when no promotion window is open; None when one is, or when there are none.
     reference_problem
         Why the model reference leads nowhere; None when it leads to a version.
     canary_version_rejected
@@ -104,6 +107,7 @@ class RolloutFacts:
     promoting: bool = False
     paused_by: str | None = None
     withdrawn: Finding | None = None
+    window_closed: Closed | None = None
     suspended: bool = False
     rejected: bool = False
     request: Request | None = None

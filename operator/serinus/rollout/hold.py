@@ -6,6 +6,7 @@ stands still, so that this time counts neither for a pause nor towards a deadlin
 
 from __future__ import annotations
 
+from serinus.api.conditions import format_time
 from serinus.api.enums import OnEvent, Reason
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
@@ -124,6 +125,18 @@ def insufficient_evidence(facts: RolloutFacts) -> Finding | None:
     )
 
 
+def outside_promotion_window(facts: RolloutFacts) -> Finding | None:
+    """No window of `strategy.promotionWindows` is open. A person's word needs none."""
+    if facts.window_closed is None:
+        return None
+    opens_at = facts.window_closed.opens_at
+    until = "a time zone of `strategy.promotionWindows` isn't known here"
+    if opens_at is not None:
+        until = f"it waits until {format_time(opens_at)}, when a promotion window opens"
+    message = f"{facts.name} may be promoted: {until}; `kubectl serinus promote` doesn't wait"
+    return Finding(Reason.OUTSIDE_PROMOTION_WINDOW, message)
+
+
 HOLD_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     paused_by_user,
     paused_by_evidence,
@@ -149,6 +162,9 @@ HOLDS_OF_A_PROMOTE: tuple[Rule[RolloutFacts], ...] = (
     waiting_for_first_pod,
 )
 """Why a person's `promote` is refused: what the spec says, and what can't be done."""
+
+HOLDS_BEFORE_A_PROMOTION: tuple[Rule[RolloutFacts], ...] = (outside_promotion_window,)
+"""What holds a promotion that would be decided now, all steps being over."""
 
 _NOTHING_IS_LEARNED: tuple[Rule[RolloutFacts], ...] = (
     paused_by_user,

@@ -1,7 +1,7 @@
 """Strategy and analysis with every default spelled out, frozen and read again."""
 
 import json
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from serinus.reconcile.deployment_rules import (
     parsed_rules,
     rules_hash,
 )
+from serinus.rollout.promotion_window import PromotionWindow
 from serinus.rollout.steps import Analyze, SetWeight
 
 
@@ -35,6 +36,33 @@ def rules(**changes: Any) -> RolloutRules:
 def metric(**given: Any) -> RateRule | ScalarRule:
     (found,) = rules(analysis={"metrics": [{"name": "m", **given}]}).analysis.metrics
     return found
+
+
+def test_a_promotion_window_without_anything_is_every_day_from_midnight_in_utc() -> None:
+    found = rules(strategy={"canary": {"steps": []}, "promotionWindows": [{}]})
+
+    assert found.windows == (PromotionWindow(frozenset(range(7)), time(0), time(0), "UTC"),)
+
+
+def test_a_promotion_window_has_its_days_and_hours() -> None:
+    window = {
+        "days": ["Sunday", "Monday"],
+        "start": "22:30",
+        "end": "02:00",
+        "timeZone": "Asia/Tokyo",
+    }
+    found = rules(strategy={"canary": {"steps": []}, "promotionWindows": [window]})
+
+    assert found.windows == (
+        PromotionWindow(frozenset({0, 6}), time(22, 30), time(2), "Asia/Tokyo"),
+    )
+
+
+def test_rules_that_were_frozen_before_there_were_windows_have_none() -> None:
+    frozen = frozen_rules(spec())
+    del frozen["promotionWindows"]
+
+    assert parsed_rules(frozen).windows == ()
 
 
 def test_nothing_given_is_the_error_rate_against_stable_at_20_and_50_percent() -> None:

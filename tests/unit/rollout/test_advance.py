@@ -13,6 +13,7 @@ from serinus.rollout.advance import (
     Withdraw,
     advance,
 )
+from serinus.rollout.promotion_window import Closed
 from serinus.rollout.steps import explicit_steps, parsed_steps
 from tests.support.given import (
     AT_FIRST_ANALYSIS,
@@ -212,6 +213,42 @@ CASES = [
         .judged(Overall.HARM),
         Promote,
         Reason.PROMOTED_WITHOUT_EVIDENCE,
+    ),
+    (
+        "all is shown, outside of the hours",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=60)
+        .judged(Overall.SAFE)
+        .but(window_closed=Closed(None)),
+        Hold,
+        Reason.OUTSIDE_PROMOTION_WINDOW,
+    ),
+    (
+        "steps go on outside of the hours",
+        rollout().but(window_closed=Closed(None)),
+        StartStep,
+        Reason.STEP_STARTED,
+    ),
+    (
+        "harm outside of the hours",
+        rollout().judged(Overall.HARM).but(window_closed=Closed(None)),
+        RollBack,
+        Reason.EVIDENCE_OF_HARM,
+    ),
+    (
+        "a person's promote outside of the hours",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=60)
+        .asked(Verb.PROMOTE)
+        .but(window_closed=Closed(None)),
+        Promote,
+        Reason.PROMOTED_BY_USER,
+    ),
+    (
+        "decided within the hours, finished after them",
+        rollout().promoting().pods(4, of=4).but(window_closed=Closed(None)),
+        FinishPromotion,
+        Reason.PROMOTED,
     ),
     ("no steps", rollout().but(steps=()), Promote, Reason.PROMOTED_WITHOUT_EVIDENCE),
 ]
