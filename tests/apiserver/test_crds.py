@@ -126,6 +126,9 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("slow requests", MD, metric(**{**RATE, "template": "slow-requests", "latency": "50ms"})),
     ("a loss", MD, metric(**{**RATE, "template": "prediction-loss", "score": "brier"})),
     ("a scalar", MD, metric(**SCALAR, interval="1m", failureLimit=2, dryRun=True)),
+    ("a scalar with all of Argo's words", MD,
+     metric(**SCALAR, successMax="80", inconclusiveLimit=2, count=5, initialDelay="2m")),
+    ("a counted metric as a dry run", MD, metric(**RATE, dryRun=True)),
     ("weighed metrics and a scalar", MD,
      {"analysis": {"metrics": [{**RATE, "weight": "1"}, SCALAR]}}),
     ("queries of 16 KiB", MD, queries(4)),
@@ -241,8 +244,14 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, metric(name="a", template="error-rate")),
     ("`prometheus` needs `min`, `max`, or both",
      MD, metric(name="a", prometheus={"query": "up"})),
-    (("`min`, `interval`, `failureLimit`, `consecutiveErrorLimit` and `dryRun` go with "
-      "`prometheus` only"), MD, metric(**RATE, interval="1m")),
+    (("`min`, `successMin`, `successMax`, `interval`, `count`, `initialDelay`, `failureLimit`, "
+      "`inconclusiveLimit` and `consecutiveErrorLimit` go with `prometheus` only"),
+     MD, metric(**RATE, count=3)),
+    ("`successMin` needs `min`", MD, metric(**SCALAR, successMin="3")),
+    ("`successMax` needs `max`", MD,
+     metric(name="a", prometheus={"query": "up"}, min="1", successMax="3")),
+    ("`inconclusiveLimit` needs `successMin` or `successMax`",
+     MD, metric(**SCALAR, inconclusiveLimit=1)),
     (("`compareTo`, `tolerance`, `nonInferiorityMargin`, `weight` and `primary` go with "
       "`template` only"), MD, metric(**SCALAR, compareTo="stable")),
     ("`latency` goes with `template: slow-requests`, and only with it",

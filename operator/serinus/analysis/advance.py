@@ -25,6 +25,7 @@ from serinus.analysis.scalar import (
     encode_scalar_state,
     measurement,
     scalar_due_ms,
+    step_ms,
 )
 from serinus.analysis.spec import AnalysisContext, AnalysisRules, RateRule, ScalarRule
 from serinus.analysis.state import RateState, StateUnreadableError, decode_state, encode_state
@@ -187,7 +188,8 @@ def _scalar_after(
         return state
     if isinstance(answer, QueryFailure) and answer.is_away:
         return state  # asked again with the next look
-    return after_measurement(rule, state, measurement(answer), due_ms=due_ms)
+    found = measurement(answer)
+    return after_measurement(rule, state, found, due_ms=due_ms, step_ms=step_ms(context))
 
 
 def _scalar_state(text: str | None) -> ScalarState:
@@ -197,9 +199,11 @@ def _scalar_state(text: str | None) -> ScalarState:
 def _due_ms(
     rule: ScalarRule, state: ScalarState, context: AnalysisContext, now_ms: int
 ) -> int | None:
-    """The first measurement is due after the warm-up."""
-    started_ms = to_ms(context.started_at + context.warmup)
-    return scalar_due_ms(rule, state, started_ms=started_ms, now_ms=now_ms)
+    """The first measurement is due after the warm-up and what the metric itself waits."""
+    started_ms = to_ms(context.started_at + context.warmup + rule.initial_delay)
+    return scalar_due_ms(
+        rule, state, started_ms=started_ms, now_ms=now_ms, step_ms=step_ms(context)
+    )
 
 
 def _with_total(

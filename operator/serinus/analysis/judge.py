@@ -14,7 +14,12 @@ from datetime import datetime
 from serinus.analysis.evidence import alpha_shares, highest_log_harm
 from serinus.analysis.moments import from_ms
 from serinus.analysis.rate_verdict import rate_verdict
-from serinus.analysis.scalar import ScalarState, is_measured, scalar_verdict
+from serinus.analysis.scalar import (
+    ScalarState,
+    is_left_to_a_person,
+    is_measured,
+    scalar_verdict,
+)
 from serinus.analysis.sentences import overall_sentence, scalar_sentence
 from serinus.analysis.spec import AnalysisContext, AnalysisRules, ScalarRule
 from serinus.analysis.state import RateState
@@ -142,11 +147,12 @@ def _missing_samples(context: AnalysisContext, gates: Sequence[MetricVerdict]) -
 def _scalars_measured(
     rules: AnalysisRules, context: AnalysisContext, scalars: Mapping[str, ScalarState]
 ) -> bool:
-    """Whether every scalar that gates yielded a number in the present step."""
+    """Whether every scalar that gates yielded its numbers in the present step, and they speak."""
     return all(
-        is_measured(scalars.get(rule.name, ScalarState()), context)
+        is_measured(rule, state, context) and not is_left_to_a_person(rule, state)
         for rule in rules.metrics
         if isinstance(rule, ScalarRule) and rule.gate and not rule.dry_run
+        for state in [scalars.get(rule.name, ScalarState())]
     )
 
 
@@ -171,6 +177,7 @@ def _scalar_verdict(
         newest_sample_at=None if known is None else from_ms(known),
         gate=rule.gate and not rule.dry_run,
         dry_run=rule.dry_run,
+        left_to_a_person=is_left_to_a_person(rule, state),
     )
 
 

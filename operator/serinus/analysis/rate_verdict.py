@@ -40,7 +40,12 @@ def rate_verdict(
     if state is None:
         verdict = Verdict.ERROR if problem else Verdict.INCONCLUSIVE
         unmeasured = MetricVerdict(
-            rule.name, verdict, sentence="", safe_evidence_ratio=0.0, gate=rule.gate
+            rule.name,
+            verdict,
+            sentence="",
+            safe_evidence_ratio=0.0,
+            gate=rule.gate,
+            dry_run=rule.dry_run,
         )
         return replace(unmeasured, sentence=rate_sentence(rule, unmeasured, problem=problem))
     if state.rejected and not problem:
@@ -74,6 +79,7 @@ def rate_verdict(
         warning=rate_warning(rule, limits, context.constant_rates.get(rule.template)),
         newest_sample_at=_newest_sample_at(rule, state),
         gate=rule.gate,
+        dry_run=rule.dry_run,
     )
     return replace(measured, sentence=rate_sentence(rule, measured, problem=problem, silent=silent))
 

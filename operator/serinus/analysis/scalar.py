@@ -1,9 +1,11 @@
 """Custom PromQL scalars: plain accounting in the words of Argo Rollouts, without stated error rate.
 
-A measurement outside the limits counts as a failure. Everything that isn't one finite number (NaN,
-an empty answer, two series, a query that is refused) says nothing about the canary: it counts as an
-error or as no data, never as a failure and never as a success. A provider that doesn't answer at
-all is no measurement: the question stays open, and `judge` stands still meanwhile.
+A measurement outside the limits counts as a failure; one within them that isn't yet a success is
+inconclusive, as where Argo's successCondition and failureCondition are both false. Everything that
+isn't one finite number (NaN, an empty answer, two series, a query that is refused) says nothing
+about the canary: it counts as an error or as no data, never as a failure and never as a success. A
+provider that doesn't answer at all is no measurement: the question stays open, and `judge` stands
+still meanwhile.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from serinus.analysis.moments import from_ms
+from serinus.analysis.moments import from_ms, to_ms
 from serinus.analysis.samples import QueryFailure, QueryResult
 from serinus.analysis.spec import AnalysisContext, ScalarRule
 from serinus.api.verdicts import Verdict
 
 _VERSION = "s1"
+_LATER_FIELDS = ("inconclusive", "counted", "counted_step_ms")
 _PROBLEM_SHOWN = 200
 _PLAIN = {ord(character): "'" for character in '"\\'}  # JSON would make two characters of it
 
@@ -37,6 +40,10 @@ class ScalarState:
         Verdict on the last measurement alone, and what was wrong with it if it was no number.
     numbered_at_ms
         When the last measurement that was a number was due; None before the first.
+    inconclusive
+        Measurements that were neither success nor failure.
+    counted, counted_step_ms
+        Numbers that were measured in one step, and when that step began.
     """
 
     measured_at_ms: int | None = None
@@ -47,6 +54,9 @@ class ScalarState:
     last: Verdict | None = None
     problem: str = ""
     numbered_at_ms: int | None = None
+    inconclusive: int = 0
+    counted: int = 0
+    counted_step_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +68,25 @@ class Unmeasured:
 
 
 def scalar_due_ms(
-    rule: ScalarRule, state: ScalarState, *, started_ms: int, now_ms: int
+    rule: ScalarRule,
+    state: ScalarState,
+    *,
+    started_ms: int,
+    now_ms: int,
+    step_ms: int | None = None,
 ) -> int | None:
     """When the next measurement is evaluated; None while it isn't due.
 
     Moments lie on a grid from `started_ms`, so a repeated pass asks for the same moment again;
-    measurements that were missed are left out, not made up for.
+    measurements that were missed are left out, not made up for. With a `count` none is due that
+    lies before the step, nor one more when the step has them all.
     """
     interval = max(1, round(rule.interval.total_seconds() * 1000))
     if now_ms < started_ms:
         return None
     due = started_ms + (now_ms - started_ms) // interval * interval
+    if rule.count is not None and (due < (step_ms or 0) or _is_complete(rule, state, step_ms)):
+        return None
     return due if state.measured_at_ms is None or due > state.measured_at_ms else None
 
 
@@ -91,25 +109,41 @@ def measurement(answer: QueryResult) -> float | Unmeasured:
 
 
 def after_measurement(
-    rule: ScalarRule, state: ScalarState, found: float | Unmeasured, *, due_ms: int
+    rule: ScalarRule,
+    state: ScalarState,
+    found: float | Unmeasured,
+    *,
+    due_ms: int,
+    step_ms: int | None = None,
 ) -> ScalarState:
-    """The state with one more measurement."""
+    """The state with one more measurement; only numbers count towards `count`."""
     measured = replace(state, measured_at_ms=due_ms, measurements=state.measurements + 1)
     if isinstance(found, Unmeasured):
         errors = state.consecutive_errors + (found.verdict is Verdict.ERROR)
         return replace(
             measured, consecutive_errors=errors, last=found.verdict, problem=_short(found.problem)
         )
-    within = is_within_limits(rule, found)
+    said = phase(rule, found)
     return replace(
         measured,
-        failures=state.failures + (not within),
+        failures=state.failures + (said is Verdict.FAILED),
         consecutive_errors=0,
         value=found,
-        last=Verdict.SUCCESSFUL if within else Verdict.FAILED,
+        last=said,
         problem="",
         numbered_at_ms=due_ms,
+        inconclusive=state.inconclusive + (said is Verdict.INCONCLUSIVE),
+        counted=_counted(state, step_ms) + 1,
+        counted_step_ms=step_ms,
     )
+
+
+def _counted(state: ScalarState, step_ms: int | None) -> int:
+    return state.counted if state.counted_step_ms == step_ms else 0
+
+
+def _is_complete(rule: ScalarRule, state: ScalarState, step_ms: int | None) -> bool:
+    return rule.count is not None and _counted(state, step_ms) >= rule.count
 
 
 def _short(problem: str) -> str:
@@ -118,32 +152,62 @@ def _short(problem: str) -> str:
     return "".join(one if " " <= one <= "~" else "?" for one in one_line)
 
 
-def is_within_limits(rule: ScalarRule, value: float) -> bool:
-    """Whether `value` is between the limits; the limits themselves are within."""
-    above_minimum = rule.minimum is None or value >= rule.minimum
-    return above_minimum and (rule.maximum is None or value <= rule.maximum)
+def phase(rule: ScalarRule, value: float) -> Verdict:
+    """What one number says by itself; a limit belongs to what it limits."""
+    if not _is_between(rule.minimum, value, rule.maximum):
+        return Verdict.FAILED
+    if _is_between(rule.success_minimum, value, rule.success_maximum):
+        return Verdict.SUCCESSFUL
+    return Verdict.INCONCLUSIVE
+
+
+def _is_between(low: float | None, value: float, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def scalar_verdict(
     rule: ScalarRule, state: ScalarState, context: AnalysisContext, now: datetime
 ) -> Verdict:
-    """The verdict on all measurements so far; success needs one of the present step."""
+    """The verdict on all measurements so far; success needs those of the present step.
+
+    Where the step has all that `count` asks for, the last of them needs to be no better than the
+    others: how many may be bad is said by the limits.
+    """
     if state.failures > rule.failure_limit:
         return Verdict.FAILED
     if state.consecutive_errors > rule.consecutive_error_limit:
         return Verdict.ERROR
+    if is_left_to_a_person(rule, state):
+        return Verdict.INCONCLUSIVE
+    if _is_complete(rule, state, step_ms(context)):
+        return Verdict.SUCCESSFUL
     if state.last is Verdict.NO_DATA and _is_silent(state, context, now):
         return Verdict.NO_DATA
-    within = state.last is Verdict.SUCCESSFUL and is_measured(state, context)
+    within = state.last is Verdict.SUCCESSFUL and is_measured(rule, state, context)
     return Verdict.SUCCESSFUL if within else Verdict.INCONCLUSIVE
 
 
-def is_measured(state: ScalarState, context: AnalysisContext) -> bool:
-    """Whether the last measurement was a number and belongs to the present step."""
-    if state.last not in (Verdict.SUCCESSFUL, Verdict.FAILED) or state.numbered_at_ms is None:
+def is_left_to_a_person(rule: ScalarRule, state: ScalarState) -> bool:
+    """Whether it was inconclusive more often than tolerated, which no measurement takes back."""
+    return state.inconclusive > rule.inconclusive_limit
+
+
+def is_measured(rule: ScalarRule, state: ScalarState, context: AnalysisContext) -> bool:
+    """Whether the present step has the measurements that it needs.
+
+    That is all of `count`; without one, the last has to be a number and of the step.
+    """
+    if rule.count is not None:
+        return _is_complete(rule, state, step_ms(context))
+    if state.last in (None, Verdict.ERROR, Verdict.NO_DATA) or state.numbered_at_ms is None:
         return False
     since = context.measured_since
     return since is None or from_ms(state.numbered_at_ms) >= since
+
+
+def step_ms(context: AnalysisContext) -> int | None:
+    """When the present step began, by which a scalar's `count` is kept."""
+    return None if context.step_started_at is None else to_ms(context.step_started_at)
 
 
 def _is_silent(state: ScalarState, context: AnalysisContext, now: datetime) -> bool:
@@ -163,6 +227,9 @@ def encode_scalar_state(state: ScalarState) -> str:
         state.last,
         state.problem,
         state.numbered_at_ms,
+        state.inconclusive,
+        state.counted,
+        state.counted_step_ms,
     ]
     return _VERSION + json.dumps(fields, separators=(",", ":"))
 
@@ -191,6 +258,7 @@ def decode_scalar_state(text: str) -> ScalarState:
             problem=problem,
             # Absent in what was written before it was kept: the step has to measure anew.
             numbered_at_ms=more[0] if more else None,
+            **dict(zip(_LATER_FIELDS, more[1:], strict=False)),
         )
     except TypeError as error:
         raise ValueError("damaged analysis state") from error

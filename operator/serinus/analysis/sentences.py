@@ -27,8 +27,12 @@ def rate_sentence(
     silent: Sequence[str] = (),
 ) -> str:
     """One line, e.g. `errors: canary 40 of 500 bad, stable 9 of 9500; harm shown (…)`."""
-    alarm = "" if rule.gate else " (only alarms)"
-    return f"{rule.name}: {_counted(rule, said)}; {_consequence(said, problem, silent)}{alarm}"
+    role = _role(gate=rule.gate, dry_run=rule.dry_run)
+    return f"{rule.name}: {_counted(rule, said)}; {_consequence(said, problem, silent)}{role}"
+
+
+def _role(*, gate: bool, dry_run: bool) -> str:
+    return " (dry run)" if dry_run else "" if gate else " (only alarms)"
 
 
 def rate_warning(rule: RateRule, limits: RateLimits, constant_rate: float | None) -> str:
@@ -90,10 +94,11 @@ def scalar_sentence(
     else:
         shown = "no number yet" if state.value is None else f"{state.value:g}"
         text = f"{shown}{_limits(rule)}; {_failures(rule, state)}"
+        if rule.count is not None:
+            text = f"{text}; {state.counted} of {rule.count} in its step"
         if wrong:
             text = f"{text}; last time: {wrong}"
-    role = " (dry run)" if rule.dry_run else "" if rule.gate else " (only alarms)"
-    return f"{rule.name}: {text}{role}"
+    return f"{rule.name}: {text}{_role(gate=rule.gate, dry_run=rule.dry_run)}"
 
 
 def overall_sentence(
@@ -128,8 +133,13 @@ def _wanted(gates: Sequence[MetricVerdict], requests_needed: int | None) -> str:
     if any(gate.is_rate for gate in open_ones):
         about = f"about {requests_needed} " if requests_needed else ""
         wanted.append(f"{about}more canary requests")
-    scalars = [gate.metric for gate in open_ones if not gate.is_rate]
-    wanted += [f"a measurement of `{metric}` within its limits" for metric in scalars]
+    scalars = [gate for gate in open_ones if not gate.is_rate]
+    wanted += [
+        f"a person's `promote` or `abort`, because {gate.sentence}"
+        if gate.left_to_a_person
+        else f"a measurement of `{gate.metric}` within its limits"
+        for gate in scalars
+    ]
     return " and ".join(wanted)
 
 
@@ -140,8 +150,12 @@ def _limits(rule: ScalarRule) -> str:
 
 
 def _failures(rule: ScalarRule, state: ScalarState) -> str:
-    counted = f"outside its limits {state.failures} of {state.measurements} times"
-    return f"{counted}, {rule.failure_limit} tolerated"
+    times = f"of {state.measurements} times"
+    failed = f"outside its limits {state.failures} {times}, {rule.failure_limit} tolerated"
+    if not state.inconclusive:
+        return failed
+    unclear = f"inconclusive {state.inconclusive} {times}, {rule.inconclusive_limit} tolerated"
+    return f"{failed}; {unclear}"
 
 
 def _of(counts: Counts) -> str:

@@ -72,6 +72,8 @@ class RateRule:
         Which loss, e.g. "brier". `prediction-loss` only.
     gate
         False: it only alarms. It never rolls back, has no share of alpha and holds nothing up.
+    dry_run
+        It doesn't gate, and doesn't even alarm.
     primary
         Primary metrics share one half of alpha, unless weights are given. Of gates only.
     weight
@@ -84,6 +86,7 @@ class RateRule:
     latency_seconds: float | None = None
     score: str | None = None
     gate: bool = True
+    dry_run: bool = False
     primary: bool = False
     weight: float | None = None
 
@@ -99,8 +102,18 @@ class ScalarRule:
 
     Attributes
     ----------
+    minimum, maximum
+        A value outside them is a failure.
+    success_minimum, success_maximum
+        A value outside these and within the others is inconclusive. None: as the others.
+    count
+        Measurements in a step, which then has enough of them; None: as long as it lasts.
+    initial_delay
+        Time after the warm-up before the first measurement.
     failure_limit
-        Measurements outside the limits that are still tolerated; one more fails the metric.
+        Failures that are still tolerated; one more fails the metric.
+    inconclusive_limit
+        Inconclusive measurements that are still tolerated; one more leaves it to a person.
     consecutive_error_limit
         Measurements in a row without a number that are still tolerated; one more makes it Error.
     gate
@@ -113,8 +126,13 @@ class ScalarRule:
     query: str
     minimum: float | None = None
     maximum: float | None = None
+    success_minimum: float | None = None
+    success_maximum: float | None = None
     interval: timedelta = timedelta(minutes=1)
+    count: int | None = None
+    initial_delay: timedelta = timedelta(0)
     failure_limit: int = 0
+    inconclusive_limit: int = 0
     consecutive_error_limit: int = 4
     gate: bool = True
     dry_run: bool = False
@@ -182,6 +200,8 @@ class AnalysisContext:
         What the best constant answer reaches in the templates in which that is known.
     measured_since
         A scalar's measurements from before say nothing about the present step; None: all do.
+    step_started_at
+        Start of the present step: a scalar's `count` begins anew with it. None: never.
     """
 
     namespace: str
@@ -198,5 +218,6 @@ class AnalysisContext:
     min_samples: int = 50
     samples_before: int = 0
     measured_since: datetime | None = None
+    step_started_at: datetime | None = None
     pods_started_at: Mapping[str, datetime] = field(default_factory=dict)
     constant_rates: Mapping[MetricTemplate, float] = field(default_factory=dict)

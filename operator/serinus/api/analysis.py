@@ -63,12 +63,30 @@ class AnalysisMetric(ApiModel):
             ),
             (
                 (
-                    "has(self.prometheus) || !(has(self.min) || has(self.interval) || "
-                    "has(self.failureLimit) || has(self.consecutiveErrorLimit) || has(self.dryRun))"
+                    "has(self.prometheus) || !(has(self.min) || has(self.successMin) || "
+                    "has(self.successMax) || has(self.interval) || has(self.count) || "
+                    "has(self.initialDelay) || has(self.failureLimit) || "
+                    "has(self.inconclusiveLimit) || has(self.consecutiveErrorLimit))"
                 ),
                 (
-                    "`min`, `interval`, `failureLimit`, `consecutiveErrorLimit` and `dryRun` "
+                    "`min`, `successMin`, `successMax`, `interval`, `count`, `initialDelay`, "
+                    "`failureLimit`, `inconclusiveLimit` and `consecutiveErrorLimit` "
                     "go with `prometheus` only"
+                ),
+            ),
+            (
+                "!has(self.successMin) || has(self.min)",
+                "`successMin` needs `min`: a value between them is inconclusive",
+            ),
+            (
+                "!has(self.successMax) || has(self.max)",
+                "`successMax` needs `max`: a value between them is inconclusive",
+            ),
+            (
+                ("!has(self.inconclusiveLimit) || has(self.successMin) || has(self.successMax)"),
+                (
+                    "`inconclusiveLimit` needs `successMin` or `successMax`: "
+                    "without them nothing is inconclusive"
                 ),
             ),
             (
@@ -114,9 +132,22 @@ class AnalysisMetric(ApiModel):
     compare_to: CompareTo | None = Field(
         default=None, description="`stable`: compare with the revision that serves."
     )
-    min: DecimalText | None = Field(default=None, description="Smallest allowed value.")
+    min: DecimalText | None = Field(
+        default=None, description="Smallest allowed value; a smaller one is a failure."
+    )
     max: DecimalText | None = Field(
-        default=None, description="Largest allowed value; a rate's is a fraction."
+        default=None,
+        description="Largest allowed value; a larger one is a failure. A rate's is a fraction.",
+    )
+    success_min: DecimalText | None = Field(
+        default=None,
+        description="prometheus: from here on a value is a success; between `min` and it a value "
+        "is inconclusive. Default: `min`.",
+    )
+    success_max: DecimalText | None = Field(
+        default=None,
+        description="prometheus: up to here a value is a success; between it and `max` a value "
+        "is inconclusive. Default: `max`.",
     )
     tolerance: Allowance | None = Field(
         default=None,
@@ -144,8 +175,26 @@ class AnalysisMetric(ApiModel):
     interval: Duration | None = Field(
         default=None, description="prometheus: time between measurements. Default: 1m."
     )
+    count: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="prometheus: measurements in each step, which then has enough of them; an "
+        "`analyze` step takes all of them. Default: measured as long as the step lasts.",
+    )
+    initial_delay: Duration | None = Field(
+        default=None,
+        description="prometheus: time before the first measurement, after the warm-up. "
+        "Default: 0s.",
+    )
     failure_limit: int | None = Field(
         default=None, ge=0, description="prometheus: failed measurements allowed. Default: 0."
+    )
+    inconclusive_limit: int | None = Field(
+        default=None,
+        ge=0,
+        description="prometheus: inconclusive measurements allowed; one more, and the rollout "
+        "waits for a person. Default: 0.",
     )
     consecutive_error_limit: int | None = Field(
         default=None,
@@ -153,7 +202,9 @@ class AnalysisMetric(ApiModel):
         description="prometheus: errors in a row after which the rollout holds. Default: 4.",
     )
     dry_run: bool | None = Field(
-        default=None, description="prometheus: measure and show, decide nothing."
+        default=None,
+        description="Measure and show, and nothing else: no share of alpha, no event, nothing "
+        "held up. `gate: false` tells of harm in an event.",
     )
 
 
@@ -166,7 +217,7 @@ class Analysis(ApiModel):
                 (
                     "!has(self.metrics) || self.metrics.all(m, !has(m.weight)) || "
                     "self.metrics.all(m, has(m.weight) || has(m.prometheus) || "
-                    "(has(m.gate) && !m.gate))"
+                    "(has(m.gate) && !m.gate) || (has(m.dryRun) && m.dryRun))"
                 ),
                 "give every metric with a `template` that gates a `weight`, or none",
             ),

@@ -104,6 +104,8 @@ class MetricVerdict:
         False when the metric only alarms, or is a dry run: it decides nothing.
     dry_run
         Whether it doesn't even alarm.
+    left_to_a_person
+        Whether a scalar was inconclusive more often than allowed: measuring on decides nothing.
     """
 
     metric: str
@@ -120,6 +122,7 @@ class MetricVerdict:
     newest_sample_at: datetime | None = None
     gate: bool = True
     dry_run: bool = False
+    left_to_a_person: bool = False
 
     @property
     def is_rate(self) -> bool:

@@ -90,6 +90,7 @@ class CanaryAnalysis:
             min_samples=self._min_samples(),
             samples_before=self.canary.samples_before,
             measured_since=self._measured_since(),
+            step_started_at=parse_time(self.canary.step_started_at),
             constant_rates=_constant_rates(self.version),
             pods_started_at={
                 pod.name: pod.started_at for pod in self.seen.pods if pod.started_at is not None

@@ -40,7 +40,9 @@ DEFAULT_BETA = "0.05"
 DEFAULT_WARMUP = "60s"
 DEFAULT_SCRAPE_INTERVAL = "15s"
 DEFAULT_INTERVAL = "1m"
+DEFAULT_INITIAL_DELAY = "0s"
 DEFAULT_FAILURE_LIMIT = 0
+DEFAULT_INCONCLUSIVE_LIMIT = 0
 DEFAULT_CONSECUTIVE_ERROR_LIMIT = 4
 MEASURED = "measured"
 MIDNIGHT = "00:00"
@@ -183,7 +185,9 @@ def _explicit_metric(metric: AnalysisMetric) -> AnalysisMetric:
         return metric.model_copy(
             update={
                 "interval": metric.interval or DEFAULT_INTERVAL,
+                "initial_delay": metric.initial_delay or DEFAULT_INITIAL_DELAY,
                 "failure_limit": metric.failure_limit or DEFAULT_FAILURE_LIMIT,
+                "inconclusive_limit": metric.inconclusive_limit or DEFAULT_INCONCLUSIVE_LIMIT,
                 "consecutive_error_limit": DEFAULT_CONSECUTIVE_ERROR_LIMIT
                 if metric.consecutive_error_limit is None
                 else metric.consecutive_error_limit,
@@ -193,6 +197,7 @@ def _explicit_metric(metric: AnalysisMetric) -> AnalysisMetric:
         )
     explicit: dict[str, Any] = {
         "gate": metric.gate is not False,
+        "dry_run": bool(metric.dry_run),
         "primary": bool(metric.primary),
     }
     if metric.compare_to is not None:
@@ -217,8 +222,13 @@ def _metric_rule(metric: AnalysisMetric) -> MetricRule:
             query=metric.prometheus.query if metric.prometheus else "",
             minimum=_decimal(metric.min),
             maximum=_decimal(metric.max),
+            success_minimum=_decimal(metric.success_min),
+            success_maximum=_decimal(metric.success_max),
             interval=parse_duration(metric.interval or DEFAULT_INTERVAL),
+            count=metric.count,
+            initial_delay=parse_duration(metric.initial_delay or DEFAULT_INITIAL_DELAY),
             failure_limit=metric.failure_limit or DEFAULT_FAILURE_LIMIT,
+            inconclusive_limit=metric.inconclusive_limit or DEFAULT_INCONCLUSIVE_LIMIT,
             consecutive_error_limit=DEFAULT_CONSECUTIVE_ERROR_LIMIT
             if metric.consecutive_error_limit is None
             else metric.consecutive_error_limit,
@@ -231,7 +241,8 @@ def _metric_rule(metric: AnalysisMetric) -> MetricRule:
         comparisons=tuple(_comparisons(metric, metric.template)),
         latency_seconds=duration_seconds(metric.latency) if metric.latency else None,
         score=metric.score.value if metric.score else None,
-        gate=metric.gate is not False,
+        gate=metric.gate is not False and not metric.dry_run,
+        dry_run=bool(metric.dry_run),
         primary=bool(metric.primary),
         weight=_decimal(metric.weight),
     )

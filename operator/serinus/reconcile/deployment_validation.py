@@ -124,7 +124,7 @@ def _analysis_problems(analysis: Analysis) -> Iterator[str]:
 
 
 def _weight_problems(analysis: Analysis) -> Iterator[str]:
-    gates = [metric for metric in analysis.metrics if metric.gate is not False]
+    gates = [one for one in analysis.metrics if one.gate is not False and not one.dry_run]
     weights = [parse_decimal(metric.weight) for metric in gates if metric.weight]
     total = sum(weights)
     if total > 1 + 1e-9:
@@ -178,6 +178,7 @@ def _scalar_problems(metric: AnalysisMetric) -> Iterator[str]:
         low, high = parse_decimal(metric.min), parse_decimal(metric.max)
         if low > high:
             yield f'.min: "{metric.min}" is above max "{metric.max}"; no value is within'
+    yield from _success_problems(metric)
     if metric.interval and duration_seconds(metric.interval) <= 0:
         yield ".interval: must be above 0s"
     query = metric.prometheus.query if metric.prometheus else ""
@@ -185,3 +186,24 @@ def _scalar_problems(metric: AnalysisMetric) -> Iterator[str]:
         if placeholder not in PLACEHOLDERS:
             known = ", ".join(f"`{{{{ .{one} }}}}`" for one in PLACEHOLDERS)
             yield f".prometheus.query: unknown placeholder `{placeholder}`; known are {known}"
+
+
+def _success_problems(metric: AnalysisMetric) -> Iterator[str]:
+    """The band of success lies within the limits, and some value is in it."""
+    low, high = metric.success_min or metric.min, metric.success_max or metric.max
+    if (
+        metric.success_min
+        and metric.min
+        and parse_decimal(metric.success_min) < parse_decimal(metric.min)
+    ):
+        yield f'.successMin: "{metric.success_min}" is below min "{metric.min}"'
+    if (
+        metric.success_max
+        and metric.max
+        and parse_decimal(metric.success_max) > parse_decimal(metric.max)
+    ):
+        yield f'.successMax: "{metric.success_max}" is above max "{metric.max}"'
+    if not (metric.success_min or metric.success_max) or low is None or high is None:
+        return
+    if parse_decimal(low) > parse_decimal(high):
+        yield f'.successMin: success would be from "{low}" to "{high}"; no value is within'

@@ -204,12 +204,32 @@ def test_what_only_alarms_says_so_with_its_own_evidence() -> None:
 
 
 def test_a_dry_run_doesn_t_even_alarm() -> None:
-    metrics = (errors(), replace(QUEUE, dry_run=True))
+    trial = errors(name="trial", gate=False, dry_run=True)
+    metrics = (errors(), replace(QUEUE, dry_run=True), trial)
+    rates = {"errors": state(), "trial": state(1.5 * CROSSED)}
 
-    judgement = judged(rules(*metrics), CONTEXT, {"errors": state()}, {"queue": OVER}, {}, now=NOW)
+    judgement = judged(rules(*metrics), CONTEXT, rates, {"queue": OVER}, {}, now=NOW)
 
-    assert judgement.verdicts[1].verdict is Verdict.FAILED
-    assert not judgement.verdicts[1].alarms
+    _, queue, counted = judgement.verdicts
+    assert (queue.verdict, counted.verdict) == (Verdict.FAILED, Verdict.FAILED)
+    assert (queue.alarms, counted.alarms) == (False, False)
+    assert counted.sentence.endswith("(dry run)")
+
+
+def test_a_scalar_that_is_left_to_a_person_holds_up_every_step() -> None:
+    doubtful = ScalarState(0, 3, 0, 0, 90.0, Verdict.SUCCESSFUL, "", 0, inconclusive=1)
+
+    judgement = judged(
+        rules(errors(), QUEUE),
+        CONTEXT,
+        {"errors": state(safe=SHOWN)},
+        {"queue": doubtful},
+        {},
+        now=NOW,
+    )
+
+    assert judgement.overall is Overall.NOT_ENOUGH
+    assert "a person's `promote` or `abort`, because queue: 90" in judgement.sentence
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from serinus.analysis.samples import (
 )
 from serinus.analysis.scalar import (
     ScalarState,
+    Unmeasured,
     after_measurement,
     decode_scalar_state,
     encode_scalar_state,
+    is_left_to_a_person,
     is_measured,
     measurement,
     scalar_due_ms,
@@ -118,7 +120,7 @@ def test_only_a_number_of_the_present_step_says_something_about_it(
     for number, answer in enumerate(answers):
         state = after_measurement(QUEUE, state, measurement(answer), due_ms=at(number))
 
-    assert is_measured(state, context) is measured
+    assert is_measured(QUEUE, state, context) is measured
     if not measured:
         now = moment(START + len(answers) * MINUTE)
         assert scalar_verdict(QUEUE, state, context, now) is Verdict.INCONCLUSIVE
@@ -169,3 +171,110 @@ def test_the_state_of_a_long_problem_is_small(text: str) -> None:
 
     assert len(encode_scalar_state(state)) < 400
     assert decode_scalar_state(encode_scalar_state(state)) == state
+
+
+BAND = replace(QUEUE, maximum=100, success_maximum=80, failure_limit=0, inconclusive_limit=1)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "then", "for_a_person"),
+    [
+        ([80], Verdict.SUCCESSFUL, False),
+        ([81], Verdict.INCONCLUSIVE, False),
+        ([100, 80], Verdict.SUCCESSFUL, False),
+        ([90, 90], Verdict.INCONCLUSIVE, True),
+        ([90, 90, 5], Verdict.INCONCLUSIVE, True),
+        ([90, 90, 101], Verdict.FAILED, True),
+        ([101], Verdict.FAILED, False),
+    ],
+    ids=[
+        "the bound of success is a success",
+        "between success and failure",
+        "as often inconclusive as tolerated",
+        "once more",
+        "which no success takes back",
+        "harm goes before doubt",
+        "beyond the limit it is a failure",
+    ],
+)
+def test_between_success_and_failure_a_measurement_is_inconclusive(
+    numbers: list[float], then: Verdict, for_a_person: bool
+) -> None:
+    state = ScalarState()
+    for minute, number in enumerate(numbers):
+        state = after_measurement(BAND, state, number, due_ms=at(minute))
+        state = decode_scalar_state(encode_scalar_state(state))
+
+    assert scalar_verdict(BAND, state, CONTEXT, moment(START + 600)) is then
+    assert is_left_to_a_person(BAND, state) is for_a_person
+
+
+COUNTED = replace(QUEUE, count=2, failure_limit=1, interval=timedelta(minutes=1))
+
+
+def measured_minutes(
+    rule: ScalarRule, found: list[float | Unmeasured], *, steps: dict[int, int], until: int
+) -> list[int]:
+    """In which minutes it is measured; `steps` says at which minute which step begins."""
+    state, minutes, answers = ScalarState(), [], iter(found)
+    began = 0
+    for minute in range(until):
+        began = steps.get(minute, began)
+        step, now = at(began), at(minute)
+        due = scalar_due_ms(rule, state, started_ms=at(0), now_ms=now, step_ms=step)
+        if due is not None:
+            minutes.append(minute)
+            answer = next(answers)
+            state = after_measurement(rule, state, answer, due_ms=due, step_ms=step)
+            state = decode_scalar_state(encode_scalar_state(state))
+    return minutes
+
+
+def test_a_step_takes_as_many_measurements_as_the_count_says_and_the_next_begins_anew() -> None:
+    found: list[float | Unmeasured] = [5.0] * 4
+
+    assert measured_minutes(COUNTED, found, steps={5: 5}, until=9) == [0, 1, 5, 6]
+
+
+def test_what_is_no_number_does_not_count() -> None:
+    found = [5.0, Unmeasured(Verdict.ERROR, "refused"), Unmeasured(Verdict.NO_DATA, ""), 5.0]
+
+    assert measured_minutes(COUNTED, found, steps={}, until=9) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "then", "measured"),
+    [
+        ([5], Verdict.INCONCLUSIVE, False),
+        ([5, 200], Verdict.SUCCESSFUL, True),
+        ([200, 200], Verdict.FAILED, True),
+    ],
+    ids=["not all of them yet", "the last may fail within the limit", "more failed than tolerated"],
+)
+def test_when_the_count_is_reached_the_limits_decide(
+    numbers: list[float], then: Verdict, measured: bool
+) -> None:
+    began = moment(START)
+    context = replace(CONTEXT, measured_since=began, step_started_at=began)
+    state = ScalarState()
+    for minute, number in enumerate(numbers):
+        state = after_measurement(COUNTED, state, number, due_ms=at(minute), step_ms=at(0))
+
+    assert scalar_verdict(COUNTED, state, context, moment(START + 600)) is then
+    assert is_measured(COUNTED, state, context) is measured
+
+
+def test_a_count_that_an_earlier_step_reached_says_nothing_of_this_one() -> None:
+    context = replace(CONTEXT, step_started_at=moment(START + 10 * MINUTE))
+    state = ScalarState()
+    for minute in range(2):
+        state = after_measurement(COUNTED, state, 5.0, due_ms=at(minute), step_ms=at(0))
+
+    assert not is_measured(COUNTED, state, context)
+    assert scalar_due_ms(COUNTED, state, started_ms=at(0), now_ms=at(9.5), step_ms=at(9.2)) is None
+
+
+def test_a_state_from_before_counts_were_kept_can_be_read() -> None:
+    state = decode_scalar_state('s1[1700000000000,3,1,0,5.0,"Successful","",1700000000000]')
+
+    assert (state.numbered_at_ms, state.inconclusive, state.counted) == (1700000000000, 0, 0)

@@ -255,8 +255,8 @@ QUEUE = {"name": "queue", "prometheus": {"query": "queue"}, "max": "100", "inter
 STEPS = {"canary": {"stepWeights": [20, 50]}}
 
 
-def judged_by_its_queue(**analysis: Any) -> World:
-    world = judged_by(metrics=[QUEUE], **analysis)
+def judged_by_its_queue(queue: dict[str, Any] | None = None, **analysis: Any) -> World:
+    world = judged_by(metrics=[QUEUE | (queue or {})], **analysis)
     world.applies(strategy=STEPS)
     world.scalars["queue"] = 5.0
     world.serves_version("v2")
@@ -275,6 +275,36 @@ def test_a_rollout_that_only_a_scalar_judges_waits_for_its_measurement_in_each_s
     assert warming_up == (1, "queue: not measured yet")
     assert second > 1
     assert world.stable == "v2"
+
+
+def test_a_step_goes_on_when_its_count_of_measurements_is_there_and_not_before() -> None:
+    world = judged_by_its_queue(warmup="0s", queue={"count": 3, "initialDelay": "30s"})
+    world.runs(60, until="canary has traffic")
+    world.runs(45)
+    waiting, message = world.canary["step"], world.status["analysis"][0]["message"]
+    world.runs(15)
+    second = world.canary["step"]
+    world.runs(60, until="settled")
+
+    assert waiting == 1
+    assert message.startswith("queue: 5, at most 100 allowed; outside its limits 0 of 2 times")
+    assert message.endswith("; 2 of 3 in its step")
+    assert second > 1
+    assert world.stable == "v2"
+
+
+def test_more_inconclusive_measurements_than_tolerated_wait_for_a_person() -> None:
+    world = judged_by_its_queue(warmup="0s", queue={"successMax": "80", "inconclusiveLimit": 1})
+    world.scalars["queue"] = 90.0
+    world.runs(60, until="canary has traffic")
+    world.runs(120)
+    held = (world.stable, world.condition("Reconciling"), world.status["message"])
+    world.scalars["queue"] = 5.0
+    world.runs(120)
+
+    assert held[:2] == ("v1", ("True", "InsufficientEvidence"))
+    assert "a person's `promote` or `abort`, because queue: 90" in held[2]
+    assert world.stable == "v1"
 
 
 def test_a_rollout_that_only_a_scalar_judges_stands_still_while_the_provider_is_away() -> None:

@@ -148,8 +148,13 @@ def test_a_scalar_keeps_the_words_of_argo_rollouts() -> None:
         prometheus={"query": "up"},
         min="1",
         max="2",
+        successMin="1.2",
+        successMax="1.8",
         interval="30s",
+        count=5,
+        initialDelay="2m",
         failureLimit=2,
+        inconclusiveLimit=3,
         consecutiveErrorLimit=0,
         dryRun=True,
     )
@@ -159,11 +164,23 @@ def test_a_scalar_keeps_the_words_of_argo_rollouts() -> None:
         "up",
         minimum=1.0,
         maximum=2.0,
+        success_minimum=1.2,
+        success_maximum=1.8,
         interval=timedelta(seconds=30),
+        count=5,
+        initial_delay=timedelta(minutes=2),
         failure_limit=2,
+        inconclusive_limit=3,
         consecutive_error_limit=0,
         dry_run=True,
     )
+
+
+def test_a_dry_run_of_a_counted_metric_neither_gates_nor_alarms() -> None:
+    found = metric(template="error-rate", compareTo="stable", dryRun=True)
+
+    assert isinstance(found, RateRule)
+    assert (found.gate, found.dry_run) == (False, True)
 
 
 def test_a_scalar_s_defaults() -> None:

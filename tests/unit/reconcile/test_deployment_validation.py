@@ -21,6 +21,11 @@ def of_metric(**given: Any) -> dict[str, Any]:
     return {"analysis": {"metrics": [{**RATE, **given}]}}
 
 
+def of_scalar(**fields: Any) -> dict[str, Any]:
+    scalar = {"name": "q", "prometheus": {"query": "up"}, **fields}
+    return {"analysis": {"metrics": [scalar]}}
+
+
 CASES = [
     ({"model": {"alias": "v1"}}, "spec.model: neither `versionRef` nor `channel`"),
     (
@@ -74,6 +79,12 @@ CASES = [
             }
         },
         'spec.analysis.metrics[0].min: "2" is above max "1"',
+    ),
+    (of_scalar(max="9", successMax="10"), '.successMax: "10" is above max "9"'),
+    (of_scalar(min="2", successMin="1"), '.successMin: "1" is below min "2"'),
+    (
+        of_scalar(min="1", max="9", successMin="8", successMax="7"),
+        'success would be from "8" to "7"; no value is within',
     ),
     (
         {
