@@ -8,13 +8,11 @@ import pytest
 from serinus.api.deployment_status import PendingRecord
 from serinus.manifests.decision_record import make_decision_record
 from tests.support.api_server import ApiServer
-from tests.support.chart import NAMESPACE as OPERATOR_NAMESPACE
 from tests.support.chart import bind, put
 
 NAMESPACE = "audited"
 CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
-OPERATOR = f"system:serviceaccount:{OPERATOR_NAMESPACE}:serinus"
-EDITOR = "sam"
+OPERATOR, EDITOR = "system:serviceaccount:mlops:serinus-of-team-a", "sam"
 POLICY_TIMEOUT_SECONDS = 60
 
 
@@ -27,12 +25,16 @@ def record(number: int) -> dict[str, Any]:
 def server(api_server: ApiServer, chart: None) -> ApiServer:
     """The API server once the policy is in force, with two who may do all with ConfigMaps."""
     assert api_server.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}}).accepted
-    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
-    metadata = {"name": "config-maps"}
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
-    put(api_server, [{**role, "metadata": metadata, "rules": rules}])
-    for name in (EDITOR, OPERATOR):
-        bind(api_server, NAMESPACE, "config-maps", name)
+    for name, group, resource, verb in (
+        ("config-maps", "", "configmaps", "*"),
+        ("recording", "serinus.dev", "modeldeployments", "record"),
+    ):
+        rule = {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+        put(api_server, [{**role, "metadata": {"name": name}, "rules": [rule]}])
+    bind(api_server, NAMESPACE, "config-maps", EDITOR)
+    bind(api_server, NAMESPACE, "config-maps", OPERATOR)
+    bind(api_server, NAMESPACE, "recording", OPERATOR)
     deadline = time.monotonic() + POLICY_TIMEOUT_SECONDS
     number = 1000
     while (answer := api_server.post(CONFIG_MAPS, record(number), user=EDITOR)).code != 422:
@@ -42,7 +44,9 @@ def server(api_server: ApiServer, chart: None) -> ApiServer:
     return api_server
 
 
-def test_the_operator_makes_records(server: ApiServer) -> None:
+def test_who_holds_the_right_makes_records_of_any_release(
+    server: ApiServer,
+) -> None:
     made = server.post(CONFIG_MAPS, record(1), user=OPERATOR)
 
     assert made.accepted, made.message

@@ -41,6 +41,9 @@ OWNING: set[Right] = {
 }
 """Asked for by the API server itself, where it guards who may be made an object's owner."""
 
+RECORDING: set[Right] = {("serinus.dev", "modeldeployments", "record")}
+"""Asked for by the admission policy, where a record of a decision is made."""
+
 
 @dataclass
 class Story:
@@ -299,7 +302,7 @@ def test_each_right_is_used_and_no_other_is_needed(
     wait_until("old revisions go", lambda: old_revisions_are_gone(story))
 
     assert not machine.refused()
-    assert set(used(machine.requests())) | LOOKED_AT | OWNING == set(granted(machine))
+    assert set(used(machine.requests())) | LOOKED_AT | OWNING | RECORDING == set(granted(machine))
 
 
 def test_an_actor_is_verified_only_while_the_policy_is_there(

@@ -94,6 +94,10 @@ capabilities: {drop: [ALL]}
 - apiGroups: [serinus.dev]
   resources: [modelversions]
   verbs: [get, list, watch, create]
+# What the admission policy asks for before a record of a decision is made.
+- apiGroups: [serinus.dev]
+  resources: [modeldeployments]
+  verbs: [record]
 - apiGroups: [serinus.dev]
   resources: [featuresets/status, trainingjobs/status, modelversions/status, modeldeployments/status]
   verbs: [update]
