@@ -165,8 +165,8 @@ class ScalingRules(ApiModel):
         default=None, description="Seconds of the past that are looked at, against flapping."
     )
     select_policy: SelectPolicy | None = Field(default=None, description="Max, Min or Disabled.")
-    policies: list[ScalingPolicy] = Field(
-        default_factory=list, max_length=8, description="How much may change in some time."
+    policies: list[ScalingPolicy] | None = Field(
+        default=None, min_length=1, max_length=8, description="How much may change in some time."
     )
 
 

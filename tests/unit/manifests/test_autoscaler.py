@@ -39,5 +39,13 @@ def test_the_autoscaler_is_what_was_reviewed(golden: Callable[[str, str], None])
     golden("manifests/autoscaler.json", json.dumps(body, indent=2, sort_keys=True) + "\n")
 
 
+def test_a_part_of_the_behavior_that_is_left_out_is_kubernetes_own() -> None:
+    down = {"stabilizationWindowSeconds": 60}
+
+    assert made(maxReplicas=8, behavior={"scaleDown": down})["spec"]["behavior"] == {
+        "scaleDown": down
+    }
+
+
 def test_what_is_left_out_is_left_to_kubernetes() -> None:
     assert set(made(maxReplicas=8)["spec"]) == {"scaleTargetRef", "minReplicas", "maxReplicas"}
