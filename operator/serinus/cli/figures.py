@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -19,6 +19,11 @@ def age(since: datetime | None, now: datetime) -> str:
     if seconds < 2 * _DAY:
         return f"{seconds // _HOUR}h"
     return f"{seconds // _DAY}d"
+
+
+def in_utc(moment: datetime) -> str:
+    """`2026-11-21T14:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def count(number: int) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 
 from serinus.cli.objects import HistoryEntry, Metric
 from serinus.cli.reading import metric_of, time_of
-from serinus.manifests.decision_record import DECISION_KEY
-from serinus.manifests.naming import RECORD_LABEL, RECORD_OF_LABEL
+from serinus.manifests.naming import DECISION_KEY, RECORD_LABEL, RECORD_OF_LABEL
 
 SERVE = "serve"
 

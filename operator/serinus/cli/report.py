@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from serinus.api.conditions import format_time
 from serinus.cli.errors import ExitCode
-from serinus.cli.figures import share
+from serinus.cli.figures import in_utc, share
 from serinus.cli.history import as_data, notes
 from serinus.cli.objects import Arm, Metric
 from serinus.cli.output import print_data
@@ -86,7 +85,7 @@ def markdown(
     """Everything, for people, line by line."""
     yield f"# Deployment {past.name}: what served, and why"
     yield ""
-    yield f"Written {format_time(written_at)}. Times are UTC."
+    yield f"Written {in_utc(written_at)}. Times are UTC."
     for note in notes(past):
         yield f"\n{note}"
     if missing := missing_numbers(past.decisions):
@@ -96,9 +95,9 @@ def markdown(
     yield "| from | until | served | by record |"
     yield "|---|---|---|---|"
     for period in _periods_within(past, since, until):
-        ended = format_time(period.until) if period.until else "now" if past.resource else "its end"
+        ended = in_utc(period.until) if period.until else "now" if past.resource else "its end"
         by = str(period.record or "-")
-        yield f"| {format_time(period.since)} | {ended} | {in_words(period.served)} | {by} |"
+        yield f"| {in_utc(period.since)} | {ended} | {in_words(period.served)} | {by} |"
     yield "\n## Decisions"
     for one in _decisions_within(past, since, until):
         yield from _decision(one)
@@ -106,7 +105,7 @@ def markdown(
 
 def _decision(one: Decision) -> Iterator[str]:
     number = f"{one.number}. " if one.number else ""
-    at = format_time(one.at) if one.at else "-"
+    at = in_utc(one.at) if one.at else "-"
     yield f"\n### {number}{at} {one.action} of revision {one.revision} ({one.model_version})\n"
     yield f"- because: {one.because}"
     if one.reason:

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator
 from datetime import datetime
 
-from serinus.api.conditions import format_time
 from serinus.cli.errors import ExitCode, RefusedError
+from serinus.cli.figures import in_utc
 from serinus.cli.output import print_data
 from serinus.cli.past import Past, moment_of, past_of
 from serinus.cli.records import Decision, Served, decided_at
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     decision = decided_at(past.decisions, moment)
     if decision is None:
         raise RefusedError(
-            f"nothing is recorded of Deployment `{past.name}` by {format_time(moment)}",
+            f"nothing is recorded of Deployment `{past.name}` by {in_utc(moment)}",
             _beginning(past),
         )
     if arguments.output:
@@ -84,7 +84,7 @@ def _rows(
 ) -> Iterator[tuple[str, str]]:
     gone = "" if past.resource else ", which isn't there any more"
     yield "Deployment:", f"{past.name}{gone}"
-    yield "At:", format_time(moment)
+    yield "At:", in_utc(moment)
     yield "Served:", in_words(decision.served)
     for one in decision.served or ():
         if one.model_digest:
@@ -99,4 +99,4 @@ def _rows(
 
 def _beginning(past: Past) -> str:
     first = past.decisions[0].at if past.decisions else None
-    return f"the first decision is of {format_time(first)}" if first else "nothing was decided yet"
+    return f"the first decision is of {in_utc(first)}" if first else "nothing was decided yet"

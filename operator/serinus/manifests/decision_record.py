@@ -10,6 +10,7 @@ from typing import Any
 
 from serinus.api.deployment_status import PendingRecord
 from serinus.manifests.naming import (
+    DECISION_KEY,
     RECORD_ACTION_LABEL,
     RECORD_LABEL,
     RECORD_OF_LABEL,
@@ -19,7 +20,6 @@ from serinus.manifests.naming import (
 
 JsonObject = dict[str, Any]
 
-DECISION_KEY = "decision.json"
 PART_OF_LABEL, PART_OF = "app.kubernetes.io/part-of", "serinus"
 
 

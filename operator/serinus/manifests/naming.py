@@ -20,6 +20,8 @@ STORE_LABEL = "serinus.dev/store"
 RECORD_OF_LABEL = "serinus.dev/record-of"
 RECORD_LABEL = "serinus.dev/record"
 RECORD_ACTION_LABEL = "serinus.dev/record-action"
+DECISION_KEY = "decision.json"
+"""Under which a record holds the decision."""
 OWNER_LABELS: dict[Kind, str] = {kind: f"serinus.dev/{kind.value.lower()}" for kind in Kind}
 
 NAME_MAX_LENGTH = 40

@@ -1,8 +1,8 @@
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from serinus.cli.figures import age, count, share, short_digest
+from serinus.cli.figures import age, count, in_utc, share, short_digest
 from tests.support.command_line import NOW
 
 
@@ -37,3 +37,9 @@ def test_a_share_is_told_by_its_counts(bad: str, total: int, text: str) -> None:
 def test_a_digest_is_cut() -> None:
     assert short_digest("sha256:" + "ab" * 32) == "sha256:abababababab"
     assert short_digest("") == ""
+
+
+def test_a_moment_is_written_in_utc() -> None:
+    moment = datetime(2026, 11, 21, 15, 0, tzinfo=timezone(timedelta(hours=1)))
+
+    assert in_utc(moment) == "2026-11-21T14:00:00Z"
