@@ -20,6 +20,8 @@ DURATION_BUCKET = "serinus_request_duration_seconds_bucket"
 DURATION_COUNT = "serinus_request_duration_seconds_count"
 LABELS = "serinus_labels_total"
 LABEL_LOSS = "serinus_label_loss_total"
+PREDICTIONS = "serinus_predictions_total"
+OUT_OF_RANGE = "serinus_predictions_out_of_range_total"
 
 _BAD_CODE = re.compile(r"5..|400")
 _PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
@@ -94,6 +96,8 @@ def _series_of(rule: RateRule) -> list[str]:
                 _one_of_or_absent("outcome", ("right", "wrong")),
                 _one_of_or_absent("score", (rule.score or "",)),
             ]
+        case MetricTemplate.OUT_OF_RANGE:
+            return [_named(PREDICTIONS, OUT_OF_RANGE)]
 
 
 def scalar_query(rule: ScalarRule, context: AnalysisContext) -> str:
@@ -134,6 +138,10 @@ def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
             return Role(bad=0, total=1, needs=Contradiction.NO_LOSS, by_cohort=True)
         case MetricTemplate.PREDICTION_LOSS if name == LABEL_LOSS:
             return Role(bad=1, total=0, whole=False, companion=True, by_cohort=True)
+        case MetricTemplate.OUT_OF_RANGE if name == PREDICTIONS:
+            return Role(bad=0, total=1, needs=Contradiction.NO_RANGES)
+        case MetricTemplate.OUT_OF_RANGE if name == OUT_OF_RANGE:
+            return Role(bad=1, total=0, companion=True)
         case _ if name == REQUESTS:
             return _HEARTBEAT
     return None

@@ -73,6 +73,7 @@ class Contradiction(StrEnum):
     BAD_EXCEEDS_TOTAL = "more bad events than events"
     NO_BUCKET = "`latency` is no bucket bound of the histogram"
     NO_LOSS = "the model server exports no loss of this `score`"
+    NO_RANGES = "the model server doesn't count inputs out of range; it is older than the metric"
 
 
 QueryResult = tuple[RangeVector, ...] | QueryFailure

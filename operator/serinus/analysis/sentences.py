@@ -14,6 +14,7 @@ _WORDS = {
     MetricTemplate.SLOW_REQUESTS: "slow",
     MetricTemplate.WRONG_PREDICTIONS: "wrong",
     MetricTemplate.PREDICTION_LOSS: "lost",
+    MetricTemplate.OUT_OF_RANGE: "out of range",
 }
 _NOT_EVIDENCE = "this is not evidence"
 _SLOW_INFLATION = 10

@@ -51,6 +51,7 @@ DEFAULT_COMPARISON: Mapping[MetricTemplate, AgainstStable] = {
     MetricTemplate.SLOW_REQUESTS: _REQUESTS,
     MetricTemplate.WRONG_PREDICTIONS: _LABELS,
     MetricTemplate.PREDICTION_LOSS: _LABELS,
+    MetricTemplate.OUT_OF_RANGE: _REQUESTS,
 }
 """Tolerance and margin of a metric whose spec names none."""
 

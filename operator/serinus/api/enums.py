@@ -131,6 +131,7 @@ class MetricTemplate(StrEnum):
     SLOW_REQUESTS = "slow-requests"
     WRONG_PREDICTIONS = "wrong-predictions"
     PREDICTION_LOSS = "prediction-loss"
+    OUT_OF_RANGE = "out-of-range"
 
 
 class Outcome(StrEnum):

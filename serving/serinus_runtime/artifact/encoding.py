@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -56,9 +56,10 @@ Encoder: TypeAlias = Callable[[Any], float]
 
 @dataclass(slots=True)
 class Flags:
-    """How many values were used although they break a promise."""
+    """How many values were used although they break a promise, and in how many rows."""
 
     total: int = 0
+    rows: int = 0
 
 
 class RowEncoder:
@@ -72,15 +73,32 @@ class RowEncoder:
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> FloatArray:
         """Matrix (n_rows, n_inputs) of rows that map names to values; absent means missing."""
+        before = self.flags.total
         cells = [encode(row.get(name)) for row in rows for name, encode in self._pairs]
+        if self.flags.total != before:
+            self._count_flagged_rows([row.get(name) for name in self._names] for row in rows)
         return np.array(cells, dtype=np.float64).reshape(len(rows), len(self._pairs))
 
     def columns(self, columns: Sequence[Sequence[Any]]) -> FloatArray:
         """Matrix (n_rows, n_inputs) of one sequence of values for each input, in order."""
+        before = self.flags.total
         matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float64)
         for index, (values, encode) in enumerate(zip(columns, self._encoders, strict=True)):
             matrix[:, index] = [encode(value) for value in values]
+        if self.flags.total != before:
+            self._count_flagged_rows(zip(*columns, strict=True))
         return matrix
+
+    def _count_flagged_rows(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Look again at rows of which some value was flagged: only such requests pay for it."""
+        flags = self.flags
+        told = flags.total
+        for row in rows:
+            before = flags.total
+            for value, encode in zip(row, self._encoders, strict=True):
+                encode(value)
+            flags.rows += flags.total != before
+        flags.total = told
 
 
 def decoded_column(spec: InputSpec, codes: FloatArray) -> list[Any]:

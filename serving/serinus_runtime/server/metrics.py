@@ -38,6 +38,10 @@ _HELP = {
     "serinus_connections": ("gauge", "Open connections."),
     "serinus_requests_coming": ("gauge", "Requests that have begun and haven't come whole yet."),
     "serinus_predictions_total": ("counter", "Rows predicted."),
+    "serinus_predictions_out_of_range_total": (
+        "counter",
+        "Rows predicted of which a value broke a promise of the data.",
+    ),
     "serinus_flagged_values_total": (
         "counter",
         "Values that break a promise of the data and were used all the same.",
@@ -89,6 +93,7 @@ class Metrics:
     in_flight: int = 0
     unread: int = 0
     predictions: int = 0
+    predictions_out_of_range: int = 0
     cohorts: dict[tuple[str, int], CohortCells] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
@@ -155,6 +160,9 @@ def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
         ],
         "serinus_predictions_total": [
             _sample("serinus_predictions_total", own, metrics.predictions)
+        ],
+        "serinus_predictions_out_of_range_total": [
+            _sample("serinus_predictions_out_of_range_total", own, metrics.predictions_out_of_range)
         ],
         "serinus_connections": [_sample("serinus_connections", own, elsewhere.connections)],
         "serinus_requests_coming": [_sample("serinus_requests_coming", own, elsewhere.coming)],

@@ -59,8 +59,8 @@ class PredictionRequests:
         document = await stage(json_object, body)
         if self._row_count(form, document) * self._inputs > SMALL_CELLS:
             stage = self._aside
-        asked = await self._read(form, document, stage)
-        answered = self._recorded(await self._answers(asked.rows, stage))
+        asked, flagged_rows = await self._read(form, document, stage)
+        answered = self._recorded(await self._answers(asked.rows, stage), flagged_rows)
         return await stage(_written, form, asked, answered)
 
     def _row_count(self, form: Form, document: JsonObject) -> int:
@@ -72,20 +72,24 @@ class PredictionRequests:
             )
         return count
 
-    async def _read(self, form: Form, document: JsonObject, stage: Stage) -> Asked:
-        """Read the request; what it flags is only counted if nothing of it is refused."""
+    async def _read(self, form: Form, document: JsonObject, stage: Stage) -> tuple[Asked, int]:
+        """Read the request; what it flags is only counted if nothing of it is refused.
+
+        With it comes in how many of its rows a value was flagged.
+        """
         flags = self._serving.encoder.flags
         if stage is _here:
-            before = flags.total
+            values, rows = flags.total, flags.rows
             try:
-                return form.read(document, self._serving.encoder)
+                asked = form.read(document, self._serving.encoder)
             except Exception:
-                flags.total = before
+                flags.total, flags.rows = values, rows
                 raise
+            return asked, flags.rows - rows
         encoder = RowEncoder(self._serving.model.manifest.signature)  # flags belong to one thread
         asked = await stage(form.read, document, encoder)
         flags.total += encoder.flags.total
-        return asked
+        return asked, encoder.flags.rows
 
     async def _answers(self, rows: FloatArray, stage: Stage) -> FloatArray:
         engine = self._serving.engine
@@ -93,11 +97,12 @@ class PredictionRequests:
             return await engine.answers_of(rows)
         return await stage(engine.answers, rows)
 
-    def _recorded(self, answers: FloatArray) -> Answered:
-        """Count the rows, and seal what was answered in an id."""
+    def _recorded(self, answers: FloatArray, flagged_rows: int) -> Answered:
+        """Count the rows and, at the same moment, those flagged; seal the answer in an id."""
         serving = self._serving
         now_ms = time.time_ns() // 1_000_000
         serving.metrics.predictions += len(answers)
+        serving.metrics.predictions_out_of_range += flagged_rows
         serving.metrics.cohort_cells(serving.revision, serving.ledger.cohort(now_ms))
         if not serving.model.is_classification:
             identity = serving.ids.of_values(answers[:, 0], issued_at_ms=now_ms)

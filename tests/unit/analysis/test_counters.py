@@ -1,6 +1,6 @@
 """Samples to exact increments: one row for each way in which a counter can mislead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from serinus.api.verdicts import Counts
 from tests.support.canary_world import CANARY, CONTEXT, STABLE, START, errors
 
 ROUND = Round(start_ms=START * 1000, end_ms=(START + 10) * 1000)
+RANGE = replace(errors(), template=MetricTemplate.OUT_OF_RANGE)
 SLOW = RateRule(
     "slow",
     MetricTemplate.SLOW_REQUESTS,
@@ -173,6 +174,21 @@ CASES = [
         ],
         Contradiction.BAD_EXCEEDS_TOTAL,
         rule=SLOW,
+    ),
+    Case(
+        "rows out of range are bad, of all that were predicted",
+        [
+            series("serinus_predictions_total", (0, 10), (10, 110)),
+            series("serinus_predictions_out_of_range_total", (0, 1), (10, 8)),
+        ],
+        Counts(7, 100),
+        rule=RANGE,
+    ),
+    Case(
+        "a server that counts no rows out of range: rejected, not taken for flawless",
+        [series("serinus_predictions_total", (0, 10), (10, 110))],
+        Contradiction.NO_RANGES,
+        rule=RANGE,
     ),
     Case(
         "no bucket at the latency: rejected, not taken for flawless",

@@ -26,6 +26,7 @@ def test_templates(golden: Callable[[str, str], None]) -> None:
         RateRule("slow", MetricTemplate.SLOW_REQUESTS, MAXIMUM, latency_seconds=0.25),
         RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, MAXIMUM),
         RateRule("brier", MetricTemplate.PREDICTION_LOSS, MAXIMUM, score="brier"),
+        RateRule("range", MetricTemplate.OUT_OF_RANGE, MAXIMUM),
     ]
     texts = [
         f"{rule.template}\n  {rate_query(rule, CONTEXT, range_ms=60_000)}\n" for rule in rate_rules

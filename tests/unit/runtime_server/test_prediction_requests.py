@@ -151,6 +151,31 @@ def test_flags_count_only_for_what_was_answered(client: Client, count: int) -> N
     assert flagged(client) == count
 
 
+def out_of_range(client: Client) -> float | None:
+    return client.metric("serinus_predictions_out_of_range_total")
+
+
+@pytest.mark.parametrize("count", [1, MANY])
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_out_of_range_are_counted_with_the_rows_that_were_answered(
+    client: Client, form: str, count: int
+) -> None:
+    path, body = FORMS[form]
+    fine, strange = flights(count, seed=1, missing=0), {**ROW, "delay": 700.0}
+    before = out_of_range(client)
+
+    assert client.post(path, body([*fine, strange, strange])).status_code == 200
+    assert client.post("/predict", {"rows": [strange, BROKEN]}).status_code == 400
+    assert (before, out_of_range(client)) == (0, 2)
+    assert client.metric("serinus_predictions_total") == count + 2
+
+
+def test_a_row_with_two_values_out_of_range_is_one(client: Client) -> None:
+    client.post("/predict", {"rows": [{**ROW, "delay": 700.0, "carrier": "never seen"}]})
+
+    assert (flagged(client), out_of_range(client)) == (2, 1)
+
+
 class Held:
     """A predictor that waits for `go` where it gets many rows."""
 
