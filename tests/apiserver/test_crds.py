@@ -124,6 +124,8 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("a rate against stable", MD, metric(**RATE, tolerance={"ratio": "1.5"}, primary=True)),
     ("a rate against a maximum", MD, metric(name="e", template="error-rate", max="0.05")),
     ("slow requests", MD, metric(**{**RATE, "template": "slow-requests", "latency": "50ms"})),
+    ("misses", MD, metric(**{**RATE, "template": "false-negatives"})),
+    ("false alarms", MD, metric(**{**RATE, "template": "false-positives"})),
     ("inputs out of range", MD, metric(**{**RATE, "template": "out-of-range"})),
     ("a loss", MD, metric(**{**RATE, "template": "prediction-loss", "score": "brier"})),
     ("a scalar", MD, metric(**SCALAR, interval="1m", failureLimit=2, dryRun=True)),

@@ -20,9 +20,14 @@ DURATION_BUCKET = "serinus_request_duration_seconds_bucket"
 DURATION_COUNT = "serinus_request_duration_seconds_count"
 LABELS = "serinus_labels_total"
 LABEL_LOSS = "serinus_label_loss_total"
+LABELS_OF_TWO = "serinus_labels_of_two_total"
 PREDICTIONS = "serinus_predictions_total"
 OUT_OF_RANGE = "serinus_predictions_out_of_range_total"
 
+_ACTUAL = {
+    MetricTemplate.FALSE_NEGATIVES: "positive",
+    MetricTemplate.FALSE_POSITIVES: "negative",
+}
 _BAD_CODE = re.compile(r"5..|400")
 _PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
 
@@ -96,6 +101,9 @@ def _series_of(rule: RateRule) -> list[str]:
                 _one_of_or_absent("outcome", ("right", "wrong")),
                 _one_of_or_absent("score", (rule.score or "",)),
             ]
+        case MetricTemplate.FALSE_NEGATIVES | MetricTemplate.FALSE_POSITIVES:
+            actual = _ACTUAL[rule.template]
+            return [_named(LABELS_OF_TWO, REQUESTS), _one_of_or_absent("actual", (actual,))]
         case MetricTemplate.OUT_OF_RANGE:
             return [_named(PREDICTIONS, OUT_OF_RANGE)]
 
@@ -138,6 +146,10 @@ def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
             return Role(bad=0, total=1, needs=Contradiction.NO_LOSS, by_cohort=True)
         case MetricTemplate.PREDICTION_LOSS if name == LABEL_LOSS:
             return Role(bad=1, total=0, whole=False, companion=True, by_cohort=True)
+        case MetricTemplate.FALSE_NEGATIVES | MetricTemplate.FALSE_POSITIVES if (
+            name == LABELS_OF_TWO
+        ):
+            return Role(bad=int(labels.get("outcome") == "wrong"), total=1, by_cohort=True)
         case MetricTemplate.OUT_OF_RANGE if name == PREDICTIONS:
             return Role(bad=0, total=1, needs=Contradiction.NO_RANGES)
         case MetricTemplate.OUT_OF_RANGE if name == OUT_OF_RANGE:

@@ -15,6 +15,8 @@ _WORDS = {
     MetricTemplate.WRONG_PREDICTIONS: "wrong",
     MetricTemplate.PREDICTION_LOSS: "lost",
     MetricTemplate.OUT_OF_RANGE: "out of range",
+    MetricTemplate.FALSE_NEGATIVES: "missed",
+    MetricTemplate.FALSE_POSITIVES: "false alarms",
 }
 _NOT_EVIDENCE = "this is not evidence"
 _SLOW_INFLATION = 10

@@ -52,10 +52,19 @@ DEFAULT_COMPARISON: Mapping[MetricTemplate, AgainstStable] = {
     MetricTemplate.WRONG_PREDICTIONS: _LABELS,
     MetricTemplate.PREDICTION_LOSS: _LABELS,
     MetricTemplate.OUT_OF_RANGE: _REQUESTS,
+    MetricTemplate.FALSE_NEGATIVES: _LABELS,
+    MetricTemplate.FALSE_POSITIVES: _LABELS,
 }
 """Tolerance and margin of a metric whose spec names none."""
 
-LABEL_TEMPLATES = frozenset({MetricTemplate.WRONG_PREDICTIONS, MetricTemplate.PREDICTION_LOSS})
+LABEL_TEMPLATES = frozenset(
+    {
+        MetricTemplate.WRONG_PREDICTIONS,
+        MetricTemplate.PREDICTION_LOSS,
+        MetricTemplate.FALSE_NEGATIVES,
+        MetricTemplate.FALSE_POSITIVES,
+    }
+)
 """Templates that count labels by cohort; their evidence starts at the first cohort."""
 
 

@@ -132,6 +132,8 @@ class MetricTemplate(StrEnum):
     WRONG_PREDICTIONS = "wrong-predictions"
     PREDICTION_LOSS = "prediction-loss"
     OUT_OF_RANGE = "out-of-range"
+    FALSE_NEGATIVES = "false-negatives"
+    FALSE_POSITIVES = "false-positives"
 
 
 class Outcome(StrEnum):

@@ -17,7 +17,7 @@ import numpy as np
 
 from serinus_runtime.artifact.encoding import shown
 from serinus_runtime.artifact.manifest import ClassLabel
-from serinus_runtime.artifact.model import Model
+from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.server.errors import BadRequest, Overloaded
 from serinus_runtime.server.feedback_memory import FeedbackMemory, MemoryFullError, SeenRows
 from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
@@ -29,13 +29,17 @@ _MS = 1000
 
 @dataclass(frozen=True, slots=True, order=True)
 class Judged:
-    """A label with its verdict, waiting for its time. `loss` is a share of the worst loss."""
+    """A label with its verdict, waiting for its time. `loss` is a share of the worst loss.
+
+    `positive` says whether the label is the second of two classes; None where there are more.
+    """
 
     due_at_ms: int
     cohort: int
     revision: str
     right: bool
     loss: float | None
+    positive: bool | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -130,6 +134,8 @@ class FeedbackLedger:
             cells.wrong += 1
         if label.loss is not None:
             cells.loss += label.loss
+        if label.positive is not None:
+            cells.count_of_two(positive=label.positive, right=label.right)
 
 
 def judged_labels(
@@ -151,12 +157,14 @@ def judged_labels(
         for row, label in enumerate(labels)
     ]
     return [
-        None if position is None else _judged(prediction, row, position, ledger)
+        None if position is None else _judged(prediction, row, position, model, ledger)
         for row, position in enumerate(positions)
     ]
 
 
-def _judged(prediction: Prediction, row: int, position: int, ledger: FeedbackLedger) -> Judged:
+def _judged(
+    prediction: Prediction, row: int, position: int, model: Model, ledger: FeedbackLedger
+) -> Judged:
     assert prediction.probabilities is not None
     assert prediction.decided is not None
     return Judged(
@@ -165,6 +173,7 @@ def _judged(prediction: Prediction, row: int, position: int, ledger: FeedbackLed
         revision=prediction.revision,
         right=int(prediction.decided[row]) == position,
         loss=brier_share(prediction.probabilities[row], position),
+        positive=position == 1 if len(model.classes) == TWO_CLASSES else None,
     )
 
 

@@ -54,6 +54,10 @@ _HELP = {
         "counter",
         "Sum of the predictions' scores against their labels, each as a share of the worst.",
     ),
+    "serinus_labels_of_two_total": (
+        "counter",
+        "Labels of models with two classes, by what was so and whether the answer was right.",
+    ),
     "serinus_labels_late_total": ("counter", "Labels that came after their cohort was closed."),
     "serinus_labels_repeated_total": ("counter", "Labels that had been counted before."),
     "serinus_labels_refused_total": (
@@ -70,11 +74,20 @@ Labels: TypeAlias = Mapping[str, str]
 
 @dataclass(slots=True)
 class CohortCells:
-    """Labels of one revision and cohort. `loss` is None until a loss was defined."""
+    """Labels of one revision and cohort.
+
+    `of_two` counts them by (actual, outcome) where the model has two classes.
+    """
 
     right: int = 0
     wrong: int = 0
     loss: float = 0.0
+    of_two: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def count_of_two(self, *, positive: bool, right: bool) -> None:
+        """One label of a model of two classes."""
+        key = ("positive" if positive else "negative", "right" if right else "wrong")
+        self.of_two[key] = self.of_two.get(key, 0) + 1
 
 
 @dataclass(slots=True)
@@ -181,6 +194,15 @@ def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
                 cells.loss,
             )
             for key, cells in cohorts
+        ],
+        "serinus_labels_of_two_total": [
+            _sample(
+                "serinus_labels_of_two_total",
+                _of_cohort(metrics, key) | {"actual": actual, "outcome": outcome},
+                count,
+            )
+            for key, cells in cohorts
+            for (actual, outcome), count in sorted(cells.of_two.items())
         ],
         "serinus_labels_late_total": [
             _sample("serinus_labels_late_total", own | {"revision": revision}, count)

@@ -62,6 +62,10 @@ class Case:
     arm: Arm = Arm.CANARY
 
 
+def of_two(*samples: tuple[float, float], **labels: str) -> RangeVector:
+    return series("serinus_labels_of_two_total", *samples, **labels)
+
+
 CASES = [
     Case(
         "the sample before the round is the baseline",
@@ -225,6 +229,17 @@ CASES = [
         ],
         Counts(3, 5),
         rule=WRONG,
+    ),
+    Case(
+        "misses are the wrong ones of the labels of their class, cohort by cohort",
+        [
+            seen((0, 0), (10, 0)),
+            of_two((10, 8), actual="positive", outcome="right", cohort=COHORT),
+            of_two((10, 2), actual="positive", outcome="wrong", cohort=COHORT),
+            of_two((0, 5), (10, 99), actual="positive", outcome="wrong", cohort=OLD_COHORT),
+        ],
+        Counts(2, 10),
+        rule=replace(WRONG, template=MetricTemplate.FALSE_NEGATIVES),
     ),
     Case(
         "a loss is a fractional part of the labels",

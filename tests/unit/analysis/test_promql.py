@@ -27,6 +27,8 @@ def test_templates(golden: Callable[[str, str], None]) -> None:
         RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, MAXIMUM),
         RateRule("brier", MetricTemplate.PREDICTION_LOSS, MAXIMUM, score="brier"),
         RateRule("range", MetricTemplate.OUT_OF_RANGE, MAXIMUM),
+        RateRule("missed", MetricTemplate.FALSE_NEGATIVES, MAXIMUM),
+        RateRule("alarms", MetricTemplate.FALSE_POSITIVES, MAXIMUM),
     ]
     texts = [
         f"{rule.template}\n  {rate_query(rule, CONTEXT, range_ms=60_000)}\n" for rule in rate_rules

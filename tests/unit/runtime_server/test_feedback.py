@@ -81,6 +81,31 @@ def test_a_label_counts_for_its_prediction(client: Client) -> None:
     assert loss == pytest.approx(sum(losses), abs=1e-6)
 
 
+def test_labels_of_two_classes_are_counted_by_what_was_so(client: Client) -> None:
+    told = client.post("/predict", {"rows": flights(12, seed=21)}).json()
+    answers = [item["value"] for item in told["predictions"]]
+    labels = [not answers[0], *answers[1:]]
+    client.post("/feedback", {"id": told["id"], "labels": labels})
+
+    def counted(actual: str, outcome: str) -> float:
+        return client.metric("serinus_labels_of_two_total", actual=actual, outcome=outcome) or 0
+
+    for actual, is_so in (("positive", True), ("negative", False)):
+        pairs = [answer for answer, label in zip(answers, labels, strict=True) if label is is_so]
+        assert counted(actual, "right") == pairs.count(is_so)
+        assert counted(actual, "wrong") == pairs.count(not is_so)
+
+
+def test_labels_of_several_classes_are_neither_positive_nor_negative(
+    client_of: Callable[..., Client], three_classes: Packaged
+) -> None:
+    client = client_of(three_classes)
+    told = client.post("/predict", {"rows": flights(1, seed=2)}).json()
+
+    assert client.post("/feedback", {"id": told["id"], "labels": ["late"]}).json()["counted"] == 1
+    assert client.metric("serinus_labels_of_two_total") is None
+
+
 def test_null_is_a_label_that_isnt_known_yet(client: Client) -> None:
     told = client.post("/predict", {"rows": flights(3, seed=21)}).json()
 
