@@ -88,6 +88,11 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         'strategy: {canary: {steps: []}, promotionWindows: [{start: "24:00"}]}',
         ["spec.strategy.promotionWindows[0].start: ", "should match"],
     ),
+    "a rollback window of nothing": (
+        DEPLOYMENT,
+        "rollbackWindow: {revisions: 0}",
+        ["spec.rollbackWindow.revisions: ", "should be greater than or equal to 1"],
+    ),
     "wrong type": (DEPLOYMENT, "replicas: four", ["spec.replicas: ", "must be of type integer"]),
     "unknown metric": (
         TRAINING_JOB,

@@ -37,6 +37,7 @@ AS_IT_SHOULD_BE = {
     Reason.STEP_STARTED,
     Reason.PROMOTED,
     Reason.PROMOTED_BY_USER,
+    Reason.WITHIN_ROLLBACK_WINDOW,
 }
 
 

@@ -11,7 +11,7 @@ from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import Alias
 from serinus.api.schema_model import API_VERSION, ApiModel, LocalObjectReference, cel, exactly_one
 from serinus.api.server import Server
-from serinus.api.strategy import Strategy
+from serinus.api.strategy import RollbackWindow, Strategy
 from serinus.api.traffic import Traffic
 from serinus.api.trainingjob import ModelName
 
@@ -94,6 +94,11 @@ class DeploymentSpec(ApiModel):
     analysis: Analysis | None = Field(
         default=None,
         description="On what evidence. Default: error-rate compared with stable.",
+    )
+    rollback_window: RollbackWindow | None = Field(
+        default=None,
+        description="A spec that goes back to one of the last revisions that were stable skips "
+        "steps, analysis and promotion windows; never to a rejected one. Default: none does.",
     )
     progress_deadline_seconds: int | None = Field(
         default=None,

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from serinus.api.analysis import METRICS_MAX
 from serinus.api.metadata import CommonStatus
 from serinus.api.schema_model import ApiModel
+from serinus.api.strategy import REVISIONS_BACK_MAX
 
 RECORD_MAX_LENGTH = 48_000
 """Characters of a decision with its inputs; `PENDING_RECORDS_MAX` of them fit a status."""
@@ -69,6 +70,10 @@ class CanaryStatus(ApiModel):
     withdrawn: Withdrawal | None = Field(
         default=None,
         description="Why the canary gets no requests until a person says (`analysis.mode: pause`).",
+    )
+    returning: bool = Field(
+        default=False,
+        description="Whether it was stable within `rollbackWindow`, and so takes no steps.",
     )
     rules: dict[str, Any] | None = Field(
         default=None,
@@ -211,6 +216,11 @@ class DeploymentStatus(CommonStatus):
     replicas: int | None = Field(default=None, description="Ready pods of stable.")
     url: str | None = Field(default=None, max_length=253, description="Address inside the cluster.")
     stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
+    former_stable: list[RevisionStatus] = Field(
+        default_factory=list,
+        max_length=REVISIONS_BACK_MAX,
+        description="Revisions that were stable before, newest last.",
+    )
     canary: CanaryStatus | None = Field(
         default=None, description="The revision that is being released."
     )

@@ -244,6 +244,8 @@ class Reason(StrEnum):
     """The canary became stable."""
     PROMOTED_BY_USER = "PromotedByUser"
     """A person promoted the canary."""
+    WITHIN_ROLLBACK_WINDOW = "WithinRollbackWindow"
+    """The revision was stable lately; going back to it takes neither steps nor analysis."""
     PROMOTED_WITHOUT_EVIDENCE = "PromotedWithoutEvidence"
     """No metrics are configured; readiness and time were enough."""
     EVIDENCE_OF_HARM = "EvidenceOfHarm"

@@ -12,6 +12,7 @@ from serinus.api.schema_model import SET_LIST, ApiModel, cel, exactly_one
 
 STEPS_MAX = 32
 PROMOTION_WINDOWS_MAX = 16
+REVISIONS_BACK_MAX = 20
 REPLICA_WEIGHT_MAX_PERCENT = 50
 
 
@@ -134,6 +135,16 @@ class PromotionWindow(ApiModel):
     )
     time_zone: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
         default=None, description="Name of the time zone, such as Europe/Amsterdam. Default: UTC."
+    )
+
+
+class RollbackWindow(ApiModel):
+    """Revisions to which the way back is short."""
+
+    revisions: int = Field(
+        ge=1,
+        le=REVISIONS_BACK_MAX,
+        description="How many of the revisions that were stable before this one.",
     )
 
 

@@ -23,6 +23,7 @@ _MODULES = {
 }
 _RULES_OF_REASONS = {
     Reason.FIRST_REVISION: ("launch", "launch.py"),
+    Reason.WITHIN_ROLLBACK_WINDOW: ("within_rollback_window", "promotion.py"),
     Reason.ROLLOUT_STARTED: ("why_not_started", "start.py"),
     Reason.STEP_STARTED: ("advance", "advance.py"),
     Reason.BACK_TO_STABLE: ("back_to_stable", "ending.py"),

@@ -259,7 +259,7 @@ def _edited_since(picture: Picture, canary: CanaryStatus) -> bool:
 def _where(picture: Picture, status: DeploymentStatus) -> str:
     stable, canary = status.stable, status.canary
     if canary and stable:
-        if canary.promoting:
+        if canary.promoting or canary.returning:
             return f"revision {canary.revision} ({canary.model_version}) is being promoted"
         return (
             f"canary {canary.revision} ({canary.model_version}), step {canary.step + 1} of "

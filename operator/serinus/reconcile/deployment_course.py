@@ -42,6 +42,7 @@ from serinus.reconcile.deployment_transition import (
     observed,
     promoted,
     promoting,
+    return_started,
     rolled_back,
     rollout_ended,
     with_pods_seen,
@@ -61,6 +62,7 @@ from serinus.rollout.advance import (
 from serinus.rollout.ending import why_ended
 from serinus.rollout.facts import Finding
 from serinus.rollout.launch import launch
+from serinus.rollout.revision import is_within_window
 from serinus.rollout.rollback import would_have_rolled_back
 from serinus.rollout.start import why_not_started
 from serinus.rollout.weights import actual_weight_percent
@@ -168,15 +170,19 @@ def _without_canary(picture: Picture, status: DeploymentStatus, now: datetime) -
         return Course(status)
     problem = provider_problem(picture.samples)
     facts = start_facts(picture, status, provider=problem)
-    if facts.spec_problem is None and not _evidence_decides(picture):
+    returning = is_within_window(
+        wanted.revision, status.former_stable, picture.spec.rollback_window
+    )
+    if returning or (facts.spec_problem is None and not _evidence_decides(picture)):
         facts = replace(facts, provider_problem=None)
     if because := why_not_started(facts):
         return Course(status, hold=_waiting(because))
     if facts.first:
         started = first_revision_started(status, wanted, picture.wanted_version, now)
     else:
+        starts = return_started if returning else canary_started
         rules = frozen_rules(picture.spec)
-        started = canary_started(status, wanted, picture.wanted_version, rules, now)
+        started = starts(status, wanted, picture.wanted_version, rules, now)
     return _happened(started)
 
 

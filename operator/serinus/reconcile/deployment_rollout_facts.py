@@ -86,6 +86,7 @@ def rollout_facts(
         traffic_problem=_traffic_problem(picture, status, canary),
         judgement=judgement_of(outcome) if outcome else None,
         promoting=canary.promoting,
+        returning=canary.returning,
         paused_by=canary.paused_by,
         withdrawn=withdrawn_for(canary),
         window_closed=closed_at(rules.windows, now) if rules else None,

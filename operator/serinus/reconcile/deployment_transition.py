@@ -29,7 +29,7 @@ from serinus.reconcile.deployment_picture import FIRST_REVISION_WEIGHT_PERCENT
 from serinus.reconcile.deployment_rules import FrozenRules, parsed_rules, rules_hash
 from serinus.rollout.advance import Hold
 from serinus.rollout.facts import Finding, PodFacts
-from serinus.rollout.revision import with_rejected
+from serinus.rollout.revision import with_former, with_rejected
 from serinus.rollout.steps import Step, weight_percent_at
 
 HISTORY_MAX = 50
@@ -95,6 +95,32 @@ def canary_started(
     return _started(status, canary, because, now, update={})
 
 
+def return_started(
+    status: DeploymentStatus,
+    record: RevisionRecord,
+    model_version: str,
+    rules: FrozenRules,
+    now: datetime,
+) -> Changed:
+    """The way back to a revision that was stable lately begins: no steps, so no weight."""
+    canary = CanaryStatus(
+        revision=record.revision,
+        model_version=model_version,
+        returning=True,
+        started_at=format_micro_time(now),
+        step_started_at=format_micro_time(now),
+        pods_missing_since=format_micro_time(now),
+        rules=rules,
+        rules_hash=rules_hash(rules),
+    )
+    because = Finding(
+        Reason.WITHIN_ROLLBACK_WINDOW,
+        f"back to revision {record.revision} ({model_version}), which was stable within "
+        "`rollbackWindow`: without steps and analysis",
+    )
+    return _started(status, canary, because, now, update={})
+
+
 def moved_on(
     status: DeploymentStatus,
     canary: CanaryStatus,
@@ -143,6 +169,7 @@ def promoted(
     changed = status.model_copy(
         update={
             "stable": stable,
+            "former_stable": with_former(status.former_stable, status.stable, canary.revision),
             "canary": None,
             "analysis": without_states(status.analysis),
         }

@@ -20,7 +20,11 @@ from serinus.rollout.hold import (
     paused_by,
     waits_without_end,
 )
-from serinus.rollout.promotion import PROMOTION_RULES, promoted_by_user
+from serinus.rollout.promotion import (
+    PROMOTION_RULES,
+    promoted_by_user,
+    within_rollback_window,
+)
 from serinus.rollout.rollback import why_rolled_back, why_withdrawn
 from serinus.rollout.steps import described, following_index
 
@@ -100,6 +104,8 @@ def advance(facts: RolloutFacts) -> Transition:
     if facts.promoting:
         return _finish(facts)
     if because := promoted_by_user(facts):
+        return Promote(because)
+    if because := within_rollback_window(facts):
         return Promote(because)
     following = following_index(facts.steps, facts.step_index, facts.stable_replicas)
     if following < len(facts.steps):

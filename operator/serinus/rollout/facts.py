@@ -81,6 +81,8 @@ class RolloutFacts:
         Whether the Service sends requests to the canary.
     judgement
         None before the canary has traffic.
+    returning
+        Whether it was stable within the rollback window, and so takes no steps.
     paused_by
         Who paused it; None when nobody did.
     withdrawn
@@ -105,6 +107,7 @@ class RolloutFacts:
     traffic_problem: str | None = None
     judgement: Judgement | None = None
     promoting: bool = False
+    returning: bool = False
     paused_by: str | None = None
     withdrawn: Finding | None = None
     window_closed: Closed | None = None
@@ -121,7 +124,8 @@ class RolloutFacts:
     @property
     def step(self) -> Step | None:
         """The current step; None when all are over."""
-        return self.steps[self.step_index] if self.step_index < len(self.steps) else None
+        over = self.returning or self.step_index >= len(self.steps)
+        return None if over else self.steps[self.step_index]
 
     @property
     def observes(self) -> bool:

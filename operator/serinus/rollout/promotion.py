@@ -24,6 +24,14 @@ def promoted_by_user(facts: RolloutFacts) -> Finding | None:
     return Finding(Reason.PROMOTED_BY_USER, f"{facts.name} was promoted{why}")
 
 
+def within_rollback_window(facts: RolloutFacts) -> Finding | None:
+    """It was stable lately: what it does is known, and the way back must be short."""
+    if not facts.returning:
+        return None
+    message = f"{facts.name} was stable within `rollbackWindow`; it takes no steps and no analysis"
+    return Finding(Reason.WITHIN_ROLLBACK_WINDOW, message)
+
+
 def promoted_without_evidence(facts: RolloutFacts) -> Finding | None:
     """There is no analysis in the steps, no metric in the analysis, or it only observes."""
     analyzed = any(isinstance(step, Analyze) for step in facts.steps)
@@ -58,6 +66,7 @@ def promoted(facts: RolloutFacts) -> Finding | None:
 
 PROMOTION_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     promoted_by_user,
+    within_rollback_window,
     promoted_without_evidence,
     no_data,
     analysis_deadline_exceeded,

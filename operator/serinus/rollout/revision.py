@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from serinus.api.deployment_status import RejectedRevision
+from serinus.api.deployment_status import RejectedRevision, RevisionStatus
 from serinus.api.server import Server
+from serinus.api.strategy import REVISIONS_BACK_MAX, RollbackWindow
 
 HASH_VERSION = "1"
 REVISION_LENGTH = 10
@@ -37,6 +38,25 @@ def content_hash(content: Any) -> str:
     """First 10 hexadecimal digits of the SHA-256 of canonical JSON."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_LENGTH]
+
+
+def with_former(
+    former: list[RevisionStatus], replaced: RevisionStatus | None, stable: str
+) -> list[RevisionStatus]:
+    """The revisions that were stable before `stable`, each once, the `replaced` one newest."""
+    gone = {stable} | ({replaced.revision} if replaced else set())
+    others = [one for one in former if one.revision not in gone]
+    newest = [replaced] if replaced and replaced.revision != stable else []
+    return [*others, *newest][-REVISIONS_BACK_MAX:]
+
+
+def is_within_window(
+    revision: str, former: list[RevisionStatus], window: RollbackWindow | None
+) -> bool:
+    """Whether `revision` is one of the newest that were stable before."""
+    if window is None:
+        return False
+    return any(one.revision == revision for one in former[-window.revisions :])
 
 
 def with_rejected(

@@ -38,6 +38,15 @@ ANALYSES = (
     {**QUICK_ANALYSIS, "mode": "observe"},
 )
 PAUSES = st.integers(0, 40)
+PARTS_OF_STATUS = (
+    "all",
+    "stable",
+    "formerStable",
+    "canary",
+    "history",
+    "conditions",
+    "stableFloor",
+)
 UNREADABLE = (
     {"analysis": {"onDeadline": "a new word"}},
     {"model": {"versionRef": {"name": {"any": "v2"}}}},
@@ -99,6 +108,11 @@ class DeploymentMachine(RuleBasedStateMachine):
     @rule(suspend=st.booleans(), seconds=PAUSES)
     def person_suspends(self, suspend: bool, seconds: int) -> None:
         self.world.applies(suspend=suspend)
+        self.time_goes_by(seconds)
+
+    @rule(revisions=st.integers(1, 3), seconds=PAUSES)
+    def person_sets_the_rollback_window(self, revisions: int, seconds: int) -> None:
+        self.world.applies(rollbackWindow={"revisions": revisions})
         self.time_goes_by(seconds)
 
     @rule(strategy=st.sampled_from(STRATEGIES), seconds=PAUSES)
@@ -177,7 +191,7 @@ class DeploymentMachine(RuleBasedStateMachine):
         self.unreadable = False
         self.time_goes_by(1)
 
-    @rule(part=st.sampled_from(["all", "stable", "canary", "history", "conditions", "stableFloor"]))
+    @rule(part=st.sampled_from(PARTS_OF_STATUS))
     def status_is_lost(self, part: str) -> None:
         if part == "all":
             self.world.status = {}

@@ -250,6 +250,18 @@ CASES = [
         FinishPromotion,
         Reason.PROMOTED,
     ),
+    (
+        "back to what was stable lately, outside of the hours",
+        rollout().but(returning=True, window_closed=Closed(None)).judged(None),
+        Promote,
+        Reason.WITHIN_ROLLBACK_WINDOW,
+    ),
+    (
+        "back to what was stable lately, while the spec is suspended",
+        rollout().but(returning=True, suspended=True).judged(None),
+        Hold,
+        Reason.SUSPENDED,
+    ),
     ("no steps", rollout().but(steps=()), Promote, Reason.PROMOTED_WITHOUT_EVIDENCE),
 ]
 

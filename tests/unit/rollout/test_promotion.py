@@ -13,6 +13,11 @@ END = rollout().at(AT_LAST_ANALYSIS, for_seconds=3600)
 
 CASES = [
     ("a person promotes", END.asked(Verb.PROMOTE), Reason.PROMOTED_BY_USER),
+    (
+        "it was stable lately",
+        rollout().but(returning=True).judged(None),
+        Reason.WITHIN_ROLLBACK_WINDOW,
+    ),
     ("no metric gates", END.judged(Overall.NO_METRICS), Reason.PROMOTED_WITHOUT_EVIDENCE),
     (
         "no step analyzes",

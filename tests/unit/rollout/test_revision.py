@@ -4,18 +4,63 @@ from typing import Any
 
 import pytest
 
-from serinus.api.deployment_status import RejectedRevision
+from serinus.api.deployment_status import RejectedRevision, RevisionStatus
 from serinus.api.server import Server
+from serinus.api.strategy import REVISIONS_BACK_MAX, RollbackWindow
 from serinus.rollout.revision import (
     REJECTED_MAX,
+    is_within_window,
     revision_hash,
     revision_inputs,
+    with_former,
     with_rejected,
     without_rejected,
 )
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "server:1"
+
+
+def stable(name: str) -> RevisionStatus:
+    return RevisionStatus(revision=name, model_version="v1")
+
+
+@pytest.mark.parametrize(
+    ("former", "replaced", "now", "then"),
+    [
+        ([], None, "a", []),
+        ([], "a", "b", ["a"]),
+        (["a"], "b", "c", ["a", "b"]),
+        (["a", "b"], "c", "a", ["b", "c"]),
+        (["a", "b"], "b", "c", ["a", "b"]),
+        (["a"], "b", "b", ["a"]),
+    ],
+)
+def test_what_was_stable_is_kept_once_newest_last(
+    former: list[str], replaced: str | None, now: str, then: list[str]
+) -> None:
+    kept = [stable(one) for one in former]
+
+    found = with_former(kept, stable(replaced) if replaced else None, now)
+
+    assert [one.revision for one in found] == then
+
+
+def test_what_was_stable_long_ago_is_forgotten() -> None:
+    kept: list[RevisionStatus] = []
+    for number in range(30):
+        kept = with_former(kept, stable(f"r{number}"), f"r{number + 1}")
+
+    assert len(kept) == REVISIONS_BACK_MAX
+    assert kept[-1].revision == "r29"
+
+
+def test_a_window_counts_from_the_newest() -> None:
+    former = [stable("a"), stable("b"), stable("c")]
+    window = RollbackWindow(revisions=2)
+
+    assert [is_within_window(one, former, window) for one in "abcd"] == [False, True, True, False]
+    assert not is_within_window("c", former, None)
 
 
 def revision(image: str = IMAGE, model: str = DIGEST, **server: Any) -> str:

@@ -1,0 +1,106 @@
+"""Whole ways back to what was stable lately: short, recorded, and never to what was rejected."""
+
+import pytest
+
+from tests.support.deployment_world import Behaviour, World, serving_v1
+
+pytestmark = pytest.mark.slow
+
+NO_STEPS = {"canary": {"steps": []}}
+
+
+def serving_v3(revisions: int, **spec: object) -> World:
+    """`v1`, `v2` and `v3` were released one after the other, quickly."""
+    world = serving_v1(strategy=NO_STEPS, rollbackWindow={"revisions": revisions}, **spec)
+    for version in ("v2", "v3"):
+        world.serves_version(version)
+        world.runs(60, until="settled")
+    world.applies(strategy={"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}})
+    return world
+
+
+@pytest.mark.parametrize(("revisions", "version"), [(1, "v2"), (2, "v1")])
+def test_what_was_stable_within_the_window_takes_no_steps(revisions: int, version: str) -> None:
+    world = serving_v3(revisions)
+    before = len(world.status["history"])
+    world.serves_version(version)
+    world.runs(20, until="settled")
+
+    assert world.stable == version
+    told = world.status["history"][before:]
+    assert [(one["action"], one["reason"]) for one in told] == [
+        ("start", "WithinRollbackWindow"),
+        ("promote", "WithinRollbackWindow"),
+    ]
+
+
+def test_what_was_stable_before_the_window_is_released_as_any_other() -> None:
+    world = serving_v3(1)
+    world.serves_version("v1")
+    world.runs(60, until="paused")
+
+    assert world.stable == "v3"
+    assert world.condition("Reconciling") == ("True", "PausedByStep")
+
+
+def test_without_a_window_every_way_back_has_its_steps() -> None:
+    world = serving_v3(1)
+    del world.spec["rollbackWindow"]
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+
+    assert world.stable == "v3"
+
+
+def test_a_metrics_provider_that_is_away_doesn_t_hold_up_the_way_back() -> None:
+    world = serving_v3(1)
+    world.provider_away = True
+    world.serves_version("v2")
+    world.runs(20, until="settled")
+
+    assert world.stable == "v2"
+
+
+def test_what_was_rejected_since_stays_rejected() -> None:
+    world = serving_v3(1)
+    del world.spec["rollbackWindow"]
+    world.behaviours["v2"] = Behaviour(error_percent=60)
+    world.serves_version("v2")
+    world.runs(300, until="rolled back")
+    world.applies(rollbackWindow={"revisions": 2})
+    world.runs(30)
+
+    assert (world.stable, world.canary) == ("v3", None)
+    assert [one["modelVersion"] for one in world.status["rejectedRevisions"]] == ["v2"]
+    assert "`kubectl serinus retry`" in world.status["message"]
+
+
+def test_back_and_forth_each_revision_is_a_candidate_once() -> None:
+    world = serving_v3(2)
+    for version in ("v2", "v3", "v2"):
+        world.serves_version(version)
+        world.runs(20, until="settled")
+
+    former = [one["modelVersion"] for one in world.status["formerStable"]]
+    assert (world.stable, former) == ("v2", ["v1", "v3"])
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_killed_at_any_write_it_is_back_all_the_same(writes: int) -> None:
+    world = serving_v3(1)
+    world.serves_version("v2")
+    world.dies_after = writes
+    world.runs(30, until="settled")
+
+    assert world.stable == "v2"
+    assert world.unanswered == 0
+
+
+def test_nobody_loses_the_service_on_the_way_back() -> None:
+    world = serving_v3(1)
+    world.serves_version("v2")
+    world.runs(20, until="settled")
+    world.runs(10)
+
+    assert world.unanswered == 0
+    assert world.ready_pods(world.stable_revision) == 4
