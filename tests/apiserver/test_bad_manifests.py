@@ -78,6 +78,16 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "analysis: {mode: watch}",
         ["spec.analysis.mode: ", 'supported values: "observe", "pause", "auto"'],
     ),
+    "two ways to release": (
+        DEPLOYMENT,
+        "strategy: {canary: {steps: []}, blueGreen: {}}",
+        ["spec.strategy: ", "set exactly one of `canary`, `blueGreen`"],
+    ),
+    "a preview without pods": (
+        DEPLOYMENT,
+        "strategy: {blueGreen: {previewReplicas: 0}}",
+        ["spec.strategy.blueGreen.previewReplicas: ", "should be greater than or equal to 1"],
+    ),
     "no such day": (
         DEPLOYMENT,
         "strategy: {canary: {steps: []}, promotionWindows: [{days: [Fri]}]}",

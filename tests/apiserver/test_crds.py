@@ -82,6 +82,25 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("the least", MV, {}),
     ("the least", MD, {}),
     (
+        "a switch with everything, and hours",
+        MD,
+        {
+            "strategy": {
+                "blueGreen": {
+                    "previewReplicas": 2,
+                    "autoPromotionEnabled": False,
+                    "prePromotionAnalysis": {"minSamples": 500, "maxDuration": "1h"},
+                    "scaleDownDelaySeconds": 0,
+                },
+                "promotionWindows": [
+                    {"days": ["Monday"], "start": "09:00", "end": "16:30", "timeZone": "Asia/Tokyo"}
+                ],
+            },
+            "rollbackWindow": {"revisions": 3},
+            "analysis": {"mode": "observe"},
+        },
+    ),
+    (
         "a private column with its key",
         FS,
         {
@@ -222,7 +241,7 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("`averageValue` goes with `type: AverageValue`, and only with it",
      MD, scaled(by("Pods", type="AverageValue"))),
     ("`value` goes with `type: Value`, and only with it", MD, scaled(by("External", type="Value"))),
-    ("set `canary`", MD, {"strategy": {}}),
+    ("set exactly one of `canary`, `blueGreen`", MD, {"strategy": {}}),
     ("set exactly one of `steps`, `stepWeights`", MD, canary()),
     ("set exactly one of `steps`, `stepWeights`", MD, canary(steps=[], stepWeights=[20])),
     ("`stepWeights` must rise: each above the one before", MD, canary(stepWeights=[50, 20])),
@@ -250,10 +269,12 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     (("`min`, `successMin`, `successMax`, `interval`, `count`, `initialDelay`, `failureLimit`, "
       "`inconclusiveLimit` and `consecutiveErrorLimit` go with `prometheus` only"),
      MD, metric(**RATE, count=3)),
-    ("`successMin` needs `min`", MD, metric(**SCALAR, successMin="3")),
-    ("`successMax` needs `max`", MD,
+    ("`successMin` needs `min`: a value between them is inconclusive",
+     MD, metric(**SCALAR, successMin="3")),
+    ("`successMax` needs `max`: a value between them is inconclusive", MD,
      metric(name="a", prometheus={"query": "up"}, min="1", successMax="3")),
-    ("`inconclusiveLimit` needs `successMin` or `successMax`",
+    (("`inconclusiveLimit` needs `successMin` or `successMax`: without them nothing is "
+      "inconclusive"),
      MD, metric(**SCALAR, inconclusiveLimit=1)),
     (("`compareTo`, `tolerance`, `nonInferiorityMargin`, `weight` and `primary` go with "
       "`template` only"), MD, metric(**SCALAR, compareTo="stable")),
@@ -272,7 +293,7 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
 # What the schema itself refuses: the answer names the field and what was expected.
 REFUSED_BY_SCHEMA: list[tuple[tuple[str, ...], Kind, dict[str, Any]]] = [
     (('unknown field "spec.bogus"',), FS, {"bogus": 1}),
-    (('unknown field "spec.strategy.blueGreen"',), MD, {"strategy": {"blueGreen": {}}}),
+    (('unknown field "spec.strategy.abTest"',), MD, {"strategy": {"abTest": {}}}),
     (("spec.label: Required value",), TJ, {"label": None}),
     (("spec.strategy.canary.stepWeights[0]", "less than or equal to 50"), MD,
      canary(stepWeights=[60])),

@@ -110,6 +110,8 @@ class World:
     )
     vouched_since: datetime | None = None
     requests_per_second: int = 120
+    preview_requests_per_second: int = 0
+    """To the Service of the preview, if there is one."""
     requests_per_pod: int = 30
     """What an autoscaler aims at."""
     scrape_interval: int = 5
@@ -575,19 +577,36 @@ class World:
 
     def requests_are_answered(self) -> None:
         """A second of requests, shared evenly by the pods that the Service selects."""
+        self._preview_is_tried()
         serving = self.selected_pods()
         if not serving:
             self.unanswered += self.requests_per_second if self.answered else 0
             return
         for index in range(self.requests_per_second):
             pod = serving[index % len(serving)]
-            percent = self.behaviours.get(pod.version, Behaviour()).error_percent
-            total = pod.good + pod.bad + 1
-            if (total * percent) // 100 > ((total - 1) * percent) // 100:
-                pod.bad += 1
-            else:
-                pod.good += 1
+            self._answers(pod)
             self.answered[pod.revision] = self.answered.get(pod.revision, 0) + 1
+
+    def _preview_is_tried(self) -> None:
+        """Requests of people and tests to what the preview shows, unless that is stable."""
+        service = self.objects.get(ObjectRef("v1", "Service", NAMESPACE, f"{NAME}-preview"))
+        shown = service["spec"]["selector"][REVISION_LABEL] if service else None
+        pods = [
+            pod
+            for pod in self.pods
+            if pod.revision == shown and pod.leaves_at is None and self.is_ready(pod)
+        ]
+        for index in range(self.preview_requests_per_second if pods else 0):
+            if shown != self.stable_revision:
+                self._answers(pods[index % len(pods)])
+
+    def _answers(self, pod: Pod) -> None:
+        percent = self.behaviours.get(pod.version, Behaviour()).error_percent
+        total = pod.good + pod.bad + 1
+        if (total * percent) // 100 > ((total - 1) * percent) // 100:
+            pod.bad += 1
+        else:
+            pod.good += 1
 
     def prometheus_scrapes(self) -> None:
         """Each pod at its own phase of the interval, by a clock that may be off."""

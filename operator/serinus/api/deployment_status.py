@@ -24,6 +24,24 @@ class RevisionStatus(ApiModel):
     since: str | None = Field(default=None, max_length=40, description="Since when.")
 
 
+class PreviewStatus(ApiModel):
+    """How a candidate is shown before the switch."""
+
+    replicas: int | None = Field(
+        default=None, description="Its pods; left out where it has as many as stable."
+    )
+    scale_down_delay_seconds: int = Field(
+        default=0, description="How long the old pods stay after the switch."
+    )
+
+
+class KeptRevision(ApiModel):
+    """The revision that was stable before a switch, while it keeps its pods."""
+
+    revision: str = Field(max_length=16, description="Hash of all that serves.")
+    until: str = Field(max_length=40, description="Until when.")
+
+
 class Withdrawal(ApiModel):
     """Evidence for which a canary's requests were taken away until a person says."""
 
@@ -71,9 +89,14 @@ class CanaryStatus(ApiModel):
         default=None,
         description="Why the canary gets no requests until a person says (`analysis.mode: pause`).",
     )
+    preview: PreviewStatus | None = Field(
+        default=None,
+        description="The release is a switch: no requests until then but those to the preview.",
+    )
     returning: bool = Field(
         default=False,
-        description="Whether it was stable within `rollbackWindow`, and so takes no steps.",
+        description="Whether it was stable within `rollbackWindow` or still has its pods, and so "
+        "takes no steps.",
     )
     rules: dict[str, Any] | None = Field(
         default=None,
@@ -216,6 +239,9 @@ class DeploymentStatus(CommonStatus):
     replicas: int | None = Field(default=None, description="Ready pods of stable.")
     url: str | None = Field(default=None, max_length=253, description="Address inside the cluster.")
     stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
+    kept: KeptRevision | None = Field(
+        default=None, description="The old revision after a switch, while it keeps its pods."
+    )
     former_stable: list[RevisionStatus] = Field(
         default_factory=list,
         max_length=REVISIONS_BACK_MAX,

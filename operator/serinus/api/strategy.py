@@ -13,6 +13,7 @@ from serinus.api.schema_model import SET_LIST, ApiModel, cel, exactly_one
 STEPS_MAX = 32
 PROMOTION_WINDOWS_MAX = 16
 REVISIONS_BACK_MAX = 20
+SCALE_DOWN_DELAY_MAX_SECONDS = 604_800
 REPLICA_WEIGHT_MAX_PERCENT = 50
 
 
@@ -97,6 +98,34 @@ class Canary(ApiModel):
     )
 
 
+class BlueGreen(ApiModel):
+    """Release by a switch: all requests go over at once, after a preview."""
+
+    preview_replicas: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Pods of the preview, at most as many as stable has. Default: as many. It has "
+        "all of them before the switch.",
+    )
+    auto_promotion_enabled: bool | None = Field(
+        default=None,
+        description="false: the switch waits for `kubectl serinus promote`. Default: true.",
+    )
+    pre_promotion_analysis: AnalyzeStep | None = Field(
+        default=None,
+        description="The switch waits until what the preview answers is shown to be safe beside "
+        "stable. It needs requests to the Service `<name>-preview`. Default: readiness decides.",
+    )
+    scale_down_delay_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=SCALE_DOWN_DELAY_MAX_SECONDS,
+        description="How long the old pods stay after the switch. A spec that leads back to them "
+        "meanwhile is switched back at once. Default: 30.",
+    )
+
+
 class Weekday(StrEnum):
     """A day of the week."""
 
@@ -151,9 +180,12 @@ class RollbackWindow(ApiModel):
 class Strategy(ApiModel):
     """How a new revision is released."""
 
-    model_config = ConfigDict(json_schema_extra=cel(exactly_one("canary")))
+    model_config = ConfigDict(json_schema_extra=cel(exactly_one("canary", "blueGreen")))
 
     canary: Canary | None = Field(default=None, description="By steps, on evidence.")
+    blue_green: BlueGreen | None = Field(
+        default=None, description="By a switch, after a preview that users don't see."
+    )
     promotion_windows: list[PromotionWindow] | None = Field(
         default=None,
         min_length=1,

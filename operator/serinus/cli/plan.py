@@ -67,6 +67,13 @@ def _planned_and_shown(
     deployment: Deployment, arguments: argparse.Namespace, session: Session
 ) -> bool:
     rules = parsed_rules(frozen_rules(deployment.spec))
+    if rules.preview is not None:
+        session.console.print(
+            f"Deployment {deployment.metadata.name} is released by a switch: no user's request "
+            "shows anything before it, so there is nothing to plan",
+            soft_wrap=True,
+        )
+        return True
     replicas = _fewest_pods(deployment.spec)
     steps = steps_taken(rules.steps, replicas)
     stages = stages_of(steps, replicas)

@@ -81,6 +81,11 @@ def service_name(deployment: str) -> str:
     return deployment
 
 
+def preview_service_name(deployment: str) -> str:
+    """Service before the pods that are shown before a switch."""
+    return f"{deployment}-preview"
+
+
 def autoscaler_name(deployment: str) -> str:
     """The HorizontalPodAutoscaler, which is on stable's workload."""
     return deployment

@@ -17,6 +17,7 @@ from serinus.manifests.naming import (
     REVISION_LABEL,
     feedback_service_name,
     owner_labels,
+    preview_service_name,
     service_name,
 )
 from serinus.manifests.workload import PORT, PORT_NAME
@@ -25,6 +26,7 @@ JsonObject = dict[str, Any]
 
 SERVICE_PORT = 80
 FEEDBACK_PORT_NAME = "feedback"
+PREVIEW_PORT_NAME = "preview"
 STABLE_ANNOTATION = "serinus.dev/stable-revision"
 
 
@@ -64,6 +66,35 @@ def make_service(
             "ports": [
                 {
                     "name": PORT_NAME,
+                    "port": SERVICE_PORT,
+                    "protocol": "TCP",
+                    "targetPort": PORT_NAME,
+                }
+            ],
+        },
+    }
+
+
+def make_preview_service(deployment: str, namespace: str, *, revision: str) -> JsonObject:
+    """The pods of `revision`, for people and tests that look at it before a switch.
+
+    Its port bears another name, so that who scrapes Services by the name of a port doesn't scrape
+    the pods twice.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": preview_service_name(deployment),
+            "namespace": namespace,
+            "labels": owner_labels(Kind.DEPLOYMENT, deployment),
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "selector": pinned_selector(deployment, revision),
+            "ports": [
+                {
+                    "name": PREVIEW_PORT_NAME,
                     "port": SERVICE_PORT,
                     "protocol": "TCP",
                     "targetPort": PORT_NAME,

@@ -34,6 +34,7 @@ from serinus.reconcile.deployment_course import (
 )
 from serinus.reconcile.deployment_facts import CREATED_WITHIN
 from serinus.reconcile.deployment_picture import Picture, pictured
+from serinus.reconcile.deployment_preview import with_kept
 from serinus.reconcile.deployment_record import record_objects, recorded
 from serinus.reconcile.deployment_rollout_facts import step_seconds
 from serinus.reconcile.deployment_stable_floor import with_stable_floor
@@ -93,6 +94,7 @@ def decided(look: Look, samples: Mapping[Query, QueryResult]) -> Decision:
     picture, now = replace(look.picture, samples=samples), look.now
     found = with_actual_weight(picture, course(picture, now))
     found = replace(found, status=with_stable_floor(picture, found.status, now))
+    found = replace(found, status=with_kept(picture, found.status, now))
     kept = recorded(picture, _with_summary(picture, found, now), now)
     status = kept.status
     new = _as_json(status)
@@ -156,6 +158,8 @@ def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float
     floor = found.status.stable_floor
     if floor is not None and floor.until is not None:
         yield (parse_time(floor.until) - now).total_seconds()
+    if found.status.kept is not None:
+        yield (parse_time(found.status.kept.until) - now).total_seconds()
     if canary is None:
         return
     if canary.pods_missing_since:

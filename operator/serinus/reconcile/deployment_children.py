@@ -34,6 +34,7 @@ from serinus.reconcile.decision import (
 from serinus.reconcile.deployment_autoscaler import pods_within
 from serinus.reconcile.deployment_facts import Workload
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_preview import preview_service
 from serinus.reconcile.deployment_rejections import rejection_of, taken_back, unrecorded
 from serinus.reconcile.deployment_rollout_facts import strangers, wanted_canary_replicas
 
@@ -58,6 +59,7 @@ def desired_objects(
         *_records(picture, status),
         *_workloads(picture, up),
         *_service(picture, status),
+        *preview_service(picture, status),
         *_autoscaler(picture, status),
         *_workloads(picture, down),
         *_rejections(picture, status),
@@ -98,6 +100,8 @@ def _wanted_replicas(picture: Picture, status: DeploymentStatus) -> dict[str, in
     }
     if status.stable:
         wanted[status.stable.revision] = total
+    if status.kept and status.kept.revision in seen.workloads:
+        wanted[status.kept.revision] = total
     if status.canary and status.stable:
         wanted[status.canary.revision] = wanted_canary_replicas(total, status.canary)
     elif status.canary:
@@ -226,7 +230,9 @@ def _selector(picture: Picture, status: DeploymentStatus) -> dict[str, str] | No
     stable, canary = status.stable, status.canary
     if stable is None:
         return pinned_selector(picture.name, canary.revision) if canary else None
-    if canary and canary.traffic_started_at and not strangers(picture, status, canary):
+    if canary is None or canary.preview is not None or canary.traffic_started_at is None:
+        return pinned_selector(picture.name, stable.revision)
+    if not strangers(picture, status, canary):
         return split_selector(picture.name)
     return pinned_selector(picture.name, stable.revision)
 
@@ -237,7 +243,7 @@ def _active(status: DeploymentStatus) -> tuple[str, ...]:
 
 def _in_use(picture: Picture, status: DeploymentStatus) -> frozenset[str]:
     service = picture.seen.service
-    named = {*_active(status)}
+    named = {*_active(status)} | ({status.kept.revision} if status.kept else set())
     if picture.wanted:
         named.add(picture.wanted.revision)
     if service:

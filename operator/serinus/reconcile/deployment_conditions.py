@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from serinus.api.conditions import Condition, condition
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import ConditionType, Phase, Reason
+from serinus.manifests.naming import preview_service_name
 from serinus.reconcile.deployment_autoscaler import AutoscalerFacts
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture
@@ -261,6 +262,11 @@ def _where(picture: Picture, status: DeploymentStatus) -> str:
     if canary and stable:
         if canary.promoting or canary.returning:
             return f"revision {canary.revision} ({canary.model_version}) is being promoted"
+        if canary.preview:
+            return (
+                f"revision {canary.revision} ({canary.model_version}) is shown by Service "
+                f"`{preview_service_name(picture.name)}` only"
+            )
         return (
             f"canary {canary.revision} ({canary.model_version}), step {canary.step + 1} of "
             f"{canary.steps_total}, {canary.actual_weight} % of requests"

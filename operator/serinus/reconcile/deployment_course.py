@@ -27,6 +27,7 @@ from serinus.reconcile.deployment_rollout_facts import (
     canary_pods,
     ending_facts,
     may_get_traffic,
+    may_return,
     reference_problem,
     rollout_facts,
     start_facts,
@@ -62,7 +63,6 @@ from serinus.rollout.advance import (
 from serinus.rollout.ending import why_ended
 from serinus.rollout.facts import Finding
 from serinus.rollout.launch import launch
-from serinus.rollout.revision import is_within_window
 from serinus.rollout.rollback import would_have_rolled_back
 from serinus.rollout.start import why_not_started
 from serinus.rollout.weights import actual_weight_percent
@@ -136,7 +136,8 @@ def with_actual_weight(picture: Picture, found: Course) -> Course:
     if found.status.stable is not None:
         pods = wanted_canary_replicas(picture.replicas, canary)
         serving = canary.traffic_started_at is not None
-        weight = actual_weight_percent(picture.replicas, pods) if serving else 0
+        users = serving and canary.preview is None
+        weight = actual_weight_percent(picture.replicas, pods) if users else 0
     updated = canary.model_copy(update={"actual_weight": weight})
     return replace(found, status=found.status.model_copy(update={"canary": updated}))
 
@@ -170,9 +171,7 @@ def _without_canary(picture: Picture, status: DeploymentStatus, now: datetime) -
         return Course(status)
     problem = provider_problem(picture.samples)
     facts = start_facts(picture, status, provider=problem)
-    returning = is_within_window(
-        wanted.revision, status.former_stable, picture.spec.rollback_window
-    )
+    returning = may_return(picture, status, wanted.revision)
     if returning or (facts.spec_problem is None and not _evidence_decides(picture)):
         facts = replace(facts, provider_problem=None)
     if because := why_not_started(facts):

@@ -12,7 +12,12 @@ from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Reason
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
-from serinus.manifests.naming import feedback_service_name, revision_object_name, service_name
+from serinus.manifests.naming import (
+    feedback_service_name,
+    preview_service_name,
+    revision_object_name,
+    service_name,
+)
 from serinus.manifests.revision import RevisionRecord
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import ObjectRef
@@ -149,6 +154,9 @@ class Picture:
             ObjectRef("v1", "Service", self.metadata.namespace, name)
             for name in (service_name(self.name), feedback_service_name(self.name))
         ]
+        if self.spec.strategy and self.spec.strategy.blue_green:
+            name = preview_service_name(self.name)
+            refs.append(ObjectRef("v1", "Service", self.metadata.namespace, name))
         for revision in revisions:
             name = revision_object_name(self.name, revision)
             refs += [

@@ -16,7 +16,9 @@ from serinus.reconcile.model_reference import Unresolved, is_gone
 from serinus.rollout.ending import EndingFacts
 from serinus.rollout.facts import Finding, PodFacts, Request, RolloutFacts
 from serinus.rollout.promotion_window import closed_at
+from serinus.rollout.revision import is_within_window
 from serinus.rollout.start import StartFacts
+from serinus.rollout.steps import Analyze
 from serinus.rollout.weights import canary_replicas
 
 _BY_DELETION = (Reason.MODEL_VERSION_NOT_FOUND, Reason.CHANNEL_EMPTY)
@@ -103,8 +105,12 @@ def rollout_facts(
 
 
 def wanted_canary_replicas(stable_replicas: int, canary: CanaryStatus) -> int:
-    """Pods that the canary should have: those of its weight, or all when it is promoted."""
-    return stable_replicas if canary.promoting else canary_replicas(stable_replicas, canary.weight)
+    """Pods that the canary should have: those of its weight or preview, or all of them."""
+    if canary.promoting or canary.returning:
+        return stable_replicas
+    if canary.preview is not None:
+        return min(canary.preview.replicas or stable_replicas, stable_replicas)
+    return canary_replicas(stable_replicas, canary.weight)
 
 
 def canary_pods(picture: Picture, canary: CanaryStatus, *, wanted: int, now: datetime) -> PodFacts:
@@ -145,10 +151,26 @@ def may_get_traffic(
     return (
         canary.traffic_started_at is None
         and canary.withdrawn is None
-        and canary.weight > 0
         and pods.ready
-        and not strangers(picture, status, canary)
+        and (_may_be_split(picture, status, canary) or _has_analysis(picture, canary))
     )
+
+
+def may_return(picture: Picture, status: DeploymentStatus, revision: str) -> bool:
+    """Whether `revision` was stable lately, so that the way to it takes no steps."""
+    if status.kept is not None and status.kept.revision == revision:
+        return True
+    return is_within_window(revision, status.former_stable, picture.spec.rollback_window)
+
+
+def _may_be_split(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) -> bool:
+    return canary.weight > 0 and not strangers(picture, status, canary)
+
+
+def _has_analysis(picture: Picture, canary: CanaryStatus) -> bool:
+    """Whether the requests of a preview count: only where the switch waits for what they show."""
+    steps = picture.rules.steps if picture.rules else ()
+    return canary.preview is not None and any(isinstance(step, Analyze) for step in steps)
 
 
 def strangers(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) -> tuple[str, ...]:
@@ -159,6 +181,8 @@ def strangers(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) 
 
 def _has_traffic(picture: Picture, canary: CanaryStatus) -> bool:
     service = picture.seen.service
+    if canary.preview is not None:
+        return canary.traffic_started_at is not None
     return canary.traffic_started_at is not None and service is not None and service.split
 
 

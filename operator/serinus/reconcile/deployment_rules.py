@@ -26,14 +26,16 @@ from serinus.analysis.spec import (
 )
 from serinus.api.analysis import Allowance, Analysis, AnalysisMetric, CompareTo
 from serinus.api.deployment import DeploymentSpec
+from serinus.api.deployment_status import PreviewStatus
 from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
 from serinus.api.quantities import duration_seconds, parse_decimal, parse_duration
+from serinus.api.schema_model import ApiModel
+from serinus.api.strategy import BlueGreen, Weekday
 from serinus.api.strategy import PromotionWindow as ApiWindow
 from serinus.api.strategy import Step as ApiStep
-from serinus.api.strategy import Weekday
 from serinus.rollout.promotion_window import PromotionWindow
 from serinus.rollout.revision import content_hash
-from serinus.rollout.steps import Step, explicit_steps, parsed_steps
+from serinus.rollout.steps import Step, explicit_steps, parsed_steps, steps_of_a_switch
 
 DEFAULT_ALPHA = "0.01"
 DEFAULT_BETA = "0.05"
@@ -46,13 +48,14 @@ DEFAULT_INCONCLUSIVE_LIMIT = 0
 DEFAULT_CONSECUTIVE_ERROR_LIMIT = 4
 MEASURED = "measured"
 MIDNIGHT = "00:00"
+DEFAULT_SCALE_DOWN_DELAY_SECONDS = 30
 DEFAULT_TIME_ZONE = "UTC"
 DEFAULT_METRIC = AnalysisMetric(
     name="error-rate", template=MetricTemplate.ERROR_RATE, compare_to=CompareTo.STABLE
 )
 
 FrozenRules = dict[str, Any]
-"""`{"steps": […], "analysis": {…}, "promotionWindows": […]}` in the words of the spec."""
+"""`steps`, `analysis`, `promotionWindows`, and `blueGreen` where it is one, in the spec's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class RolloutRules:
 
     steps: tuple[Step, ...]
     analysis: AnalysisRules
+    preview: PreviewStatus | None
     mode: AnalysisMode
     windows: tuple[PromotionWindow, ...]
     warmup: timedelta
@@ -73,11 +77,14 @@ class RolloutRules:
 def frozen_rules(spec: DeploymentSpec) -> FrozenRules:
     """The rules that a rollout which begins now goes by."""
     canary = spec.strategy.canary if spec.strategy else None
+    switch = spec.strategy.blue_green if spec.strategy else None
+    steps = explicit_steps(canary) if switch is None else steps_of_a_switch(switch)
     windows = (spec.strategy.promotion_windows if spec.strategy else None) or []
     return {
-        "steps": [_dumped(step) for step in explicit_steps(canary)],
+        "steps": [_dumped(step) for step in steps],
         "analysis": _dumped(explicit_analysis(spec.analysis)),
         "promotionWindows": [_dumped(_explicit_window(one)) for one in windows],
+        **({"blueGreen": _dumped(_explicit_switch(switch))} if switch else {}),
     }
 
 
@@ -110,6 +117,7 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
     return RolloutRules(
         steps=parsed_steps(steps),
         analysis=rules,
+        preview=_preview(frozen.get("blueGreen")),
         mode=analysis.mode or AnalysisMode.AUTO,
         windows=tuple(_window(one) for one in windows),
         warmup=parse_duration(analysis.warmup or DEFAULT_WARMUP),
@@ -158,6 +166,25 @@ def boundary(allowance: Allowance) -> Boundary:
     return Boundary(
         ratio=parse_decimal(allowance.ratio or "1"),
         increase=parse_decimal(allowance.increase or "0"),
+    )
+
+
+def _explicit_switch(switch: BlueGreen) -> BlueGreen:
+    """What of a switch isn't said by its steps."""
+    delay = switch.scale_down_delay_seconds
+    return BlueGreen(
+        preview_replicas=switch.preview_replicas,
+        scale_down_delay_seconds=DEFAULT_SCALE_DOWN_DELAY_SECONDS if delay is None else delay,
+    )
+
+
+def _preview(frozen: Any) -> PreviewStatus | None:
+    if frozen is None:
+        return None
+    switch = _explicit_switch(BlueGreen.model_validate(frozen))
+    return PreviewStatus(
+        replicas=switch.preview_replicas,
+        scale_down_delay_seconds=switch.scale_down_delay_seconds or 0,
     )
 
 
@@ -268,5 +295,5 @@ def _decimal(text: str | None) -> float | None:
     return None if text is None else parse_decimal(text)
 
 
-def _dumped(model: Analysis | ApiStep | ApiWindow) -> dict[str, Any]:
+def _dumped(model: ApiModel) -> dict[str, Any]:
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -26,6 +26,7 @@ from serinus.manifests.revision import RevisionRecord
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_analysis import without_states
 from serinus.reconcile.deployment_picture import FIRST_REVISION_WEIGHT_PERCENT
+from serinus.reconcile.deployment_preview import kept_after_switch
 from serinus.reconcile.deployment_rules import FrozenRules, parsed_rules, rules_hash
 from serinus.rollout.advance import Hold
 from serinus.rollout.facts import Finding, PodFacts
@@ -81,6 +82,7 @@ def canary_started(
         model_version=model_version,
         steps_total=len(steps),
         weight=weight_percent_at(steps, 0),
+        preview=parsed_rules(rules).preview,
         started_at=format_micro_time(now),
         step_started_at=format_micro_time(now),
         pods_missing_since=format_micro_time(now),
@@ -88,9 +90,10 @@ def canary_started(
         rules_hash=rules_hash(rules),
     )
     stable = f" against {status.stable.revision}" if status.stable else ""
+    how = "by a switch" if canary.preview else f"in {len(steps)} steps"
     because = Finding(
         Reason.ROLLOUT_STARTED,
-        f"revision {record.revision} ({model_version}) is released{stable} in {len(steps)} steps",
+        f"revision {record.revision} ({model_version}) is released{stable} {how}",
     )
     return _started(status, canary, because, now, update={})
 
@@ -115,8 +118,8 @@ def return_started(
     )
     because = Finding(
         Reason.WITHIN_ROLLBACK_WINDOW,
-        f"back to revision {record.revision} ({model_version}), which was stable within "
-        "`rollbackWindow`: without steps and analysis",
+        f"back to revision {record.revision} ({model_version}), which was stable lately: "
+        "without steps and analysis",
     )
     return _started(status, canary, because, now, update={})
 
@@ -169,6 +172,7 @@ def promoted(
     changed = status.model_copy(
         update={
             "stable": stable,
+            "kept": kept_after_switch(status, canary, now),
             "former_stable": with_former(status.former_stable, status.stable, canary.revision),
             "canary": None,
             "analysis": without_states(status.analysis),

@@ -86,7 +86,7 @@ def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, .
     if spec.traffic:
         yield "spec.traffic", spec.traffic, ("replicas",)
     if spec.strategy:
-        yield "spec.strategy", spec.strategy, ("canary",)
+        yield "spec.strategy", spec.strategy, ("canary", "blue_green")
         canary = spec.strategy.canary
         if canary:
             yield "spec.strategy.canary", canary, ("steps", "step_weights")

@@ -119,7 +119,7 @@ def advance(facts: RolloutFacts) -> Transition:
 
 def _holds(facts: RolloutFacts) -> tuple[Rule[RolloutFacts], ...]:
     """The reasons to hold that count; a person's `promote` outranks waiting."""
-    if facts.promoting:
+    if facts.promoting or facts.returning:
         return HOLDS_OF_A_PROMOTION
     return HOLDS_OF_A_PROMOTE if facts.asked_for(Verb.PROMOTE) else HOLD_RULES
 

@@ -92,9 +92,11 @@ def paused_by_step(facts: RolloutFacts) -> Finding | None:
         return None
     duration = facts.step.duration_seconds
     if duration is None:
-        return Finding(
-            Reason.PAUSED_BY_STEP, "the step waits for a person: `kubectl serinus promote` goes on"
+        message = (
+            "the step waits for a person: `kubectl serinus why` shows the evidence, "
+            "`kubectl serinus promote` goes on, `kubectl serinus abort` takes it away"
         )
+        return Finding(Reason.PAUSED_BY_STEP, message)
     left = duration - facts.step_seconds
     if left <= 0:
         return None

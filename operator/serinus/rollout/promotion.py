@@ -28,7 +28,7 @@ def within_rollback_window(facts: RolloutFacts) -> Finding | None:
     """It was stable lately: what it does is known, and the way back must be short."""
     if not facts.returning:
         return None
-    message = f"{facts.name} was stable within `rollbackWindow`; it takes no steps and no analysis"
+    message = f"{facts.name} was stable lately; it takes no steps and no analysis"
     return Finding(Reason.WITHIN_ROLLBACK_WINDOW, message)
 
 

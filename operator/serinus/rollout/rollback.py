@@ -60,6 +60,7 @@ def progress_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
     pods = facts.pods
     if (
         facts.promoting
+        or facts.returning
         or facts.withdrawn
         or pods.ready
         or pods.waiting_seconds < facts.progress_deadline_seconds

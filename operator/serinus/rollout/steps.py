@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import dropwhile
 
 from serinus.api.quantities import duration_seconds
-from serinus.api.strategy import AnalyzeStep, Canary, PauseStep
+from serinus.api.strategy import AnalyzeStep, BlueGreen, Canary, PauseStep
 from serinus.api.strategy import Step as ApiStep
 from serinus.rollout.weights import canary_replicas
 
@@ -65,6 +65,13 @@ def explicit_steps(canary: Canary | None) -> list[ApiStep]:
         for weight in weights
         for step in (ApiStep(set_weight=weight), ApiStep(analyze=AnalyzeStep()))
     ]
+
+
+def steps_of_a_switch(switch: BlueGreen) -> list[ApiStep]:
+    """What happens before a switch, in the words of a canary: evidence, then a person."""
+    analysis, by_person = switch.pre_promotion_analysis, switch.auto_promotion_enabled is False
+    steps = [_explicit(ApiStep(analyze=analysis))] if analysis is not None else []
+    return [*steps, *([ApiStep(pause=PauseStep())] if by_person else [])]
 
 
 def _explicit(step: ApiStep) -> ApiStep:

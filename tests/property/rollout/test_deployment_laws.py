@@ -20,6 +20,9 @@ STRATEGIES = (
     {"canary": {"steps": [{"setWeight": 10}, {"pause": {"duration": "20s"}}, {"setWeight": 40}]}},
     {"canary": {"steps": [{"setWeight": 30}, {"pause": {}}, {"analyze": {"minSamples": 500}}]}},
     {"canary": {"steps": []}},
+    {"blueGreen": {"previewReplicas": 1, "scaleDownDelaySeconds": 20}},
+    {"blueGreen": {"autoPromotionEnabled": False}},
+    {"blueGreen": {"prePromotionAnalysis": {"minSamples": 20}}},
     {
         "canary": {"steps": [{"setWeight": 30}]},
         "promotionWindows": [{"start": "22:14", "end": "22:15"}],  # the world begins at 22:13:20

@@ -76,6 +76,16 @@ def test_a_release_that_can_t_be_decided_in_its_time_is_unsettled(manifest: Path
     assert "`maxDuration: " in text
 
 
+def test_a_switch_shows_no_user_anything_before_it_so_nothing_is_planned(manifest: Path) -> None:
+    canary = "{canary: {stepWeights: [20, 50]}}"
+    manifest.write_text(MANIFEST.replace(canary, "{blueGreen: {prePromotionAnalysis: {}}}"))
+
+    code, text = commanded(f"plan -f {manifest}", FakeCluster([]))
+
+    assert code == ExitCode.OK
+    assert "is released by a switch" in text
+
+
 def prometheus() -> RecordedCounters:
     """An hour of 4 pods with 10 requests a second each, of which 1 in 100 fails."""
     recorded, began = RecordedCounters(), NOW.timestamp() - 4200

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from serinus.manifests.service import (
     make_feedback_service,
+    make_preview_service,
     make_service,
     pinned_selector,
     service_url,
@@ -19,6 +20,15 @@ def test_the_service_is_what_was_reviewed(golden: Callable[[str, str], None]) ->
     )
 
     golden("manifests/service.json", json.dumps(service, indent=2, sort_keys=True) + "\n")
+
+
+def test_the_preview_shows_one_revision_by_a_port_that_nobody_scrapes() -> None:
+    service = make_preview_service("delay", "flights", revision="c0ffee0000")
+
+    (port,) = service["spec"]["ports"]
+    assert service["metadata"]["name"] == "delay-preview"
+    assert service["spec"]["selector"] == pinned_selector("delay", "c0ffee0000")
+    assert (port["name"], port["port"], port["targetPort"]) == ("preview", 80, "http")
 
 
 def test_pinned_finds_one_revision_and_split_finds_all() -> None:

@@ -14,6 +14,7 @@ from serinus.analysis.spec import (
     ScalarRule,
 )
 from serinus.api.deployment import DeploymentSpec
+from serinus.api.deployment_status import PreviewStatus
 from serinus.api.enums import MetricTemplate, OnEvent
 from serinus.reconcile.deployment_rules import (
     RolloutRules,
@@ -22,7 +23,7 @@ from serinus.reconcile.deployment_rules import (
     rules_hash,
 )
 from serinus.rollout.promotion_window import PromotionWindow
-from serinus.rollout.steps import Analyze, SetWeight
+from serinus.rollout.steps import Analyze, Pause, SetWeight, Step
 
 
 def spec(**changes: Any) -> DeploymentSpec:
@@ -63,6 +64,33 @@ def test_rules_that_were_frozen_before_there_were_windows_have_none() -> None:
     del frozen["promotionWindows"]
 
     assert parsed_rules(frozen).windows == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [
+        ({}, ()),
+        ({"autoPromotionEnabled": True}, ()),
+        ({"autoPromotionEnabled": False}, (Pause(None),)),
+        ({"prePromotionAnalysis": {}}, (Analyze(50, 0, 1800, last=True),)),
+        (
+            {"prePromotionAnalysis": {"minSamples": 9}, "autoPromotionEnabled": False},
+            (Analyze(9, 0, 1800, last=True), Pause(None)),
+        ),
+    ],
+)
+def test_before_a_switch_come_evidence_and_a_person_where_they_are_wanted(
+    given: dict[str, Any], steps: tuple[Step, ...]
+) -> None:
+    assert rules(strategy={"blueGreen": given}).steps == steps
+
+
+def test_a_switch_has_as_many_pods_as_stable_and_the_old_ones_stay_half_a_minute() -> None:
+    assert rules(strategy={"blueGreen": {}}).preview == PreviewStatus(scale_down_delay_seconds=30)
+    assert rules(
+        strategy={"blueGreen": {"previewReplicas": 2, "scaleDownDelaySeconds": 0}}
+    ).preview == PreviewStatus(replicas=2, scale_down_delay_seconds=0)
+    assert rules().preview is None
 
 
 def test_nothing_given_is_the_error_rate_against_stable_at_20_and_50_percent() -> None:

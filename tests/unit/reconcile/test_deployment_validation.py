@@ -33,7 +33,7 @@ CASES = [
         "spec.model.channel: neither `alias` nor `latestApproved`",
     ),
     ({"traffic": {"gatewayAPI": {}}}, "spec.traffic: not `replicas`, and this operator knows"),
-    ({"strategy": {"blueGreen": {}}}, "spec.strategy: not `canary`"),
+    ({"strategy": {"abTest": {}}}, "spec.strategy: neither `canary` nor `blueGreen`"),
     ({"strategy": {"canary": {}}}, "spec.strategy.canary: neither `steps` nor `stepWeights`"),
     (
         {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"shadow": {"percent": 100}}]}}},

@@ -257,6 +257,12 @@ CASES = [
         Reason.WITHIN_ROLLBACK_WINDOW,
     ),
     (
+        "back to what was stable lately, before its pods are there",
+        rollout().but(returning=True).pods(0, of=4).judged(None),
+        Promote,
+        Reason.WITHIN_ROLLBACK_WINDOW,
+    ),
+    (
         "back to what was stable lately, while the spec is suspended",
         rollout().but(returning=True, suspended=True).judged(None),
         Hold,

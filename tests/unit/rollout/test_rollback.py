@@ -112,6 +112,11 @@ CASES = [
         None,
     ),
     (
+        "capacity is missing for what was stable lately",
+        rollout().but(returning=True).pods(1, of=4, waiting=HOUR),
+        None,
+    ),
+    (
         "samples are missing for what is promoted",
         rollout().promoting().judged(Overall.NO_DATA).on_no_data(OnEvent.ROLLBACK),
         None,
