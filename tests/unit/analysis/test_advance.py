@@ -118,12 +118,13 @@ def test_a_version_at_the_margin_isnt_safe_and_gets_no_promise() -> None:
 
 
 def test_what_was_before_the_start_is_no_evidence() -> None:
-    canary = world()
-    canary.serves("c-1", CANARY, bad=100_000)
-    canary.scrape(-5, "c-1")
-    canary.scrape(-4, "s-1")
-    canary.provider.scrape(START, canary.counters["c-1"])
-    outcome = play(canary, rounds=1, start=1)
+    canary = CanaryWorld()
+    canary.serves("c-1", CANARY, bad=50_000)
+    canary.serves("s-1", STABLE, good=5000)
+    canary.scrape(-5)
+    canary.serves("c-1", CANARY, bad=50_000)
+    canary.scrape(0)
+    outcome = play(canary, rounds=1)
 
     assert outcome.verdicts[0].canary.bad == 0
 
