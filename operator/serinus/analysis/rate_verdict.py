@@ -76,7 +76,12 @@ def rate_verdict(
             rule, state, beta=rules.beta, min_samples=context.min_samples
         ),
         limits=limits,
-        warning=rate_warning(rule, limits, context.constant_rates.get(rule.template)),
+        warning=rate_warning(
+            rule,
+            limits,
+            context.constant_rates.get(rule.template),
+            labels_wait=context.labels_wait,
+        ),
         newest_sample_at=_newest_sample_at(rule, state),
         gate=rule.gate,
         dry_run=rule.dry_run,

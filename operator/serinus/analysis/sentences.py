@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.analysis.scalar import ScalarState
-from serinus.analysis.spec import AgainstMaximum, RateRule, ScalarRule
+from serinus.analysis.spec import LABEL_TEMPLATES, AgainstMaximum, RateRule, ScalarRule
 from serinus.api.enums import MetricTemplate
 from serinus.api.verdicts import Counts, MetricVerdict, Overall, RateLimits, Verdict
 
@@ -38,13 +38,20 @@ def _role(*, gate: bool, dry_run: bool) -> str:
     return " (dry run)" if dry_run else "" if gate else " (only alarms)"
 
 
-def rate_warning(rule: RateRule, limits: RateLimits, constant_rate: float | None) -> str:
+def rate_warning(
+    rule: RateRule, limits: RateLimits, constant_rate: float | None, *, labels_wait: bool
+) -> str:
     """What people should know of the metric before they rely on it; empty when nothing."""
     warnings = []
     if constant_rate is not None and limits.accepted_rate >= constant_rate:
         warnings.append(
             f"a version up to {limits.accepted_rate:.3g} {_WORDS[rule.template]} is accepted, and "
             f"the best constant answer has {constant_rate:.3g}: it would pass. Narrow the margin"
+        )
+    if rule.template in LABEL_TEMPLATES and not labels_wait:
+        warnings.append(
+            "labels count as they come: where one outcome is known sooner, a worse version can "
+            "pass. Set `server.feedback.maturity` to the time by which most have come"
         )
     if limits.variance_inflation >= _SLOW_INFLATION:
         times = f"{limits.variance_inflation:.0f} times"

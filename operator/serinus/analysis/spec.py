@@ -206,6 +206,8 @@ class AnalysisContext:
     samples_before
         Events of the gate that counts most that were there before the step. The step asks for
         `min_samples` more of them.
+    labels_wait
+        Whether the canary counts labels only from a given age of their prediction.
     constant_rates
         What the best constant answer reaches in the templates in which that is known.
     measured_since
@@ -230,4 +232,5 @@ class AnalysisContext:
     measured_since: datetime | None = None
     step_started_at: datetime | None = None
     pods_started_at: Mapping[str, datetime] = field(default_factory=dict)
+    labels_wait: bool = True
     constant_rates: Mapping[MetricTemplate, float] = field(default_factory=dict)

@@ -145,9 +145,14 @@ def cohort_length_seconds(feedback: Feedback | None) -> int:
     return max(1, math.floor(duration_seconds(given or DEFAULT_COHORT_LENGTH)))
 
 
+def maturity_seconds(feedback: Feedback | None) -> float:
+    """How old a prediction is at least when a label of it counts."""
+    given = feedback.maturity if feedback else None
+    return duration_seconds(given or DEFAULT_MATURITY)
+
+
 def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
     feedback = serving.server.feedback
-    maturity = (feedback.maturity if feedback else None) or DEFAULT_MATURITY
     return (
         *(_user_variable(variable) for variable in serving.server.env),
         env_value("SERINUS_DEPLOYMENT", serving.deployment),
@@ -162,7 +167,7 @@ def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
         env_value("SERINUS_PEERS", feedback_service_name(serving.deployment)),
         env_value("SERINUS_FEEDBACK_KEY_FILE", f"{FEEDBACK_MOUNT_PATH}/{FEEDBACK_SECRET_KEY}"),
         env_value("SERINUS_COHORT_LENGTH_SECONDS", str(cohort_length_seconds(feedback))),
-        env_value("SERINUS_FEEDBACK_MATURITY_SECONDS", f"{duration_seconds(maturity):g}"),
+        env_value("SERINUS_FEEDBACK_MATURITY_SECONDS", f"{maturity_seconds(feedback):g}"),
         env_value("SERINUS_PORT", str(PORT)),
         _CONNECTIONS,
         *_limits(serving.server.limits or RequestLimits()),

@@ -25,7 +25,7 @@ from serinus.api.modelversion import ModelVersion
 from serinus.api.trainingjob import BestConstant
 from serinus.api.verdicts import Counts, MetricVerdict, RateLimits, Verdict
 from serinus.manifests.naming import revision_object_name
-from serinus.manifests.workload import cohort_length_seconds
+from serinus.manifests.workload import cohort_length_seconds, maturity_seconds
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_facts import Observed
 from serinus.reconcile.deployment_revision import server_of
@@ -90,6 +90,7 @@ class CanaryAnalysis:
             min_samples=self._min_samples(),
             samples_before=self.canary.samples_before,
             measured_since=self._measured_since(),
+            labels_wait=self._labels_wait(),
             step_started_at=parse_time(self.canary.step_started_at),
             constant_rates=_constant_rates(self.version),
             pods_started_at={
@@ -107,6 +108,10 @@ class CanaryAnalysis:
         length = max(lengths, default=cohort_length_seconds(None))
         started = self.traffic_started_at.timestamp()
         return datetime.fromtimestamp(math.ceil(started / length) * length, tz=UTC)
+
+    def _labels_wait(self) -> bool:
+        record = self.seen.records.get(self.canary.revision)
+        return record is None or maturity_seconds(server_of(record).feedback) > 0
 
     def _min_samples(self) -> int:
         """A step that doesn't analyze asks for nothing: what was shown before it stays shown."""

@@ -74,7 +74,16 @@ def test_a_metric_that_was_never_measured_has_no_limits() -> None:
 def test_warnings(inflation: float, constant: float | None, warning: str) -> None:
     limits = RateLimits(0.17, 0.18, 0.2, inflation, "measured")
 
-    assert rate_warning(WRONG, limits, constant) == warning
+    assert rate_warning(WRONG, limits, constant, labels_wait=True) == warning
+
+
+def test_labels_that_count_as_they_come_are_warned_of_and_requests_are_not() -> None:
+    limits = RateLimits(0.17, 0.18, 0.2, 1, "measured")
+
+    assert rate_warning(WRONG, limits, None, labels_wait=False).startswith(
+        "labels count as they come: where one outcome is known sooner, a worse version can pass."
+    )
+    assert rate_warning(errors(), limits, None, labels_wait=False) == ""
 
 
 def test_an_arm_is_silent_after_five_minutes() -> None:

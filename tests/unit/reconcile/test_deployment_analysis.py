@@ -409,3 +409,20 @@ def test_a_margin_that_would_accept_a_constant_answer_is_warned_of(
 
     warning = world.status["analysis"][0].get("warning", "")
     assert ("constant answer has 0.02: it would pass" in warning) is warned
+
+
+@pytest.mark.parametrize(
+    ("feedback", "warned"), [({}, True), ({"maturity": "0s"}, True), ({"maturity": "1h"}, False)]
+)
+def test_labels_that_count_as_they_come_are_warned_of(
+    feedback: dict[str, str], warned: bool
+) -> None:
+    wrong = {"name": "wrong", "template": "wrong-predictions", "compareTo": "stable"}
+    world = judged_by(metrics=[wrong])
+    world.versions["v2"] = model_version("v2")
+    world.applies(server={"feedback": feedback}, model={"versionRef": {"name": "v2"}})
+    world.runs(60, until="canary has traffic")
+    world.runs(20)
+
+    warning = world.status["analysis"][0].get("warning", "")
+    assert ("Set `server.feedback.maturity`" in warning) is warned
