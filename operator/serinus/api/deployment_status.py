@@ -39,6 +39,7 @@ class KeptRevision(ApiModel):
     """The revision that was stable before a switch, while it keeps its pods."""
 
     revision: str = Field(max_length=16, description="Hash of all that serves.")
+    model_version: str = Field(default="", max_length=63, description="ModelVersion it came from.")
     until: str = Field(max_length=40, description="Until when.")
 
 

@@ -174,6 +174,8 @@ class DeploymentDetails:
     url: str
     update_revision: str
     stable: Stable | None
+    switched: bool
+    """Whether the pods from before a switch are still there."""
     canary: Canary | None
     metrics: tuple[Metric, ...]
     history: tuple[HistoryEntry, ...]

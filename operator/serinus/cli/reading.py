@@ -112,6 +112,7 @@ def _deployment(_spec: Mapping[str, Any], status: Mapping[str, Any]) -> Deployme
         stable=Stable(stable["revision"], stable["modelVersion"], time_of(stable.get("since")))
         if stable
         else None,
+        switched=bool(status.get("kept")),
         canary=_canary(status.get("canary")),
         metrics=tuple(metric_of(one) for one in status.get("analysis", ())),
         history=tuple(_entry(one) for one in status.get("history", ())),

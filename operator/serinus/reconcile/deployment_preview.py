@@ -42,7 +42,11 @@ def kept_after_switch(
     if not seconds:
         return None
     until = now + timedelta(seconds=seconds)
-    return KeptRevision(revision=status.stable.revision, until=format_micro_time(until))
+    return KeptRevision(
+        revision=status.stable.revision,
+        model_version=status.stable.model_version,
+        until=format_micro_time(until),
+    )
 
 
 def with_kept(picture: Picture, status: DeploymentStatus, now: datetime) -> DeploymentStatus:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serinus.api.conditions import format_micro_time
-from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, KeptRevision
 from serinus.api.enums import Reason, Verb
 from serinus.api.metadata import ActionRequest
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rejections import rejection_of, with_retried
+from serinus.reconcile.deployment_transition import switched_back
 from serinus.reconcile.requests import RequestOutcome, handled, pending_request, why_refused
 from serinus.rollout.advance import Promote, RollBack, StartStep, Transition
 from serinus.rollout.facts import Request
@@ -66,7 +67,7 @@ def asked_for(picture: Picture, now: datetime) -> AskedFor:
         case Verb.RESUME:
             return _resumed(status, request, now)
         case verb:
-            return _for_the_rollout(status, request, verb)
+            return _for_the_rollout(picture, request, verb, now)
 
 
 def answered(
@@ -100,7 +101,9 @@ def _revisions(picture: Picture) -> frozenset[str]:
     canary = picture.status.canary
     if canary is not None:
         return frozenset({canary.revision})
-    return frozenset({picture.wanted.revision} if picture.wanted else {"(none)"})
+    status, wanted = picture.status, picture.wanted
+    switched = {status.stable.revision} if status.kept and status.stable else set()
+    return frozenset(switched | ({wanted.revision} if wanted else {"(none)"}))
 
 
 def _retried(picture: Picture, request: ActionRequest) -> AskedFor:
@@ -167,7 +170,12 @@ def _judged_anew(canary: CanaryStatus, now: datetime) -> CanaryStatus:
     )
 
 
-def _for_the_rollout(status: DeploymentStatus, request: ActionRequest, verb: Verb) -> AskedFor:
+def _for_the_rollout(
+    picture: Picture, request: ActionRequest, verb: Verb, now: datetime
+) -> AskedFor:
+    status = picture.status
+    if verb is Verb.ABORT and status.canary is None and status.kept is not None:
+        return _switched_back(picture, request, status.kept, now)
     if status.canary is None:
         return AskedFor(status, request, refused=f"no rollout runs; there is nothing to {verb}")
     if status.stable is None:
@@ -175,6 +183,22 @@ def _for_the_rollout(status: DeploymentStatus, request: ActionRequest, verb: Ver
         return AskedFor(status, request, refused=refused)
     asked = Request(verb, request.actor, request.reason)
     return AskedFor(status, request, rollout=asked)
+
+
+def _switched_back(
+    picture: Picture, request: ActionRequest, kept: KeptRevision, now: datetime
+) -> AskedFor:
+    """After a switch, while the old pods are there: the way back needs no rollout."""
+    status, stable = picture.status, picture.status.stable
+    if stable is None or stable.revision != request.revision:
+        refused = f"revision {request.revision} isn't the one that serves since the switch"
+        return AskedFor(status, request, refused=refused)
+    if not picture.seen.available(kept.revision):
+        refused = f"no pod of revision {kept.revision} is ready any more; change the spec instead"
+        return AskedFor(status, request, refused=refused)
+    why = f": {request.reason}" if request.reason else ""
+    changed = switched_back(status, stable, kept, why, request.actor, now)
+    return AskedFor(changed.status, request, done=f"revision {kept.revision} is stable again{why}")
 
 
 def _carried_out(request: Request | None, transition: Transition | None) -> str:

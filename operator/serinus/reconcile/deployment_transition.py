@@ -17,6 +17,7 @@ from serinus.api.deployment_status import (
     CanaryStatus,
     DeploymentStatus,
     HistoryEntry,
+    KeptRevision,
     RejectedRevision,
     RevisionStatus,
     Withdrawal,
@@ -209,6 +210,44 @@ def rolled_back(
     return _told(changed, action, canary, because, now, actor=actor, type_=EventType.WARNING)
 
 
+def switched_back(
+    status: DeploymentStatus,
+    stable: RevisionStatus,
+    kept: KeptRevision,
+    why: str,
+    actor: str,
+    now: datetime,
+) -> Changed:
+    """What was `stable` since a switch is rejected; what was before it, and has its pods, is."""
+    because = Finding(
+        Reason.ABORTED_BY_USER,
+        f"revision {stable.revision} ({stable.model_version}) was aborted after its switch; "
+        f"revision {kept.revision} ({kept.model_version}) is stable again{why}",
+    )
+    rejected = RejectedRevision(
+        revision=stable.revision,
+        model_version=stable.model_version,
+        reason=because.reason,
+        message=because.message[:MESSAGE_MAX],
+        at=format_time(now),
+    )
+    again = RevisionStatus(
+        revision=kept.revision, model_version=kept.model_version, since=format_time(now)
+    )
+    changed = status.model_copy(
+        update={
+            "stable": again,
+            "kept": None,
+            "former_stable": with_former(status.former_stable, None, kept.revision),
+            "rejected_revisions": with_rejected(status.rejected_revisions, rejected),
+            "retried_revisions": [
+                one for one in status.retried_revisions if one != stable.revision
+            ],
+        }
+    )
+    return _told(changed, Action.ABORT, stable, because, now, actor=actor, type_=EventType.WARNING)
+
+
 def withdrawn(
     status: DeploymentStatus, canary: CanaryStatus, because: Finding, now: datetime
 ) -> Changed:
@@ -316,7 +355,7 @@ def _started(
 def _told(
     status: DeploymentStatus,
     action: Action,
-    canary: CanaryStatus,
+    canary: CanaryStatus | RevisionStatus,
     because: Finding,
     now: datetime,
     *,

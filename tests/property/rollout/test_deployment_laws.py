@@ -91,7 +91,8 @@ class DeploymentMachine(RuleBasedStateMachine):
         for _ in range(seconds):
             before = bool(self.world.selected_pods()) and self._wants_pods()
             was_stable, was_canary = self.world.stable_revision, self.world.canary_revision
-            self.runs_or_ran |= {was_stable, was_canary} - {None}
+            kept = (self.world.status.get("kept") or {}).get("revision")
+            self.runs_or_ran |= {was_stable, was_canary, kept} - {None}
             self.was_zero |= self.world.spec["replicas"] == 0
             self.world.ticks()
             self._stable_is_what_was_released()
@@ -241,7 +242,8 @@ class DeploymentMachine(RuleBasedStateMachine):
             assert 0 <= canary["step"] <= max(canary["stepsTotal"], 1)
             assert 0 <= canary["actualWeight"] <= 100
             assert canary["revision"] != world.stable_revision
-            if canary.get("withdrawn") and not world.dirty and world.dies_after is None:
+            shown = canary.get("withdrawn") or canary.get("preview")
+            if shown and not world.dirty and world.dies_after is None:
                 assert canary["revision"] not in serving
         if not world.dirty and world.dies_after is None and replicas:
             asked = world.workloads()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.api.deployment_status import DeploymentStatus
+from serinus.api.deployment_status import DeploymentStatus, KeptRevision
 from serinus.api.enums import Verb
 from serinus.api.metadata import REQUEST_ANNOTATION, ActionRequest, ObjectMeta
 from serinus.cli.errors import CommandError, RefusedError
@@ -23,6 +23,7 @@ from tests.support.command_line import (
     NOW,
     ROLLED_BACK,
     SERVING,
+    STABLE,
     USER,
     deployment,
     training_job,
@@ -97,6 +98,11 @@ def test_the_operator_carries_it_out_once_and_for_ten_minutes() -> None:
     assert why_refused(pending, metadata, now=NOW + timedelta(minutes=11), **asked)
 
 
+SWITCHED = SERVING.model_copy(
+    update={"kept": KeptRevision(revision="0ddba11000", until="2099-01-01T00:00:00Z")}
+)
+
+
 @pytest.mark.parametrize(
     ("verb", "status", "revision"),
     [
@@ -105,6 +111,7 @@ def test_the_operator_carries_it_out_once_and_for_ten_minutes() -> None:
         (Verb.PAUSE, IN_CANARY, CANARY),
         (Verb.RESUME, IN_CANARY, CANARY),
         (Verb.RETRY, ROLLED_BACK, BAD),
+        (Verb.ABORT, SWITCHED, STABLE),
     ],
 )
 def test_a_request_names_the_revision_that_it_is_about(
@@ -121,6 +128,8 @@ def test_kinds_without_revisions_name_none() -> None:
     ("verb", "status", "why"),
     [
         (Verb.PROMOTE, SERVING, "no rollout runs; there is nothing to promote"),
+        (Verb.ABORT, SERVING, "no rollout runs; there is nothing to abort"),
+        (Verb.PROMOTE, SWITCHED, "no rollout runs; there is nothing to promote"),
         (Verb.RETRY, SERVING, "isn't rejected; there is nothing to retry"),
         (Verb.RETRY, DeploymentStatus(), "no revision is rejected"),
     ],

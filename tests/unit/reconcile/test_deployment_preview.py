@@ -105,6 +105,61 @@ def test_back_while_the_old_pods_stay_is_one_write_and_restarts_none() -> None:
     assert world.unanswered == 0
 
 
+def test_abort_while_the_old_pods_stay_is_one_write_and_rejects_the_new_revision() -> None:
+    world = switching(scaleDownDelaySeconds=600)
+    world.runs(60, until="settled")
+    old = {pod.name for pod in world.pods if pod.version == "v1"}
+    new, before = world.stable_revision, len(world.writes)
+    world.says("abort", reason="ticket 7")
+    world.runs(30)
+
+    assert (world.stable, world.canary) == ("v1", None)
+    assert {pod.name for pod in world.selected_pods()} == old
+    assert service_writes(world, before) == [f"apply Service {NAME}"]
+    assert [one["revision"] for one in world.status["rejectedRevisions"]] == [new]
+    assert world.condition("Stalled") == ("True", "RevisionRejectedBefore")
+    last = world.status["history"][-1]
+    assert (last["action"], last["reason"], last["actor"]) == ("abort", "AbortedByUser", "ada")
+    assert "ticket 7" in last["because"]
+    assert world.ready_pods(new) == 0
+    assert world.unanswered == 0
+
+
+def test_what_was_aborted_after_its_switch_is_tried_again_by_retry() -> None:
+    world = switching(scaleDownDelaySeconds=600)
+    world.runs(60, until="settled")
+    world.says("abort")
+    world.runs(30)
+    world.says("retry")
+    world.runs(60, until="settled")
+
+    assert world.stable == "v2"
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_killed_at_any_write_an_abort_after_a_switch_is_done_once(writes: int) -> None:
+    world = switching(scaleDownDelaySeconds=600)
+    world.runs(60, until="settled")
+    world.says("abort")
+    world.dies_after = writes
+    world.runs(30)
+
+    assert world.stable == "v1"
+    assert world.actions().count("abort") == 1
+    assert world.unanswered == 0
+
+
+def test_abort_after_the_old_pods_are_gone_is_refused() -> None:
+    world = switching(scaleDownDelaySeconds=5)
+    world.runs(60, until="settled")
+    world.runs(20)
+    world.says("abort")
+    world.runs(5)
+
+    assert world.stable == "v2"
+    assert world.status["lastHandledRequest"]["outcome"] == "refused"
+
+
 def test_a_third_version_begins_against_the_new_one_and_the_old_pods_go() -> None:
     world = switching(scaleDownDelaySeconds=600, autoPromotionEnabled=True)
     world.runs(60, until="settled")
