@@ -86,6 +86,7 @@ PROMETHEUS = ToolModule(
     tags="netgo,remove_all_sd,enable_kubernetes_sd",
 )
 KIND = ToolModule("kind", ("sigs.k8s.io/kind",))
+TRAEFIK = ToolModule("traefik", ("github.com/traefik/traefik/v3/cmd/traefik",))
 KUBECONFORM = ToolModule("kubeconform", ("github.com/yannh/kubeconform/cmd/kubeconform",))
 
 CLUSTER_MODULES = (KUBERNETES, ETCD, COREDNS, PAUSE, HELM, PROMETHEUS)

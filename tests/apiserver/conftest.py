@@ -13,9 +13,10 @@ from tests.support.operator_process import Machine, installed
 
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """An API server that serves our four kinds."""
+    """An API server that serves our four kinds and those of the Gateway API."""
     with running_api_server(tmp_path_factory.mktemp("api-server")) as server:
         server.install_crds()
+        server.install_gateway_api()
         yield server
 
 

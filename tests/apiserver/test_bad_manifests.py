@@ -53,6 +53,26 @@ def test_kubectl_apply_takes_the_example(api_server: ApiServer, path: Path) -> N
 
 MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "unknown field": (DEPLOYMENT, "replica: 3", ['unknown field "spec.replica"']),
+    "a weight that only a gateway can give": (
+        DEPLOYMENT,
+        "strategy: {canary: {stepWeights: [20, 60]}}",
+        ["spec: ", "`strategy.canary`: a weight above 50 needs `traffic.gatewayAPI`"],
+    ),
+    "the same by steps": (
+        DEPLOYMENT,
+        "strategy: {canary: {steps: [{setWeight: 80}]}}",
+        ["spec: ", "`strategy.canary`: a weight above 50 needs `traffic.gatewayAPI`"],
+    ),
+    "a gateway without a name": (
+        DEPLOYMENT,
+        "traffic: {gatewayAPI: {parentRefs: []}}",
+        ["spec.traffic.gatewayAPI.parentRefs"],
+    ),
+    "two routers": (
+        DEPLOYMENT,
+        "traffic: {replicas: {}, gatewayAPI: {parentRefs: [{name: public}]}}",
+        ["spec.traffic: ", "set exactly one of `replicas`, `gatewayAPI`"],
+    ),
     "both of a choice": (
         DEPLOYMENT,
         "strategy: {canary: {steps: [], stepWeights: [20]}}",
@@ -65,8 +85,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "weight out of range": (
         DEPLOYMENT,
-        "strategy: {canary: {stepWeights: [60]}}",
-        ["spec.strategy.canary.stepWeights[0]: ", "should be less than or equal to 50"],
+        "strategy: {canary: {stepWeights: [101]}}",
+        ["spec.strategy.canary.stepWeights[0]: ", "should be less than or equal to 100"],
     ),
     "weights that fall": (
         DEPLOYMENT,

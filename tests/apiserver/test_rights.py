@@ -14,7 +14,7 @@ import pytest
 
 from serinus.api.enums import PLURALS, Kind, Outcome, Verb
 from serinus.api.job_contract import RUN_INPUT
-from serinus.cluster.resources import OBSERVED
+from serinus.cluster.resources import OBSERVED, OPTIONAL
 from tests.support import chart
 from tests.support.api_server import ApiServer
 from tests.support.operator_process import Machine, wait_until
@@ -34,7 +34,7 @@ OURS = "/apis/serinus.dev/v1alpha1"
 PREDICTOR = {"kind": "linear", "verifiedRows": 1, "mismatches": 0}
 
 # What is asked for in other circumstances than a story's.
-LOOKED_AT: set[Right] = {(one.group, one.plural, "get") for one in OBSERVED}
+LOOKED_AT: set[Right] = {(one.group, one.plural, "get") for one in (*OBSERVED, *OPTIONAL)}
 """An audit asks by name for what it lists and the watch hasn't told of, or the other way round."""
 OWNING: set[Right] = {
     ("serinus.dev", f"{plural}/finalizers", "update") for plural in PLURALS.values()
@@ -216,12 +216,13 @@ def data_and_training(story: Story) -> None:
 
 
 def serving(story: Story) -> None:
-    """A Deployment whose first revision is replaced again and again."""
+    """A Deployment behind a Gateway, whose first revision is replaced again and again."""
     spec = {
         "model": {"versionRef": {"name": "delay-1"}},
         "replicas": 1,
         "revisionHistoryLimit": 1,
         "server": {"env": [{"name": "ROUND", "value": "0"}]},
+        "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
     }
     story.applies(Kind.DEPLOYMENT, "delay", spec)
     for number in range(1, 5):
@@ -249,7 +250,9 @@ def scaled_by_load(story: Story) -> None:
 def old_revisions_are_gone(story: Story) -> bool:
     story.workloads_are_scaled()
     records = story.body(story.path("/apis/apps/v1", "controllerrevisions"))["items"]
-    return len(story.workloads()) <= 2 and len(records) <= 2
+    services = story.body(story.path("/api/v1", "services"))["items"]
+    of_revisions = [one for one in services if "serinus.dev/revision" in one["metadata"]["labels"]]
+    return len(story.workloads()) <= 2 and len(records) <= 2 and len(of_revisions) == 1
 
 
 def another_workload_comes(story: Story, **spec: Any) -> None:

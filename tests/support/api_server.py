@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,15 @@ class ApiServer:
 
     def install_crds(self) -> None:
         """Create our kinds and wait until they are served."""
+        self._install(sorted((ROOT / "crds").glob("*.yaml")))
+
+    def install_gateway_api(self) -> None:
+        """Create the kinds of the Gateway API, as its Go module has them."""
+        self._install(gateway_api_crds())
+
+    def _install(self, files: Sequence[Path]) -> None:
         names = []
-        for file in sorted((ROOT / "crds").glob("*.yaml")):
+        for file in files:
             manifest = yaml.safe_load(file.read_text())
             answer = self.post(CRDS, manifest)
             assert answer.accepted, f"{file.name}: {answer.message}"
@@ -101,8 +108,18 @@ class ApiServer:
         _await("kinds are served", lambda: all(map(self._is_established, names)))
 
     def _is_established(self, name: str) -> bool:
-        conditions = self.get(f"{CRDS}/{name}").body.get("status", {}).get("conditions", ())
+        conditions = self.get(f"{CRDS}/{name}").body.get("status", {}).get("conditions") or ()
         return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
+def gateway_api_crds() -> tuple[Path, ...]:
+    """Gateway classes, Gateways and HTTPRoutes, in the version that the gateway of tests has."""
+    command = ["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
+    module = ROOT / "hack" / "tools" / "traefik"
+    found = subprocess.run(command, cwd=module, capture_output=True, text=True, check=True)
+    folder = Path(json.loads(found.stdout)["Dir"]) / "config" / "crd" / "standard"
+    kinds = ("gatewayclasses", "gateways", "httproutes")
+    return tuple(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in kinds)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ Time goes on in whole seconds; nothing waits for real.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -133,6 +133,12 @@ class World:
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
+    knows_routes: bool = True
+    clients_use_gateway: bool = False
+    gateway_refuses: str = ""
+    gateway_lag_seconds: int = 1
+    gateway_weights: dict[str, int] = field(default_factory=dict)
+    route_written_at: dict[int, int] = field(default_factory=dict)
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     """ConfigMaps under the names of records, ours and others'; they outlive the Deployment."""
     records_seen: dict[int, bool] = field(default_factory=dict)
@@ -227,6 +233,28 @@ class World:
     @property
     def service(self) -> dict[str, Any] | None:
         return self.objects.get(ObjectRef("v1", "Service", NAMESPACE, NAME))
+
+    @property
+    def route(self) -> dict[str, Any] | None:
+        return self.objects.get(
+            ObjectRef("gateway.networking.k8s.io/v1", "HTTPRoute", NAMESPACE, NAME)
+        )
+
+    def route_weights(self) -> dict[str, int]:
+        """Weights of our rule as stored, by the name of the Service."""
+        rules = (self.route or {}).get("spec", {}).get("rules", ())
+        ours = [rule for rule in rules if rule.get("name") == "serinus"]
+        return {one["name"]: one["weight"] for rule in ours for one in rule["backendRefs"]}
+
+    def canary_share(self) -> int:
+        """Percent of the requests that the stored route gives the canary."""
+        return self.route_weights().get(f"{NAME}-{self.canary_revision}", 0)
+
+    def edits_route(self, edit: Callable[[dict[str, Any]], None]) -> None:
+        """A person changes the route."""
+        assert self.route is not None
+        edit(self.route["spec"])
+        self._touched(self.route)
 
     def selected_pods(self) -> list[Pod]:
         """Ready pods that get requests."""
@@ -390,6 +418,7 @@ class World:
             samples=samples,
             records=self._records_known(),
             vouched_since=self.vouched_since,
+            knows_routes=self.knows_routes,
         )
 
     def provider_fails(self, fault: str) -> None:
@@ -485,6 +514,7 @@ class World:
         """Workloads get the pods that they ask for; their status says what is ready."""
         before = [(pod.name, pod.leaves_at, self.is_ready(pod)) for pod in self.pods]
         self._autoscaler_works()
+        self._gateway_works()
         for revision, body in self.workloads().items():
             self._scaled(revision, body)
         self.pods = [
@@ -513,6 +543,48 @@ class World:
         if target is not None and serving:
             of_a_pod = self.requests_per_second / serving
             autoscaled(autoscaler, target, of_a_pod / self.requests_per_pod)
+            self.dirty = True
+
+    def _touched(self, body: dict[str, Any]) -> None:
+        self.resource_version += 1
+        body["metadata"]["resourceVersion"] = str(self.resource_version)
+        body["metadata"]["generation"] = body["metadata"].get("generation", 1) + 1
+        self.dirty = True
+
+    def _gateway_works(self) -> None:
+        """It takes the route some time after it was written, and says so in its status."""
+        route = self.route
+        if route is None:
+            self.gateway_weights = {}
+            return
+        generation = route["metadata"]["generation"]
+        written_at = self.route_written_at.setdefault(generation, self.second)
+        if self.second < written_at + self.gateway_lag_seconds:
+            return
+        accepted = {
+            "type": "Accepted",
+            "status": "False" if self.gateway_refuses else "True",
+            "reason": self.gateway_refuses or "Accepted",
+            "observedGeneration": generation,
+        }
+        resolved = {
+            "type": "ResolvedRefs",
+            "status": "True",
+            "reason": "ResolvedRefs",
+            "observedGeneration": generation,
+        }
+        status = {
+            "parents": [
+                {"parentRef": reference, "conditions": [accepted, resolved]}
+                for reference in route["spec"]["parentRefs"]
+            ]
+        }
+        if not self.gateway_refuses:
+            self.gateway_weights = self.route_weights()
+        if route.get("status") != status:
+            route["status"] = status
+            self.resource_version += 1
+            route["metadata"]["resourceVersion"] = str(self.resource_version)
             self.dirty = True
 
     def _scaled(self, revision: str, body: dict[str, Any]) -> None:
@@ -578,11 +650,37 @@ class World:
     def requests_are_answered(self) -> None:
         """A second of requests, shared evenly by the pods that the Service selects."""
         self._preview_is_tried()
+        if self.clients_use_gateway:
+            self._gateway_passes_on()
+            return
         serving = self.selected_pods()
         if not serving:
             self.unanswered += self.requests_per_second if self.answered else 0
             return
-        for index in range(self.requests_per_second):
+        self._answered_by(serving, self.requests_per_second)
+
+    def _gateway_passes_on(self) -> None:
+        """As its weights say, exactly; a backend without pods means an error."""
+        total = sum(self.gateway_weights.values())
+        for name, weight in self.gateway_weights.items():
+            requests = self.requests_per_second * weight // total if total else 0
+            service = self.objects.get(ObjectRef("v1", "Service", NAMESPACE, name))
+            selector = service["spec"]["selector"] if service else {"none": "of it"}
+            revision = selector.get(REVISION_LABEL)
+            pods = [
+                pod
+                for pod in self.pods
+                if self.is_ready(pod) and pod.leaves_at is None and revision in (None, pod.revision)
+            ]
+            if service and pods:
+                self._answered_by(pods, requests)
+            else:
+                self.unanswered += requests
+        if not total:
+            self.unanswered += self.requests_per_second if self.answered else 0
+
+    def _answered_by(self, serving: list[Pod], requests: int) -> None:
+        for index in range(requests):
             pod = serving[index % len(serving)]
             self._answers(pod)
             self.answered[pod.revision] = self.answered.get(pod.revision, 0) + 1

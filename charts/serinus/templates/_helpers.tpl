@@ -119,6 +119,10 @@ capabilities: {drop: [ALL]}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+# Never deleted: people's rules are in it, and it goes with its Deployment.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [configmaps]

@@ -11,7 +11,7 @@ from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import Alias
 from serinus.api.schema_model import API_VERSION, ApiModel, LocalObjectReference, cel, exactly_one
 from serinus.api.server import Server
-from serinus.api.strategy import RollbackWindow, Strategy
+from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT, RollbackWindow, Strategy
 from serinus.api.traffic import Traffic
 from serinus.api.trainingjob import ModelName
 
@@ -73,6 +73,20 @@ class DeploymentSpec(ApiModel):
                 (
                     "`analysis.onProviderError` is hold or pause: that metrics can't be read is "
                     "never evidence"
+                ),
+            ),
+            (
+                (
+                    "(has(self.traffic) && has(self.traffic.gatewayAPI)) || !has(self.strategy) || "
+                    "!has(self.strategy.canary) || ((!has(self.strategy.canary.steps) || "
+                    "self.strategy.canary.steps.all(s, !has(s.setWeight) || s.setWeight <= "
+                    f"{REPLICA_WEIGHT_MAX_PERCENT})) && (!has(self.strategy.canary.stepWeights) || "
+                    "self.strategy.canary.stepWeights.all(w, w <= "
+                    f"{REPLICA_WEIGHT_MAX_PERCENT})))"
+                ),
+                (
+                    "`strategy.canary`: a weight above "
+                    f"{REPLICA_WEIGHT_MAX_PERCENT} needs `traffic.gatewayAPI`"
                 ),
             ),
         )

@@ -59,7 +59,15 @@ class CanaryStatus(ApiModel):
     step: int = Field(default=0, description="Index of the current step, from 0.")
     steps_total: int = Field(default=0, description="Number of steps.")
     weight: int = Field(default=0, description="Percent of requests that the step asks for.")
-    actual_weight: int = Field(default=0, description="Percent that whole replicas give.")
+    actual_weight: int = Field(
+        default=0, description="Percent that the router is set to, or that whole replicas give."
+    )
+    served_weight: str | None = Field(
+        default=None,
+        max_length=8,
+        description="Percent of the step's requests that the canary really got, by the counters of "
+        "both revisions.",
+    )
     started_at: str = Field(max_length=40, description="When the rollout began.")
     step_started_at: str = Field(max_length=40, description="When the step began.")
     ready_at: str | None = Field(
@@ -79,6 +87,9 @@ class CanaryStatus(ApiModel):
     )
     samples_before: int = Field(
         default=0, description="Canary requests that were counted before the step began."
+    )
+    stable_samples_before: int = Field(
+        default=0, description="Stable's requests that were counted before the step began."
     )
     promoting: bool = Field(
         default=False, description="Whether it was decided to promote and capacity is awaited."

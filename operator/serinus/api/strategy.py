@@ -15,6 +15,8 @@ PROMOTION_WINDOWS_MAX = 16
 REVISIONS_BACK_MAX = 20
 SCALE_DOWN_DELAY_MAX_SECONDS = 604_800
 REPLICA_WEIGHT_MAX_PERCENT = 50
+"""Beyond it stable, which keeps all its pods, would need fewer than it has."""
+WEIGHT_MAX_PERCENT = 100
 
 
 class PauseStep(ApiModel):
@@ -49,8 +51,8 @@ class Step(ApiModel):
     set_weight: int | None = Field(
         default=None,
         ge=1,
-        le=REPLICA_WEIGHT_MAX_PERCENT,
-        description="Percent of requests for the canary, 1 to 50.",
+        le=WEIGHT_MAX_PERCENT,
+        description="Percent of requests for the canary, 1 to 50; with a gateway to 100.",
     )
     pause: PauseStep | None = Field(default=None, description="Wait.")
     analyze: AnalyzeStep | None = Field(
@@ -90,7 +92,7 @@ class Canary(ApiModel):
     steps: list[Step] | None = Field(
         default=None, max_length=STEPS_MAX, description="What happens, in order."
     )
-    step_weights: list[Annotated[int, Field(ge=1, le=REPLICA_WEIGHT_MAX_PERCENT)]] | None = Field(
+    step_weights: list[Annotated[int, Field(ge=1, le=WEIGHT_MAX_PERCENT)]] | None = Field(
         default=None,
         min_length=1,
         max_length=16,

@@ -8,7 +8,7 @@ no finalizer, no event, no patch. It runs on every replica; who may write is the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from serinus.app.no_differences import NoDifferences
 from serinus.cluster.credentials import ApiServer
 from serinus.cluster.feed import Feed
 from serinus.cluster.kube import PAGE_SIZE
-from serinus.cluster.resources import OBSERVED, Resource
+from serinus.cluster.resources import Resource
 from serinus.cluster.store import WatchEvent
 
 SawEvent = Callable[[str, float], None]
@@ -32,8 +32,10 @@ TOKEN_VALID_FOR = timedelta(minutes=5)
 """The file of a service account's token is read anew after this time."""
 
 
-def event_registry(server: ApiServer, feed: Feed, saw: SawEvent) -> kopf.OperatorRegistry:
-    """Handlers for all observed resources, with the credentials that our own requests use."""
+def event_registry(
+    server: ApiServer, feed: Feed, saw: SawEvent, resources: Sequence[Resource]
+) -> kopf.OperatorRegistry:
+    """Handlers for the observed resources, with the credentials that our own requests use."""
     registry = kopf.OperatorRegistry()
 
     async def log_in(**_: object) -> kopf.ConnectionInfo:
@@ -50,12 +52,12 @@ def event_registry(server: ApiServer, feed: Feed, saw: SawEvent) -> kopf.Operato
         )
 
     kopf.on.login(registry=registry, id="login", retries=5, backoff=1.0)(log_in)
-    for resource in OBSERVED:
+    for resource in resources:
         _register(registry, resource, feed, saw)
     return registry
 
 
-def event_settings() -> kopf.OperatorSettings:
+def event_settings(resources: Sequence[Resource]) -> kopf.OperatorSettings:
     """Watch what is ours, on the server's side; write nothing."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
@@ -67,7 +69,7 @@ def event_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 5.0
     settings.networking.connect_timeout = 5.0
     settings.networking.request_timeout = 60.0
-    for resource in OBSERVED:
+    for resource in resources:
         place = resource.group, resource.version, resource.plural
         if resource.label_selector:
             settings.watching.label_selectors[place] = resource.label_selector

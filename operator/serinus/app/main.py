@@ -36,6 +36,7 @@ from serinus.cluster.gather import Gatherer
 from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.kube import KubeOverHttp
 from serinus.cluster.lease import Lease
+from serinus.cluster.optional_kinds import KindsChanged, OptionalKinds
 from serinus.cluster.ports import MetricSource, Vouching
 from serinus.cluster.queue import WorkQueue
 from serinus.cluster.store import Store
@@ -64,6 +65,7 @@ class Operator:
     health: Health
     metrics: OperatorMetrics
     notices: NoticeSender
+    kinds: OptionalKinds
 
     async def lead(self, unwatched: frozenset[str]) -> None:
         """Wait for the whole picture and for the Lease, then work until the Lease is lost."""
@@ -74,6 +76,7 @@ class Operator:
             # Also while standing by, so that who takes over has no picture of long ago.
             seconds = self.settings.audit_interval_seconds
             group.create_task(self.audit.run_every(seconds, unwatched=unwatched))
+            group.create_task(self.kinds.watch())
             await self.lease.acquire()
             group.create_task(self.lease.keep())
             group.create_task(self.notices.run())
@@ -87,8 +90,9 @@ class Operator:
                 self.server,
                 self.feed,
                 lambda resource, at: self.metrics.last_event.labels(resource).set(at),
+                self.kinds.observed(),
             ),
-            settings=event_settings(),
+            settings=event_settings(self.kinds.observed()),
             standalone=True,
             clusterwide=not namespaces,
             namespaces=namespaces,
@@ -104,6 +108,7 @@ async def operate(settings: OperatorSettings) -> int:
         runner = await serve_probes(operator.health, operator.metrics, settings.port)
         stack.push_async_callback(runner.cleanup)
         out_of_reach = await operator.audit.wait_for_kinds()
+        await operator.kinds.find()
         running = await operator.start_watching(out_of_reach)
         # After kopf, which takes these signals for its own: it would wait for our tasks.
         loop = asyncio.get_running_loop()
@@ -127,6 +132,8 @@ def _exit_code(ended: set[asyncio.Task[object]], stopping: asyncio.Task[object])
             _log.warning("lease lost")
         elif isinstance(error, BaseExceptionGroup) and error.subgroup(NamespaceIsBack):
             _log.info("namespace is back")
+        elif isinstance(error, BaseExceptionGroup) and error.subgroup(KindsChanged):
+            _log.info("kinds of the cluster changed")
         else:
             _log.error("task ended", extra={"task": task.get_name()}, exc_info=error)
     return 0 if ended == {stopping} else 1
@@ -152,7 +159,8 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     store, queue = Store(), WorkQueue[ObjectRef]()
     feed, fenced, taken = Feed(store, queue), FencedKube(kube, lease), TakenNames(clock)
     events = EventRecorder(fenced, clock, instance=settings.pod_name)
-    gatherer = Gatherer(store, settings.for_builders(), vouching)
+    kinds = OptionalKinds(kube)
+    gatherer = Gatherer(store, settings.for_builders(), vouching, knows_routes=kinds.knows_routes)
     inquiries = Inquiries(source, queue.add)
     notices = await stack.enter_async_context(NoticeSender(settings.notices, metrics.noticed))
     applier = Applier(fenced, store, feed, taken, events, clock, recorded=notices.tell)
@@ -170,8 +178,16 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     health = Health(queue, lease.seconds_held)
     metrics.read_when_scraped(lambda: process_gauges(queue, lease))
     metrics.read_when_scraped(lambda: rollout_gauges(store.all_of(API_VERSION, Kind.DEPLOYMENT)))
-    audit = Audit(kube, store, feed, queue, settings.watch_namespaces, metrics.audited)
-    return Operator(settings, server, lease, feed, audit, worker, health, metrics, notices)
+    audit = Audit(
+        kube,
+        store,
+        feed,
+        queue,
+        settings.watch_namespaces,
+        metrics.audited,
+        kinds.observed,
+    )
+    return Operator(settings, server, lease, feed, audit, worker, health, metrics, notices, kinds)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from serinus.reconcile.deployment_autoscaler import min_replicas
 from serinus.reconcile.deployment_picture import DEFAULT_REPLICAS
 from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
 from serinus.rollout.steps import Analyze, Pause, SetWeight, Step, steps_taken
-from serinus.rollout.weights import canary_replicas
+from serinus.rollout.weights import Router, canary_replicas
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
@@ -39,14 +39,15 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     return ExitCode.OK if all(plans) else ExitCode.UNSETTLED
 
 
-def stages_of(steps: Sequence[Step], replicas: int) -> tuple[Stage, ...]:
-    """What the steps ask for, with the weights that whole replicas give."""
+def stages_of(
+    steps: Sequence[Step], replicas: int, router: Router = Router.REPLICAS
+) -> tuple[Stage, ...]:
+    """What the steps ask for, with the weights that the router gives."""
     share, stages = 0.0, []
     for step in steps:
         match step:
             case SetWeight(weight_percent=weight):
-                pods = canary_replicas(replicas, weight)
-                share = pods / (replicas + pods) if replicas else 0.0
+                share = _share(router, replicas, weight)
                 stages.append(Stage(share))
             case Pause(duration_seconds=seconds):
                 stages.append(Stage(share, min_seconds=seconds or 0.0))
@@ -63,6 +64,13 @@ def stages_of(steps: Sequence[Step], replicas: int) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
+def _share(router: Router, replicas: int, weight_percent: int) -> float:
+    if router is Router.GATEWAY_API:
+        return weight_percent / 100
+    pods = canary_replicas(replicas, weight_percent)
+    return pods / (replicas + pods) if replicas else 0.0
+
+
 def _planned_and_shown(
     deployment: Deployment, arguments: argparse.Namespace, session: Session
 ) -> bool:
@@ -75,8 +83,10 @@ def _planned_and_shown(
         )
         return True
     replicas = _fewest_pods(deployment.spec)
-    steps = steps_taken(rules.steps, replicas)
-    stages = stages_of(steps, replicas)
+    traffic_of = deployment.spec.traffic
+    router = Router.GATEWAY_API if traffic_of and traffic_of.gateway_api else Router.REPLICAS
+    steps = steps_taken(rules.steps, replicas, router)
+    stages = stages_of(steps, replicas, router)
     timing = Timing(rules.scrape_interval.total_seconds(), rules.warmup.total_seconds())
     known = _known(deployment, rules, arguments, session)
     if not known:

@@ -64,6 +64,7 @@ class Audit:
     queue: WorkQueue[ObjectRef]
     namespaces: Sequence[str] = ()
     report: Callable[[Found], None] = lambda _: None
+    observed: Callable[[], Sequence[Resource]] = lambda: OBSERVED
 
     async def run(self) -> Found:
         """Set the store right, kind by kind.
@@ -75,7 +76,7 @@ class Audit:
         """
         ghosts = unseen = 0
         out_of_reach: set[str] = set()
-        for resource in OBSERVED:
+        for resource in self.observed():
             before = {ref: self._uid(ref) for ref in self._refs(resource)}
             listed = await self._listed(resource)
             out_of_reach |= listed.out_of_reach
@@ -119,7 +120,7 @@ class Audit:
         now, as pods come and go.
         """
         missing: list[ObjectRef] = []
-        for resource in OBSERVED:
+        for resource in self.observed():
             missing.extend((await self._listed(resource)).uids)
         loop = asyncio.get_running_loop()
         seen, since = len(self.store), loop.time()

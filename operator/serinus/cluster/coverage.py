@@ -14,6 +14,8 @@ from serinus.api.quantities import parse_quantity
 
 ATOMIC_MAPS = frozenset({"selector", "matchLabels", "nodeSelector"})
 """Fields with `mapType=atomic` in the Kubernetes API, among those that are written here."""
+ATOMIC_LISTS = frozenset({"backendRefs", "hostnames", "matches", "parentRefs", "rules"})
+"""Lists of an HTTPRoute: each is replaced as a whole, so one item more is another list."""
 _QUANTITIES = frozenset({"limits", "requests"})
 _QUANTITY_FIELDS = frozenset({"averageValue", "sizeLimit", "storage"})
 _QUANTITIES_IN = frozenset({("target", "value")})
@@ -64,10 +66,16 @@ def _uncovered_in_map(
 
 
 def _uncovered_in_list(observed: Sequence[Any], desired: Sequence[Any], key: str) -> str | None:
-    """Items with a name are found by it, the others by their place."""
-    named = {
-        item["name"]: item for item in observed if isinstance(item, Mapping) and "name" in item
-    }
+    """Items with a name are found by it, the others, and those of atomic lists, by their place."""
+    if key in ATOMIC_LISTS and len(observed) != len(desired):
+        return key
+    named = (
+        {}
+        if key in ATOMIC_LISTS
+        else {
+            item["name"]: item for item in observed if isinstance(item, Mapping) and "name" in item
+        }
+    )
     if not named and len(observed) != len(desired):
         return key
     for place, item in enumerate(desired):

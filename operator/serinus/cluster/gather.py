@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from serinus.cluster.dependants import owner_ref
 from serinus.cluster.indexes import Index
 from serinus.cluster.parsed import Parsed
 from serinus.cluster.ports import Vouching
-from serinus.cluster.resources import CHILDREN
+from serinus.cluster.resources import CHILDREN, OPTIONAL
 from serinus.cluster.store import Store, ref_of
 from serinus.manifests.naming import OWNER_LABELS
 from serinus.manifests.settings import Settings
@@ -31,7 +31,9 @@ from serinus.reconcile.snapshot import (
 
 CLAIM_API_VERSION, CLAIM_KIND = "v1", "PersistentVolumeClaim"
 _MODEL = ("spec", "model")
-_CHILD_KINDS = frozenset((resource.api_version, resource.kind) for resource in CHILDREN)
+_CHILD_KINDS = frozenset(
+    (resource.api_version, resource.kind) for resource in (*CHILDREN, *OPTIONAL)
+)
 
 AnySnapshot = TypeVar(
     "AnySnapshot",
@@ -49,6 +51,8 @@ class Gatherer:
     store: Store
     settings: Settings
     vouching: Vouching
+    knows_routes: Callable[[], bool] = lambda: False
+    """Whether the cluster knows HTTPRoutes."""
     versions: Parsed[ModelVersion] = field(default_factory=lambda: Parsed(parsed_version))
 
     def feature_set(self, resource: JsonObject, taken: frozenset[ObjectRef]) -> FeatureSetSnapshot:
@@ -92,6 +96,7 @@ class Gatherer:
             self.settings,
             children,
             self.versions.of(self._model_versions(resource, children)),
+            knows_routes=self.knows_routes(),
         )
 
     async def with_vouching(self, snapshot: AnySnapshot) -> AnySnapshot:

@@ -15,7 +15,7 @@ import aiohttp
 
 from serinus import __version__
 from serinus.cluster.credentials import ApiServer
-from serinus.cluster.errors import Invalid, KubeError, Transient, error_of
+from serinus.cluster.errors import Invalid, KubeError, NotFound, Transient, error_of
 from serinus.cluster.resources import Resource, resource_of
 from serinus.manifests.naming import FIELD_MANAGER
 from serinus.reconcile.decision import JsonObject, ObjectRef
@@ -136,6 +136,14 @@ class KubeOverHttp:
         }
         path = resource.path(ref.namespace, ref.name)
         await self._send("delete", "DELETE", resource, path, body=options)
+
+    async def serves(self, resource: Resource) -> bool:
+        """Whether the server knows the kind, by what it tells everybody of its groups."""
+        try:
+            found = await self._send("discover", "GET", resource, f"/apis/{resource.api_version}")
+        except NotFound:
+            return False
+        return any(one.get("kind") == resource.kind for one in found.get("resources") or ())
 
     async def _send(
         self,

@@ -73,6 +73,10 @@ CHILDREN: tuple[Resource, ...] = (
 )
 """What is observed of what the operator makes."""
 
+HTTP_ROUTE = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", _OURS)
+OPTIONAL: tuple[Resource, ...] = (HTTP_ROUTE,)
+"""What is observed where the cluster has it."""
+
 SECRET = Resource("v1", "Secret", "secrets")
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
 EVENT = Resource("events.k8s.io/v1", "Event", "events")
@@ -92,7 +96,7 @@ OBSERVED: tuple[Resource, ...] = (*OWNERS.values(), *CHILDREN)
 
 _BY_KIND = {
     (resource.api_version, resource.kind): resource
-    for resource in (*OBSERVED, SECRET, LEASE, EVENT, POLICY, POLICY_BINDING)
+    for resource in (*OBSERVED, *OPTIONAL, SECRET, LEASE, EVENT, POLICY, POLICY_BINDING)
 }
 
 

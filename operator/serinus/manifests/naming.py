@@ -86,6 +86,16 @@ def preview_service_name(deployment: str) -> str:
     return f"{deployment}-preview"
 
 
+def revision_service_name(deployment: str, revision: str) -> str:
+    """The Service of one revision's pods, to which a gateway gives a weight."""
+    return f"{deployment}-{revision}"
+
+
+def route_name(deployment: str) -> str:
+    """The HTTPRoute by which a gateway splits the requests."""
+    return deployment
+
+
 def autoscaler_name(deployment: str) -> str:
     """The HorizontalPodAutoscaler, which is on stable's workload."""
     return deployment

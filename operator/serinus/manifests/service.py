@@ -2,7 +2,8 @@
 
 The selector of the first has two forms: pinned to the pods of one revision, or split over all pods
 of the Deployment. An annotation says which revision is stable, so that this is known even if the
-status is lost. The second is headless and always has all pods.
+status is lost. The second is headless and always has all pods. With a gateway, each revision has a
+Service of its own besides, whose selector never changes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from serinus.manifests.naming import (
     feedback_service_name,
     owner_labels,
     preview_service_name,
+    revision_service_name,
     service_name,
 )
 from serinus.manifests.workload import PORT, PORT_NAME
@@ -27,6 +29,7 @@ JsonObject = dict[str, Any]
 SERVICE_PORT = 80
 FEEDBACK_PORT_NAME = "feedback"
 PREVIEW_PORT_NAME = "preview"
+REVISION_PORT_NAME = "revision"
 STABLE_ANNOTATION = "serinus.dev/stable-revision"
 
 
@@ -128,6 +131,35 @@ def make_feedback_service(deployment: str, namespace: str) -> JsonObject:
                 {
                     "name": FEEDBACK_PORT_NAME,
                     "port": PORT,
+                    "protocol": "TCP",
+                    "targetPort": PORT_NAME,
+                }
+            ],
+        },
+    }
+
+
+def make_revision_service(deployment: str, namespace: str, revision: str) -> JsonObject:
+    """The Service of one revision's pods, for a gateway.
+
+    Its port bears another name, so that who scrapes Services by the name of a port doesn't scrape
+    the pods twice.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": revision_service_name(deployment, revision),
+            "namespace": namespace,
+            "labels": {**owner_labels(Kind.DEPLOYMENT, deployment), REVISION_LABEL: revision},
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "selector": pinned_selector(deployment, revision),
+            "ports": [
+                {
+                    "name": REVISION_PORT_NAME,
+                    "port": SERVICE_PORT,
                     "protocol": "TCP",
                     "targetPort": PORT_NAME,
                 }

@@ -37,6 +37,7 @@ from serinus.reconcile.deployment_picture import Picture, pictured
 from serinus.reconcile.deployment_preview import with_kept
 from serinus.reconcile.deployment_record import record_objects, recorded
 from serinus.reconcile.deployment_rollout_facts import step_seconds
+from serinus.reconcile.deployment_router import router_waits
 from serinus.reconcile.deployment_stable_floor import with_stable_floor
 from serinus.reconcile.snapshot import DeploymentSnapshot
 from serinus.rollout.promotion_window import closed_at
@@ -92,7 +93,7 @@ def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
 def decided(look: Look, samples: Mapping[Query, QueryResult]) -> Decision:
     """Decide on what was seen, with an answer to each of its queries."""
     picture, now = replace(look.picture, samples=samples), look.now
-    found = with_actual_weight(picture, course(picture, now))
+    found = with_actual_weight(picture, course(picture, now), now)
     found = replace(found, status=with_stable_floor(picture, found.status, now))
     found = replace(found, status=with_kept(picture, found.status, now))
     kept = recorded(picture, _with_summary(picture, found, now), now)
@@ -147,6 +148,7 @@ def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> fl
         waits.append(TAKEN_NAME_RETRY_SECONDS)
     if found.hold and found.hold.because.reason is Reason.METRICS_UNAVAILABLE:
         waits.append(PROVIDER_RETRY_SECONDS)
+    waits.extend(router_waits(picture, found.status, now))
     analysis = picture.analysis()
     if analysis is not None:
         waits.append(next_look_seconds(analysis, picture.samples, now))
@@ -201,6 +203,8 @@ def _acts(status: JsonObject) -> JsonObject:
     intents["conditions"] = [
         (one["type"], one["status"], one["reason"]) for one in status["conditions"]
     ]
+    if canary := status.get("canary"):
+        intents["canary"] = {key: value for key, value in canary.items() if key != "servedWeight"}
     intents["record"] = (status.get("record") or {}).get("number")
     return intents
 

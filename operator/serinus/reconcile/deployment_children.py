@@ -37,6 +37,12 @@ from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_preview import preview_service
 from serinus.reconcile.deployment_rejections import rejection_of, taken_back, unrecorded
 from serinus.reconcile.deployment_rollout_facts import strangers, wanted_canary_replicas
+from serinus.reconcile.deployment_router import (
+    desired_route,
+    idle_revision_services,
+    is_still_routed,
+)
+from serinus.rollout.weights import Router
 
 
 def desired_objects(
@@ -47,7 +53,7 @@ def desired_objects(
     What gives capacity comes before the Service, what takes it away after: requests never go where
     no pods are.
     """
-    replicas = _wanted_replicas(picture, status)
+    replicas = _wanted_replicas(picture, status, now)
     if not replicas and not picture.seen.workloads:
         return ()
     up = {one: count for one, count in replicas.items() if count >= picture.seen.replicas(one)}
@@ -58,6 +64,7 @@ def desired_objects(
         *_feedback_service(picture),
         *_records(picture, status),
         *_workloads(picture, up),
+        *desired_route(picture, status),
         *_service(picture, status),
         *preview_service(picture, status),
         *_autoscaler(picture, status),
@@ -82,6 +89,7 @@ def pruned_objects(picture: Picture, status: DeploymentStatus) -> tuple[PrunedOb
         *(pruned for one in sorted(over) for pruned in _pruned_revision(picture, status, one)),
         *_rejections_taken_back(picture, status),
         *_autoscaler_not_wanted(picture),
+        *idle_revision_services(picture, status),
     )
 
 
@@ -90,20 +98,24 @@ def feedback_secret_exists(picture: Picture) -> bool:
     return bool(picture.seen.records) or bool(picture.seen.workloads)
 
 
-def _wanted_replicas(picture: Picture, status: DeploymentStatus) -> dict[str, int]:
+def _wanted_replicas(picture: Picture, status: DeploymentStatus, now: datetime) -> dict[str, int]:
     """Pods of each revision's workload; one that isn't named is left as it is."""
     seen, total = picture.seen, picture.replicas
     wanted = {
         revision: 0
         for revision, workload in seen.workloads.items()
-        if workload.replicas > 0 and not _still_serves(picture, status, revision)
+        if workload.replicas > 0
+        and not _still_serves(picture, status, revision)
+        and not is_still_routed(picture, status, revision, now)
     }
     if status.stable:
         wanted[status.stable.revision] = total
     if status.kept and status.kept.revision in seen.workloads:
         wanted[status.kept.revision] = total
     if status.canary and status.stable:
-        wanted[status.canary.revision] = wanted_canary_replicas(total, status.canary)
+        wanted[status.canary.revision] = wanted_canary_replicas(
+            total, status.canary, picture.router
+        )
     elif status.canary:
         wanted[status.canary.revision] = total
     return wanted
@@ -230,6 +242,8 @@ def _selector(picture: Picture, status: DeploymentStatus) -> dict[str, str] | No
     stable, canary = status.stable, status.canary
     if stable is None:
         return pinned_selector(picture.name, canary.revision) if canary else None
+    if picture.router is Router.GATEWAY_API:
+        return pinned_selector(picture.name, stable.revision)
     if canary is None or canary.preview is not None or canary.traffic_started_at is None:
         return pinned_selector(picture.name, stable.revision)
     if not strangers(picture, status, canary):

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from serinus.api.conditions import Condition, condition
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import ConditionType, Phase, Reason
+from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT
 from serinus.manifests.naming import preview_service_name
 from serinus.reconcile.deployment_autoscaler import AutoscalerFacts
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_router import route_condition
 from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
 from serinus.reconcile.deployment_transition import WOULD_HAVE_ROLLED_BACK
 from serinus.reconcile.model_reference import Unresolved
 from serinus.rollout.advance import RollBack, Transition
 from serinus.rollout.facts import Finding
 from serinus.rollout.weights import (
+    Router,
     actual_weight_percent,
     canary_replicas,
     replicas_for_exact_weight,
@@ -31,6 +34,7 @@ _STALLING = frozenset(
         Reason.MODEL_VERSION_REJECTED,
         Reason.REVISION_REJECTED_BEFORE,
         Reason.PROGRESS_DEADLINE_EXCEEDED,
+        Reason.GATEWAY_API_MISSING,
     }
 )
 _SERVES_ALL_THE_SAME = frozenset({Reason.MODEL_VERSION_NOT_FOUND, Reason.CHANNEL_EMPTY})
@@ -95,8 +99,10 @@ def _conditions(picture: Picture, status: DeploymentStatus, how: Standing) -> It
     yield _available(picture, status)
     yield _promoted(picture, status, how)
     yield _model_resolved(picture)
-    if status.canary and status.stable:
+    if status.canary and status.stable and picture.router is Router.REPLICAS:
         yield _weight_approximated(picture, status.canary)
+    if (routed := route_condition(picture)) is not None:
+        yield routed
     if picture.spec.autoscaling and picture.seen.autoscaler:
         yield _scaling_active(picture.seen.autoscaler)
     if picture.settings.store.access_mode == "ReadWriteOnce":
@@ -114,6 +120,8 @@ def _stalled(picture: Picture, found: Course, hold: Finding | None) -> Finding |
     roles = (found.status.canary, found.status.stable)
     if taken := picture.name_conflict(*(role.revision for role in roles if role)):
         return Finding(Reason.NAME_CONFLICT, taken)
+    if missing := picture.gateway_missing:
+        return Finding(Reason.GATEWAY_API_MISSING, missing)
     resolution = picture.resolution
     if isinstance(resolution, Unresolved) and resolution.needs_a_person:
         return Finding(resolution.reason, resolution.message)
@@ -228,11 +236,12 @@ def _weight_approximated(picture: Picture, canary: CanaryStatus) -> Condition:
     given = actual_weight_percent(picture.replicas, pods)
     if given == canary.weight or canary.promoting:
         return condition(type_, False, Reason.SUCCEEDED, "whole replicas give the weight")
-    exact = replicas_for_exact_weight(canary.weight) if canary.weight else 0
-    message = (
-        f"{picture.replicas} pods of stable give {given} % instead of "
-        f"{canary.weight} %; {exact} pods give it exactly"
-    )
+    message = f"{picture.replicas} pods of stable give {given} % instead of {canary.weight} %; "
+    if canary.weight > REPLICA_WEIGHT_MAX_PERCENT:
+        message += "a weight above 50 needs a gateway"
+    else:
+        exact = replicas_for_exact_weight(canary.weight) if canary.weight else 0
+        message += f"{exact} pods give it exactly"
     return condition(type_, True, Reason.WEIGHT_APPROXIMATED, message)
 
 

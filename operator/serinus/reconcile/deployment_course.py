@@ -33,6 +33,7 @@ from serinus.reconcile.deployment_rollout_facts import (
     start_facts,
     wanted_canary_replicas,
 )
+from serinus.reconcile.deployment_router import routed_weight, served_weight, stable_requests
 from serinus.reconcile.deployment_rules import frozen_rules, parsed_rules
 from serinus.reconcile.deployment_transition import (
     Changed,
@@ -65,7 +66,7 @@ from serinus.rollout.facts import Finding
 from serinus.rollout.launch import launch
 from serinus.rollout.rollback import would_have_rolled_back
 from serinus.rollout.start import why_not_started
-from serinus.rollout.weights import actual_weight_percent
+from serinus.rollout.weights import Router, actual_weight_percent
 
 _RULES_LOST = Finding(
     Reason.ROLLOUT_SUPERSEDED, "the frozen rules of the rollout can't be read; it starts over"
@@ -127,18 +128,22 @@ def course(picture: Picture, now: datetime) -> Course:
     return replace(found, status=status, moved=True, events=(*found.events, *events))
 
 
-def with_actual_weight(picture: Picture, found: Course) -> Course:
-    """The course with the share of requests that the canary's pods get."""
+def with_actual_weight(picture: Picture, found: Course, now: datetime) -> Course:
+    """The course with the share of requests that the canary is to get, and the one that it got."""
     canary = found.status.canary
     if canary is None:
         return found
     weight = canary.weight
-    if found.status.stable is not None:
+    if picture.router is Router.GATEWAY_API and found.status.stable is not None:
+        weight = routed_weight(picture, canary, now)
+    elif found.status.stable is not None:
         pods = wanted_canary_replicas(picture.replicas, canary)
         serving = canary.traffic_started_at is not None
         users = serving and canary.preview is None
         weight = actual_weight_percent(picture.replicas, pods) if users else 0
-    updated = canary.model_copy(update={"actual_weight": weight})
+    served = served_weight(canary, found.outcome.verdicts) if found.outcome else None
+    served = served if canary.preview is None else None
+    updated = canary.model_copy(update={"actual_weight": weight, "served_weight": served})
     return replace(found, status=found.status.model_copy(update={"canary": updated}))
 
 
@@ -296,6 +301,8 @@ def _carried_out(
             changed = withdrawn(status, canary, because, now)
         case StartStep(index=index, because=because):
             requests = canary_requests(outcome.verdicts) if outcome else canary.samples_before
+            beside = stable_requests(outcome.verdicts) if outcome else canary.stable_samples_before
+            canary = canary.model_copy(update={"stable_samples_before": beside})
             steps = rules.steps if rules else ()
             changed = moved_on(
                 status, canary, index, because, steps=steps, requests=requests, now=now

@@ -16,6 +16,7 @@ from serinus.manifests.naming import (
     REVISION_LABEL,
     rejection_name,
     revision_object_name,
+    revision_service_name,
     service_name,
 )
 from serinus.manifests.rejection import parse_rejection
@@ -24,6 +25,7 @@ from serinus.manifests.service import STABLE_ANNOTATION, pinned_selector, split_
 from serinus.reconcile.decision import JsonObject, ObjectRef
 from serinus.reconcile.deployment_autoscaler import AutoscalerFacts, observed_autoscaler
 from serinus.reconcile.deployment_pods import Pod, observed_pods
+from serinus.reconcile.deployment_route import RouteFacts, observed_route
 from serinus.reconcile.pod_problems import PodProblem
 from serinus.reconcile.snapshot import Children, controller_uid
 
@@ -41,6 +43,8 @@ class Workload:
     ----------
     available
         Pods that are ready, as far as the workload's controller has seen the present spec; else 0.
+    ready
+        Pods that its controller last called ready, whatever spec that was of.
     problem
         Why its pods can't even be made (a quota, a policy); None when they can.
     """
@@ -53,6 +57,7 @@ class Workload:
     pods: int
     problem: PodProblem | None
     template: Mapping[str, Any]
+    ready: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,19 @@ class Observed:
     pods: tuple[Pod, ...] = ()
     service: ServiceFacts | None = None
     autoscaler: AutoscalerFacts | None = None
+    route: RouteFacts | None = None
+    revision_services: Mapping[str, str] = field(default_factory=dict)
+    """Uids of the Services of single revisions."""
 
     def available(self, revision: str) -> int:
         """Ready pods of a revision."""
         workload = self.workloads.get(revision)
         return workload.available if workload else 0
+
+    def ready(self, revision: str) -> int:
+        """Pods of a revision that answer, also while their number changes."""
+        workload = self.workloads.get(revision)
+        return workload.ready if workload else 0
 
     def replicas(self, revision: str) -> int:
         """Pods that a revision's workload asks for."""
@@ -148,7 +161,19 @@ def observed(children: Children, *, name: str, namespace: str, uid: str) -> Obse
         ),
         service=_service(service, name) if service is not None and owned else None,
         autoscaler=observed_autoscaler(children, name=name, namespace=namespace, uid=uid),
+        route=observed_route(children, name=name, namespace=namespace, uid=uid),
+        revision_services=_revision_services(children, name, uid),
     )
+
+
+def _revision_services(children: Children, name: str, uid: str) -> dict[str, str]:
+    found = {}
+    for body in children.owned_by(uid, "Service"):
+        metadata = body["metadata"]
+        revision = (metadata.get("labels") or {}).get(REVISION_LABEL)
+        if revision and metadata["name"] == revision_service_name(name, revision):
+            found[revision] = metadata.get("uid", "")
+    return found
 
 
 def _rejection(body: JsonObject, deployment: str) -> Rejection | None:
@@ -177,6 +202,7 @@ def _workload(body: JsonObject) -> Workload | None:
         pods=status.get("replicas", 0) if seen else max(status.get("replicas", 0), 1),
         problem=_problem(metadata["name"], status.get("conditions", ())),
         template=spec.get("template", {}),
+        ready=status.get("availableReplicas", 0),
     )
 
 

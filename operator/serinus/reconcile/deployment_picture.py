@@ -12,13 +12,16 @@ from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Reason
 from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
+from serinus.api.traffic import GatewayTraffic
 from serinus.manifests.naming import (
     feedback_service_name,
     preview_service_name,
     revision_object_name,
+    revision_service_name,
     service_name,
 )
 from serinus.manifests.revision import RevisionRecord
+from serinus.manifests.route import API_VERSION as ROUTE_API_VERSION
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
@@ -26,6 +29,7 @@ from serinus.reconcile.deployment_autoscaler import autoscaler_ref, pods_within
 from serinus.reconcile.deployment_facts import Observed, observed
 from serinus.reconcile.deployment_rejections import with_rejections
 from serinus.reconcile.deployment_revision import Wanted, wanted
+from serinus.reconcile.deployment_route import route_ref
 from serinus.reconcile.deployment_rules import RolloutRules, parsed_rules
 from serinus.reconcile.deployment_status import (
     found_again,
@@ -46,6 +50,7 @@ from serinus.reconcile.snapshot import (
     RecordsSeen,
     controller_uid,
 )
+from serinus.rollout.weights import Router
 
 DEFAULT_REPLICAS = 1
 FIRST_REVISION_WEIGHT_PERCENT = 100
@@ -73,6 +78,10 @@ class Picture:
         Since when a policy vouches for who asks; None where nobody does.
     wanted
         Revision that the spec asks for; None when the model reference leads nowhere.
+    router
+        What splits the requests; where the spec can't be read, what splits them now.
+    knows_routes
+        Whether the cluster knows HTTPRoutes.
     rules
         Frozen rules of the rollout that runs; None when none does, or at a first revision.
     """
@@ -94,6 +103,24 @@ class Picture:
     wanted_version: str
     rules: RolloutRules | None
     spec_problem: str | None
+    router: Router = Router.REPLICAS
+    knows_routes: bool = False
+
+    @property
+    def gateway(self) -> GatewayTraffic | None:
+        """What the spec says of the Gateway; None where it asks for none, or can't be read."""
+        return self.spec.traffic.gateway_api if self.spec.traffic else None
+
+    @property
+    def gateway_missing(self) -> str | None:
+        """What the spec asks for that the cluster lacks; None where it lacks nothing."""
+        if self.router is Router.REPLICAS or self.knows_routes:
+            return None
+        return (
+            "spec.traffic.gatewayAPI: the cluster doesn't know HTTPRoutes "
+            f"({ROUTE_API_VERSION}). Install the Gateway API, or choose `traffic.replicas`; what "
+            "serves goes on"
+        )
 
     @property
     def name(self) -> str:
@@ -163,6 +190,11 @@ class Picture:
                 ObjectRef("apps/v1", kind, self.metadata.namespace, name)
                 for kind in ("ControllerRevision", "Deployment")
             ]
+            if self.router is Router.GATEWAY_API:
+                service = revision_service_name(self.name, revision)
+                refs.append(ObjectRef("v1", "Service", self.metadata.namespace, service))
+        if self.router is Router.GATEWAY_API:
+            refs.append(route_ref(self.name, self.metadata.namespace))
         if self.spec.autoscaling is not None:
             refs.append(autoscaler_ref(self.name, self.metadata.namespace))
         for ref in refs:
@@ -228,7 +260,21 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
         wanted_version=lead.version,
         rules=_rules(status),
         spec_problem=problem or spec_problem(metadata.name, spec),
+        router=_router(spec, given.lost, seen),
+        knows_routes=snapshot.knows_routes,
     )
+
+
+def _router(spec: DeploymentSpec, lost: frozenset[str], seen: Observed) -> Router:
+    """What splits the requests; a choice that can't be read changes nothing of it."""
+    traffic = spec.traffic
+    if traffic is not None and traffic.gateway_api is not None:
+        return Router.GATEWAY_API
+    unreadable_choice = traffic is not None and traffic.replicas is None
+    if "traffic" not in lost and not unreadable_choice:
+        return Router.REPLICAS
+    by_weights = seen.route is not None and len(seen.revision_services) > 0
+    return Router.GATEWAY_API if by_weights else Router.REPLICAS
 
 
 def unreadable(problem: str) -> str:

@@ -11,6 +11,7 @@ from serinus.api.enums import AnalysisMode, OnEvent, Reason
 from serinus.reconcile.deployment_analysis import judgement_of
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rejections import rejection_of
+from serinus.reconcile.deployment_router import is_routed, router_problem, routing_problem
 from serinus.reconcile.deployment_status import zero_was_wanted
 from serinus.reconcile.model_reference import Unresolved, is_gone
 from serinus.rollout.ending import EndingFacts
@@ -19,7 +20,7 @@ from serinus.rollout.promotion_window import closed_at
 from serinus.rollout.revision import is_within_window
 from serinus.rollout.start import StartFacts
 from serinus.rollout.steps import Analyze
-from serinus.rollout.weights import canary_replicas
+from serinus.rollout.weights import Router, pods_for_weight
 
 _BY_DELETION = (Reason.MODEL_VERSION_NOT_FOUND, Reason.CHANNEL_EMPTY)
 
@@ -46,6 +47,7 @@ def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | N
         first=stable is None or scaled_away,
         spec_problem=picture.spec_problem,
         name_conflict=picture.name_conflict(wanted.revision),
+        gateway_missing=picture.gateway_missing,
         suspended=bool(picture.spec.suspend),
         rejected=rejection_of(wanted.revision, status, picture.seen),
         provider_problem=provider,
@@ -74,7 +76,7 @@ def rollout_facts(
 ) -> RolloutFacts:
     """Facts about a canary beside stable."""
     rules = picture.rules
-    wanted_pods = wanted_canary_replicas(picture.replicas, canary)
+    wanted_pods = wanted_canary_replicas(picture.replicas, canary, picture.router)
     return RolloutFacts(
         revision=canary.revision,
         model_version=canary.model_version,
@@ -86,6 +88,8 @@ def rollout_facts(
         progress_deadline_seconds=picture.progress_deadline_seconds,
         has_traffic=_has_traffic(picture, canary),
         traffic_problem=_traffic_problem(picture, status, canary),
+        router=picture.router,
+        router_problem=router_problem(picture),
         judgement=judgement_of(outcome) if outcome else None,
         promoting=canary.promoting,
         returning=canary.returning,
@@ -104,13 +108,15 @@ def rollout_facts(
     )
 
 
-def wanted_canary_replicas(stable_replicas: int, canary: CanaryStatus) -> int:
+def wanted_canary_replicas(
+    stable_replicas: int, canary: CanaryStatus, router: Router = Router.REPLICAS
+) -> int:
     """Pods that the canary should have: those of its weight or preview, or all of them."""
     if canary.promoting or canary.returning:
         return stable_replicas
     if canary.preview is not None:
         return min(canary.preview.replicas or stable_replicas, stable_replicas)
-    return canary_replicas(stable_replicas, canary.weight)
+    return pods_for_weight(router, stable_replicas, canary.weight)
 
 
 def canary_pods(picture: Picture, canary: CanaryStatus, *, wanted: int, now: datetime) -> PodFacts:
@@ -147,7 +153,7 @@ def step_seconds(canary: CanaryStatus, now: datetime) -> float:
 def may_get_traffic(
     picture: Picture, status: DeploymentStatus, canary: CanaryStatus, pods: PodFacts
 ) -> bool:
-    """Whether the Service may begin to send requests to the canary."""
+    """Whether the Service, or a Gateway, may begin to send requests to the canary."""
     return (
         canary.traffic_started_at is None
         and canary.withdrawn is None
@@ -164,6 +170,8 @@ def may_return(picture: Picture, status: DeploymentStatus, revision: str) -> boo
 
 
 def _may_be_split(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) -> bool:
+    if picture.router is Router.GATEWAY_API:
+        return canary.weight > 0 and router_problem(picture) is None
     return canary.weight > 0 and not strangers(picture, status, canary)
 
 
@@ -180,15 +188,19 @@ def strangers(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) 
 
 
 def _has_traffic(picture: Picture, canary: CanaryStatus) -> bool:
-    service = picture.seen.service
     if canary.preview is not None:
         return canary.traffic_started_at is not None
+    if picture.router is Router.GATEWAY_API:
+        return is_routed(picture, canary)
+    service = picture.seen.service
     return canary.traffic_started_at is not None and service is not None and service.split
 
 
 def _traffic_problem(
     picture: Picture, status: DeploymentStatus, canary: CanaryStatus
 ) -> str | None:
+    if picture.router is Router.GATEWAY_API:
+        return routing_problem(picture, canary)
     if canary.weight == 0 or _has_traffic(picture, canary):
         return None
     if names := strangers(picture, status, canary):

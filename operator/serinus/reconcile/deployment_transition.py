@@ -146,6 +146,7 @@ def moved_on(
             "frozen_since": None,
             "frozen_seconds": 0,
             "samples_before": requests,
+            "served_weight": None,
         }
     )
     changed = status.model_copy(update={"canary": stepped})

@@ -17,6 +17,7 @@ from serinus.api.enums import MetricTemplate
 from serinus.api.quantities import duration_seconds, parse_decimal
 from serinus.api.schema_model import ApiModel
 from serinus.api.server import Feedback
+from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT
 from serinus.manifests.naming import NAME_MAX_LENGTH
 from serinus.manifests.pod import denied_entries
 from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis
@@ -58,6 +59,7 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
                 f"spec.strategy.promotionWindows[{index}].timeZone: `{window.time_zone}` is no "
                 "time zone that is known here; write it as `Europe/Amsterdam`"
             )
+    yield from _canary_weight_problems(spec)
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
 
@@ -70,9 +72,13 @@ def _unknown_choices(spec: DeploymentSpec) -> Iterator[str]:
     """
     for path, model, members in _choices(spec):
         if all(getattr(model, member) is None for member in members):
-            known = " nor ".join(f"`{to_camel(member)}`" for member in members)
+            known = " nor ".join(f"`{_on_the_wire(model, member)}`" for member in members)
             neither = "neither " if len(members) > 1 else "not "
             yield f"{path}: {neither}{known}, and this operator knows nothing else there"
+
+
+def _on_the_wire(model: ApiModel, member: str) -> str:
+    return type(model).model_fields[member].alias or to_camel(member)
 
 
 def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, ...]]]:
@@ -84,7 +90,7 @@ def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, .
         for index, variable in enumerate(spec.server.env):
             yield f"spec.server.env[{index}]", variable, ("value", "secret_key_ref")
     if spec.traffic:
-        yield "spec.traffic", spec.traffic, ("replicas",)
+        yield "spec.traffic", spec.traffic, ("replicas", "gateway_api")
     if spec.strategy:
         yield "spec.strategy", spec.strategy, ("canary", "blue_green")
         canary = spec.strategy.canary
@@ -95,6 +101,19 @@ def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, .
                 yield path, step, ("set_weight", "pause", "analyze")
     for index, metric in enumerate(spec.analysis.metrics if spec.analysis else ()):
         yield f"spec.analysis.metrics[{index}]", metric, ("template", "prometheus")
+
+
+def _canary_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
+    """The CRD refuses this at apply, unless it is of another version than the operator."""
+    canary = spec.strategy.canary if spec.strategy else None
+    if canary is None or (spec.traffic and spec.traffic.gateway_api):
+        return
+    weights = [step.set_weight or 0 for step in canary.steps or ()] + (canary.step_weights or [])
+    if max(weights, default=0) > REPLICA_WEIGHT_MAX_PERCENT:
+        yield (
+            f"spec.strategy.canary: a weight of {max(weights)} is above "
+            f"{REPLICA_WEIGHT_MAX_PERCENT} and needs `spec.traffic.gatewayAPI`"
+        )
 
 
 def _feedback_problems(feedback: Feedback | None) -> Iterator[str]:

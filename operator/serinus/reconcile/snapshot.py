@@ -125,3 +125,5 @@ class DeploymentSnapshot:
     samples: Mapping[Query, QueryResult] = field(default_factory=dict)
     records: RecordsSeen = field(default_factory=RecordsSeen)
     vouched_since: datetime | None = None
+    knows_routes: bool = False
+    """Whether the cluster knows HTTPRoutes of the Gateway API."""

@@ -107,7 +107,7 @@ def advance(facts: RolloutFacts) -> Transition:
         return Promote(because)
     if because := within_rollback_window(facts):
         return Promote(because)
-    following = following_index(facts.steps, facts.step_index, facts.stable_replicas)
+    following = following_index(facts.steps, facts.step_index, facts.stable_replicas, facts.router)
     if following < len(facts.steps):
         return StartStep(following, Finding(Reason.STEP_STARTED, _step_told(facts, following)))
     if because := first_match(HOLDS_BEFORE_A_PROMOTION, facts):

@@ -14,6 +14,7 @@ from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.promotion_window import Closed
 from serinus.rollout.steps import Step
+from serinus.rollout.weights import Router
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class RolloutFacts:
     traffic_problem
         Why the canary doesn't get the requests that it should; None when it does, or when it
         should get none.
+    router_problem
+        Why the router can't do what it should, so that nothing may be promoted; None when it can.
     has_traffic
         Whether the Service sends requests to the canary.
     judgement
@@ -105,6 +108,8 @@ class RolloutFacts:
     progress_deadline_seconds: float
     has_traffic: bool = False
     traffic_problem: str | None = None
+    router: Router = Router.REPLICAS
+    router_problem: Finding | None = None
     judgement: Judgement | None = None
     promoting: bool = False
     returning: bool = False

@@ -47,6 +47,21 @@ def waiting_for_model_version(facts: RolloutFacts) -> Finding | None:
     return Finding(Reason.WAITING_FOR_MODEL_VERSION, facts.reference_problem.message)
 
 
+def gateway_api_missing(facts: RolloutFacts) -> Finding | None:
+    """The spec asks for a gateway, and the cluster doesn't know HTTPRoutes any more."""
+    return _router_problem(facts, Reason.GATEWAY_API_MISSING)
+
+
+def route_not_accepted(facts: RolloutFacts) -> Finding | None:
+    """A gateway doesn't send requests as the route says, so the canary's share isn't known."""
+    return _router_problem(facts, Reason.ROUTE_NOT_ACCEPTED)
+
+
+def _router_problem(facts: RolloutFacts, reason: Reason) -> Finding | None:
+    found = facts.router_problem
+    return found if found is not None and found.reason is reason else None
+
+
 def waiting_for_pods(facts: RolloutFacts) -> Finding | None:
     """Pods of the step aren't ready, or don't get their requests yet."""
     pods = facts.pods
@@ -144,6 +159,8 @@ HOLD_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     paused_by_evidence,
     suspended,
     waiting_for_model_version,
+    gateway_api_missing,
+    route_not_accepted,
     waiting_for_pods,
     metrics_unavailable,
     no_data,
@@ -155,12 +172,19 @@ HOLDS_OF_A_PROMOTION: tuple[Rule[RolloutFacts], ...] = (
     paused_by_user,
     suspended,
     waiting_for_model_version,
+    gateway_api_missing,
+    route_not_accepted,
 )
-"""What holds a promotion that is decided: people's words. The evidence was there already."""
+"""What holds a promotion that is decided: people's words, and a gateway that would not follow.
+
+The evidence was there already.
+"""
 
 HOLDS_OF_A_PROMOTE: tuple[Rule[RolloutFacts], ...] = (
     suspended,
     waiting_for_model_version,
+    gateway_api_missing,
+    route_not_accepted,
     waiting_for_first_pod,
 )
 """Why a person's `promote` is refused: what the spec says, and what can't be done."""
@@ -173,6 +197,8 @@ _NOTHING_IS_LEARNED: tuple[Rule[RolloutFacts], ...] = (
     paused_by_evidence,
     suspended,
     waiting_for_model_version,
+    gateway_api_missing,
+    route_not_accepted,
     waiting_for_pods,
     metrics_unavailable,
     no_data,

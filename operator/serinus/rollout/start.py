@@ -22,6 +22,8 @@ class StartFacts:
         Nothing serves that it could be compared with.
     spec_problem, name_conflict
         What is wrong with the spec, and whose name is taken; None when nothing.
+    gateway_missing
+        What the spec asks for that the cluster lacks, and what to do; None when it lacks nothing.
     provider_problem
         Why the metrics provider can't be asked; None when it answers or isn't needed.
     rejected
@@ -34,6 +36,7 @@ class StartFacts:
     first: bool
     spec_problem: str | None = None
     name_conflict: str | None = None
+    gateway_missing: str | None = None
     suspended: bool = False
     rejected: RejectedRevision | None = None
     provider_problem: str | None = None
@@ -47,6 +50,13 @@ def invalid_spec(facts: StartFacts) -> Finding | None:
 def name_conflict(facts: StartFacts) -> Finding | None:
     """An object that isn't ours has a name that the revision needs."""
     return Finding(Reason.NAME_CONFLICT, facts.name_conflict) if facts.name_conflict else None
+
+
+def gateway_api_missing(facts: StartFacts) -> Finding | None:
+    """The spec asks for a gateway, and the cluster doesn't know HTTPRoutes."""
+    if facts.gateway_missing is None:
+        return None
+    return Finding(Reason.GATEWAY_API_MISSING, facts.gateway_missing)
 
 
 def scaled_to_zero(facts: StartFacts) -> Finding | None:
@@ -87,6 +97,7 @@ def metrics_unavailable(facts: StartFacts) -> Finding | None:
 START_RULES: tuple[Rule[StartFacts], ...] = (  # the first match wins
     invalid_spec,
     name_conflict,
+    gateway_api_missing,
     scaled_to_zero,
     suspended,
     revision_rejected_before,

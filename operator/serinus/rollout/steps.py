@@ -6,13 +6,14 @@ upgrade of the operator changes the steps of a rollout that runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile
 
 from serinus.api.quantities import duration_seconds
 from serinus.api.strategy import AnalyzeStep, BlueGreen, Canary, PauseStep
 from serinus.api.strategy import Step as ApiStep
-from serinus.rollout.weights import canary_replicas
+from serinus.rollout.weights import Router, effect_of_weight
 
 DEFAULT_STEP_WEIGHTS = (20, 50)
 DEFAULT_MIN_SAMPLES = 50
@@ -116,35 +117,44 @@ def weight_percent_at(steps: tuple[Step, ...], index: int) -> int:
     return weights[-1] if weights else 0
 
 
-def following_index(steps: tuple[Step, ...], index: int, stable_replicas: int) -> int:
+def following_index(
+    steps: tuple[Step, ...], index: int, stable_replicas: int, router: Router = Router.REPLICAS
+) -> int:
     """Index of the step that comes after `index`; `len(steps)` when none does.
 
     Steps that whole pods can't tell apart become one: a weight that would change no pod is left
     out, and so is an analysis before it, where a later one beside the same pods asks for as much.
+    A gateway tells all weights apart.
     """
-    pods = canary_replicas(stable_replicas, weight_percent_at(steps, index))
+
+    def effect(weight_percent: int) -> int:
+        return effect_of_weight(router, stable_replicas, weight_percent)
+
+    now = effect(weight_percent_at(steps, index))
     following = index + 1
-    while following < len(steps) and _changes_nothing(steps[following:], stable_replicas, pods):
+    while following < len(steps) and _changes_nothing(steps[following:], effect, now):
         following += 1
     return following
 
 
-def steps_taken(steps: tuple[Step, ...], stable_replicas: int) -> tuple[Step, ...]:
+def steps_taken(
+    steps: tuple[Step, ...], stable_replicas: int, router: Router = Router.REPLICAS
+) -> tuple[Step, ...]:
     """The steps of a rollout beside a number of pods that stays, without those left out."""
     taken, index = [], 0
     while index < len(steps):
         taken.append(steps[index])
-        index = following_index(steps, index, stable_replicas)
+        index = following_index(steps, index, stable_replicas, router)
     return tuple(taken)
 
 
-def _changes_nothing(steps: tuple[Step, ...], stable_replicas: int, pods: int) -> bool:
-    """Whether the first of `steps` may be left out beside `pods` of the canary."""
+def _changes_nothing(steps: tuple[Step, ...], effect: Callable[[int], int], now: int) -> bool:
+    """Whether the first of `steps` may be left out where a weight with the effect `now` is set."""
 
     def is_same_weight(step: Step) -> bool:
         if not isinstance(step, SetWeight):
             return False
-        return canary_replicas(stable_replicas, step.weight_percent) == pods
+        return effect(step.weight_percent) == now
 
     first, rest = steps[0], steps[1:]
     if not isinstance(first, Analyze):

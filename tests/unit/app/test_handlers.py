@@ -8,6 +8,7 @@ import kopf
 from serinus.app import handlers
 from serinus.app.handlers import event_settings
 from serinus.cluster.kube import PAGE_SIZE
+from serinus.cluster.resources import OBSERVED
 
 MAX_LINES = 100
 
@@ -17,7 +18,7 @@ def test_handlers_stay_short() -> None:
 
 
 def test_kopf_writes_nothing() -> None:
-    settings = event_settings()
+    settings = event_settings(OBSERVED)
 
     assert not settings.posting.enabled
     assert settings.scanning.disabled
@@ -35,7 +36,7 @@ def test_kopf_writes_nothing() -> None:
 
 def test_a_start_with_many_objects_is_spread() -> None:
     """Lists come in pages, and the task of an object is gone soon after its event."""
-    settings = event_settings()
+    settings = event_settings(OBSERVED)
 
     assert 0 < settings.queueing.idle_timeout < 1
     assert settings.queueing.worker_limit is None
@@ -43,7 +44,7 @@ def test_a_start_with_many_objects_is_spread() -> None:
 
 
 def test_children_are_selected_by_the_server() -> None:
-    settings = event_settings()
+    settings = event_settings(OBSERVED)
     jobs = kopf.Resource(
         group="batch", version="v1", plural="jobs", kind="Job", singular="job", namespaced=True
     )

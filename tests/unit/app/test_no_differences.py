@@ -4,6 +4,7 @@ import kopf
 
 from serinus.app.handlers import event_settings
 from serinus.app.no_differences import NoDifferences
+from serinus.cluster.resources import OBSERVED
 
 
 class Untouchable(dict[str, object]):
@@ -34,4 +35,4 @@ def test_nothing_is_written_to_the_object() -> None:
 
 
 def test_the_operator_uses_it() -> None:
-    assert isinstance(event_settings().persistence.diffbase_storage, NoDifferences)
+    assert isinstance(event_settings(OBSERVED).persistence.diffbase_storage, NoDifferences)

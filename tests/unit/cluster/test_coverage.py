@@ -21,6 +21,11 @@ COVERED = [
         {"spec": {"containers": [{"name": "server", "image": "a"}]}},
         id="somebody injected a container",
     ),
+    pytest.param(
+        {"rules": [{"name": "a", "matches": [{}]}, {"matches": [{"path": {}}]}]},
+        {"rules": [{"name": "a"}, {"matches": [{"path": {}}]}]},
+        id="rules of a route, of which one has no name",
+    ),
     pytest.param({"spec": {}}, {"spec": {"readOnly": False, "args": [], "v": ""}}, id="empty"),
     pytest.param({}, {"spec": {"securityContext": {}}}, id="empty objects are dropped"),
     pytest.param(
@@ -93,3 +98,22 @@ def test_covered(observed: dict[str, Any], desired: dict[str, Any]) -> None:
 def test_uncovered(observed: dict[str, Any], desired: dict[str, Any], path: str) -> None:
     assert uncovered_path(observed, desired) == path
     assert not covers(observed, desired)
+
+
+@pytest.mark.parametrize(
+    ("key", "observed", "desired"),
+    [
+        ("backendRefs", [{"name": "a"}, {"name": "b"}], [{"name": "a"}]),
+        ("backendRefs", [{"name": "a", "weight": 80}], [{"name": "a", "weight": 100}]),
+        ("hostnames", ["a", "b"], ["a"]),
+        (
+            "parentRefs",
+            [{"name": "a", "sectionName": "http"}],
+            [{"name": "a", "sectionName": "https"}],
+        ),
+    ],
+)
+def test_a_list_that_is_replaced_as_a_whole_has_to_be_the_same(
+    key: str, observed: list[Any], desired: list[Any]
+) -> None:
+    assert not covers({"spec": {key: observed}}, {"spec": {key: desired}})

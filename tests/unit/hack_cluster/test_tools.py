@@ -59,7 +59,7 @@ def test_a_build_changes_no_locked_version(tmp_path: Path) -> None:
     assert command[-1] == "github.com/prometheus/prometheus/cmd/prometheus"
 
 
-ALL = (*tools.CLUSTER_MODULES, *tools.TEST_MODULES, tools.KIND, tools.KUBECTL)
+ALL = (*tools.CLUSTER_MODULES, *tools.TEST_MODULES, tools.KIND, tools.KUBECTL, tools.TRAEFIK)
 
 
 @pytest.mark.parametrize("tool", {tool.name: tool for tool in ALL}.values(), ids=lambda it: it.name)

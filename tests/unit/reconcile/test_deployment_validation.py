@@ -32,7 +32,11 @@ CASES = [
         {"model": {"channel": {"modelName": "delay", "newest": True}}},
         "spec.model.channel: neither `alias` nor `latestApproved`",
     ),
-    ({"traffic": {"gatewayAPI": {}}}, "spec.traffic: not `replicas`, and this operator knows"),
+    ({"traffic": {"mesh": {}}}, "spec.traffic: neither `replicas` nor `gatewayAPI`"),
+    (
+        {"strategy": {"canary": {"stepWeights": [20, 60]}}},
+        "spec.strategy.canary: a weight of 60 is above 50 and needs `spec.traffic.gatewayAPI`",
+    ),
     ({"strategy": {"abTest": {}}}, "spec.strategy: neither `canary` nor `blueGreen`"),
     ({"strategy": {"canary": {}}}, "spec.strategy.canary: neither `steps` nor `stepWeights`"),
     (

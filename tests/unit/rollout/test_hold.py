@@ -4,7 +4,7 @@ import pytest
 
 from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
-from serinus.rollout.facts import first_match
+from serinus.rollout.facts import Finding, first_match
 from serinus.rollout.hold import HOLD_RULES, clock_stands_still, paused_by, waits_without_end
 from tests.support.given import (
     AT_FIRST_ANALYSIS,
@@ -29,6 +29,24 @@ CASES = [
         "the spec asks for a model that isn't there yet",
         rollout().waits_for_another_model(),
         Reason.WAITING_FOR_MODEL_VERSION,
+    ),
+    (
+        "the cluster doesn't know HTTPRoutes any more",
+        rollout().but(router_problem=Finding(Reason.GATEWAY_API_MISSING, "gone")),
+        Reason.GATEWAY_API_MISSING,
+    ),
+    (
+        "a gateway refuses the route",
+        rollout().but(router_problem=Finding(Reason.ROUTE_NOT_ACCEPTED, "refused")),
+        Reason.ROUTE_NOT_ACCEPTED,
+    ),
+    (
+        "a gateway that refuses explains why there are no requests",
+        rollout()
+        .at(AT_FIRST_ANALYSIS)
+        .judged(Overall.NO_DATA)
+        .but(router_problem=Finding(Reason.ROUTE_NOT_ACCEPTED, "refused")),
+        Reason.ROUTE_NOT_ACCEPTED,
     ),
     ("pods are missing", rollout().pods(1, of=2), Reason.WAITING_FOR_PODS),
     (

@@ -5,9 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.rollout.weights import (
+    Router,
     actual_weight_percent,
     canary_replicas,
+    effect_of_weight,
+    pods_for_weight,
     replicas_for_exact_weight,
+    warmed_weight_percent,
 )
 
 
@@ -53,3 +57,40 @@ def test_the_number_that_is_said_to_be_exact_is(weight: int) -> None:
     pods = canary_replicas(stable, weight)
 
     assert 100 * pods == weight * (stable + pods)
+
+
+@pytest.mark.parametrize(
+    ("stable", "weight", "pods"),
+    [
+        (4, 1, 1),
+        (4, 25, 1),
+        (4, 26, 2),
+        (4, 80, 4),
+        (4, 100, 4),
+        (1, 100, 1),
+        (0, 50, 0),
+        (4, 0, 0),
+    ],
+)
+def test_with_a_gateway_pods_are_to_stable_s_as_the_weight_is_to_all(
+    stable: int, weight: int, pods: int
+) -> None:
+    assert pods_for_weight(Router.GATEWAY_API, stable, weight) == pods
+
+
+def test_without_a_gateway_a_weight_above_fifty_is_as_many_pods_as_stable_has() -> None:
+    assert pods_for_weight(Router.REPLICAS, 4, 100) == canary_replicas(4, 50) == 4
+
+
+def test_a_gateway_tells_weights_apart_that_whole_pods_cannot() -> None:
+    assert effect_of_weight(Router.REPLICAS, 1, 20) == effect_of_weight(Router.REPLICAS, 1, 50)
+    assert effect_of_weight(Router.GATEWAY_API, 1, 20) != effect_of_weight(
+        Router.GATEWAY_API, 1, 50
+    )
+
+
+@pytest.mark.parametrize(
+    ("weight", "seconds", "given"), [(20, 0, 5), (20, 9.9, 5), (20, 10, 20), (3, 0, 3)]
+)
+def test_new_pods_get_a_small_weight_at_first(weight: int, seconds: float, given: int) -> None:
+    assert warmed_weight_percent(weight, seconds) == given
