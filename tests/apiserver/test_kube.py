@@ -10,7 +10,7 @@ from serinus.cluster.credentials import find_api_server
 from serinus.cluster.errors import Forbidden, NamespaceTerminating, Transient
 from serinus.cluster.kube import USER_AGENT, KubeOverHttp
 from serinus.cluster.ports import Kube
-from serinus.cluster.resources import OWNERS
+from serinus.cluster.resources import HTTP_ROUTE, OWNERS, Resource
 from tests.support.api_server import ApiServer, write_kubeconfig
 from tests.support.kube_contract import KubeContract, model_version, refused
 
@@ -57,6 +57,15 @@ async def test_a_list_goes_over_several_pages(
     listed = await kube.list_metadata(OWNERS[Kind.MODEL_VERSION], namespace)
 
     assert sorted(one["metadata"]["name"] for one in listed) == [f"delay-{n}" for n in range(5)]
+
+
+async def test_what_the_server_serves_is_told_from_what_it_lacks(kube: KubeOverHttp) -> None:
+    of_no_group = Resource("nobody.example.org/v1", "Thing", "things")
+    of_no_kind = Resource(HTTP_ROUTE.api_version, "Thing", "things")
+
+    assert await kube.serves(HTTP_ROUTE)
+    assert not await kube.serves(of_no_group)
+    assert not await kube.serves(of_no_kind)
 
 
 async def test_without_rights_the_error_says_who_and_what(

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.deployment_world import Behaviour, World, serving_v1
 
+pytestmark = pytest.mark.slow
+
 GATEWAY: dict[str, Any] = {
     "gatewayAPI": {"parentRefs": [{"name": "public"}], "hostnames": ["delay.example.org"]}
 }
