@@ -86,3 +86,12 @@ def test_only_settings_that_say_where_packages_come_from_reach_a_build(
 
 def test_without_settings_pip_uses_its_own(pip_config: ModuleType) -> None:
     assert pip_config.pip_conf("").splitlines() == ["# certificates: ", "[global]"]
+
+
+@pytest.mark.parametrize("image", ["jobs", "server"])
+def test_the_compiler_stays_in_its_stage(image: str) -> None:
+    *_, last = recipe(image).split("\nFROM ")
+
+    assert "ziglang" in recipe(image)
+    assert "ziglang" not in last
+    assert "-ffast-math" not in recipe(image)

@@ -1,4 +1,4 @@
-"""A forest as flat arrays, and its evaluation in NumPy over all trees at once.
+"""A forest as flat arrays, and its evaluation: in C, or in NumPy over all trees at once.
 
 All trees of a model share one table of nodes. Siblings are neighbours (`right == left + 1`), so a
 step of the walk is one comparison and one addition; a leaf is its own left child and compares a
@@ -24,6 +24,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from serinus_runtime.kernel.forest_kernel import ForestKernel, forest_kernel
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
@@ -69,11 +71,18 @@ class Forest:
     category_feature: IntArray
     category_second: BoolArray
     _split_index: IntArray = field(init=False, repr=False)
+    _kernel: ForestKernel | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(
             self, "_split_index", np.arange(len(self.category_feature), dtype=np.int32)
         )
+        object.__setattr__(self, "_kernel", forest_kernel(self))
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the leaves of all trees are averaged."""
+        return self.aggregation is Aggregation.MEAN
 
     @property
     def n_outputs(self) -> int:
@@ -82,6 +91,10 @@ class Forest:
 
     def raw(self, rows: FloatArray) -> FloatArray:
         """Raw outputs (n_rows, n_outputs) of `rows` (n_rows, n_features)."""
+        return self.raw_in_numpy(rows) if self._kernel is None else self._kernel.raw(rows)
+
+    def raw_in_numpy(self, rows: FloatArray) -> FloatArray:
+        """The same, bit by bit, where the C library wasn't built."""
         extended = self._extended(rows)
         if len(rows) == 1:
             return self._raw_of_one(extended[0])
@@ -130,7 +143,7 @@ class Forest:
     def _aggregated(self, leaves: FloatArray) -> FloatArray:
         """Raw outputs of leaves (trees, n_rows, width), summed in the order of the trees."""
         n_trees, n_rows, _ = leaves.shape
-        if self.aggregation is Aggregation.MEAN:
+        if self.is_mean:
             mean: FloatArray = np.add.accumulate(leaves, axis=0)[-1] / n_trees
             return mean
         by_output: FloatArray = leaves.reshape(self.n_outputs, -1, n_rows)
