@@ -9,6 +9,7 @@ from serinus.cli.main import main, program_name
 HEAVY = {"httpx", "kopf", "kubernetes", "numpy", "pydantic", "rich", "sklearn", "yaml"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["", *(command.verb for command in (*SEE, *ACT, *OFFLINE))])
 def test_help_imports_nothing_heavy(verb: str) -> None:
     program = (
@@ -24,6 +25,7 @@ def test_help_imports_nothing_heavy(verb: str) -> None:
     assert not HEAVY & set(done.stdout.rsplit("imported:", 1)[1].split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "verb",
     [

@@ -16,6 +16,8 @@ from tests.support.deployment_world import (
     serving_v1,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def kinds(world: World) -> list[str]:
     return [one.ref.kind for one in world.decision().desired]

@@ -4,6 +4,8 @@ import pytest
 
 from tests.support.deployment_world import Behaviour, World, serving_v1
 
+pytestmark = pytest.mark.slow
+
 PAUSED_AT_20 = {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}]}}
 
 

@@ -14,6 +14,8 @@ from tests.support.deployment_world import (
     serving_v1,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_canary_whose_model_went_before_its_record_was_written_ends() -> None:
     world = serving_v1()
