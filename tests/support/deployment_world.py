@@ -126,7 +126,6 @@ class World:
     pods_made: int = 0
     pod_status: dict[str, Any] = field(default_factory=dict)
     provider: RecordedCounters = field(default_factory=RecordedCounters)
-    provider_away: bool = False
     provider_fault: str = faults.NONE
     fault_since: int = 0
     scalars: dict[str, float] = field(default_factory=dict)
@@ -421,13 +420,22 @@ class World:
             knows_routes=self.knows_routes,
         )
 
+    @property
+    def provider_away(self) -> bool:
+        """Whether the metrics provider can't be reached."""
+        return self.provider_fault == faults.AWAY
+
+    @provider_away.setter
+    def provider_away(self, away: bool) -> None:
+        self.provider_fault = faults.AWAY if away else faults.NONE
+
     def provider_fails(self, fault: str) -> None:
         """From now on; `faults.NONE` for that it works again."""
         self.provider_fault, self.fault_since = fault, START + self.second
         self.dirty = True
 
     def answer(self, query: Query) -> QueryResult:
-        if self.provider_away or self.provider_fault == faults.AWAY:
+        if self.provider_away:
             return QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
         if self.provider_fault == faults.HANGING:
             return QueryFailure(QueryFailureKind.TIMEOUT, "no answer within 5 s")

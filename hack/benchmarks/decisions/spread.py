@@ -26,13 +26,20 @@ class Spread(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Independent:
-    """Each request for itself."""
+class AlikePods:
+    """Pods that don't differ."""
+
+    __slots__ = ()
 
     def pod_factors(self, rollouts: int, pods: int, rng: np.random.Generator) -> Numbers:
+        """One for each."""
         del rng
         return np.ones((rollouts, pods))
+
+
+@dataclass(frozen=True, slots=True)
+class Independent(AlikePods):
+    """Each request for itself."""
 
     def bad(
         self, total: Integers, rates: Numbers, rng: np.random.Generator
@@ -41,7 +48,7 @@ class Independent:
 
 
 @dataclass(frozen=True, slots=True)
-class Bursts:
+class Bursts(AlikePods):
     """Bad answers come in bursts of geometric length, each in one pod and one scrape interval.
 
     A burst longer than the interval's requests brings its own, as retries of failures do.
@@ -49,10 +56,6 @@ class Bursts:
     """
 
     mean_length: float
-
-    def pod_factors(self, rollouts: int, pods: int, rng: np.random.Generator) -> Numbers:
-        del rng
-        return np.ones((rollouts, pods))
 
     def bad(
         self, total: Integers, rates: Numbers, rng: np.random.Generator
@@ -64,17 +67,13 @@ class Bursts:
 
 
 @dataclass(frozen=True, slots=True)
-class RateOfScrape:
+class RateOfScrape(AlikePods):
     """Each pod has another rate in each scrape interval: Beta, with this intra-class correlation.
 
     Variance is 1 + (requests - 1) correlation times that of independent answers.
     """
 
     correlation: float
-
-    def pod_factors(self, rollouts: int, pods: int, rng: np.random.Generator) -> Numbers:
-        del rng
-        return np.ones((rollouts, pods))
 
     def bad(
         self, total: Integers, rates: Numbers, rng: np.random.Generator
@@ -85,7 +84,7 @@ class RateOfScrape:
 
 
 @dataclass(frozen=True, slots=True)
-class RateOfPod:
+class RateOfPod(Independent):
     """Pods differ for as long as they live: log-normal around the mean, with this variation."""
 
     coefficient: float
@@ -94,24 +93,15 @@ class RateOfPod:
         variance = np.log1p(self.coefficient**2)
         return np.exp(rng.normal(-variance / 2, np.sqrt(variance), size=(rollouts, pods)))
 
-    def bad(
-        self, total: Integers, rates: Numbers, rng: np.random.Generator
-    ) -> tuple[Integers, Numbers]:
-        return total, rng.binomial(total, rates).astype(np.float64)
-
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(AlikePods):
     """No answer is bad or good: each has a loss, Beta(shape, .) with the rate as its mean.
 
     Losses are whole multiples of 1/256, so that their sums are exact in any order.
     """
 
     shape: float
-
-    def pod_factors(self, rollouts: int, pods: int, rng: np.random.Generator) -> Numbers:
-        del rng
-        return np.ones((rollouts, pods))
 
     def bad(
         self, total: Integers, rates: Numbers, rng: np.random.Generator

@@ -16,6 +16,14 @@ METRICS_MAX = 10
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
+def _goes_with(member: str, type_: StrEnum) -> tuple[str, str]:
+    """CEL rule: `member` is set where `type` is this one, and only there."""
+    return (
+        f"has(self.{member}) == (self.type == '{type_.value}')",
+        f"`{member}` goes with `type: {type_.value}`, and only with it",
+    )
+
+
 class TargetType(StrEnum):
     """What a measured number is held against."""
 
@@ -29,18 +37,9 @@ class MetricTarget(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=cel(
-            (
-                "has(self.averageUtilization) == (self.type == 'Utilization')",
-                "`averageUtilization` goes with `type: Utilization`, and only with it",
-            ),
-            (
-                "has(self.averageValue) == (self.type == 'AverageValue')",
-                "`averageValue` goes with `type: AverageValue`, and only with it",
-            ),
-            (
-                "has(self.value) == (self.type == 'Value')",
-                "`value` goes with `type: Value`, and only with it",
-            ),
+            _goes_with("averageUtilization", TargetType.UTILIZATION),
+            _goes_with("averageValue", TargetType.AVERAGE_VALUE),
+            _goes_with("value", TargetType.VALUE),
         )
     )
 
@@ -105,13 +104,6 @@ class MetricSourceType(StrEnum):
     CONTAINER_RESOURCE = "ContainerResource"
     PODS = "Pods"
     EXTERNAL = "External"
-
-
-def _goes_with(member: str, source: MetricSourceType) -> tuple[str, str]:
-    return (
-        f"has(self.{member}) == (self.type == '{source.value}')",
-        f"`{member}` goes with `type: {source.value}`, and only with it",
-    )
 
 
 class AutoscalingMetric(ApiModel):

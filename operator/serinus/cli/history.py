@@ -13,6 +13,7 @@ from serinus.cli.records import Decision
 from serinus.cli.session import Session
 from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns
+from serinus.cli.why_view import entry_data
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
@@ -47,16 +48,7 @@ def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
 
 def as_data(decision: Decision) -> dict[str, object]:
     """The decision for another program."""
-    return {
-        "record": decision.number or None,
-        "at": decision.at.isoformat() if decision.at else "",
-        "action": decision.action,
-        "revision": decision.revision,
-        "modelVersion": decision.model_version,
-        "reason": decision.reason,
-        "because": decision.because,
-        "actor": decision.actor,
-    }
+    return {"record": decision.number or None, **entry_data(decision)}
 
 
 def notes(past: Past) -> Iterator[str]:

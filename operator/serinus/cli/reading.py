@@ -174,15 +174,19 @@ def _arm(body: Mapping[str, Any] | None) -> Arm | None:
 
 
 def _entry(body: Mapping[str, Any]) -> HistoryEntry:
-    return HistoryEntry(
-        at=time_of(body["at"]),
-        action=body["action"],
-        revision=body["revision"],
-        model_version=body.get("modelVersion", ""),
-        reason=body.get("reason", ""),
-        because=body.get("because", ""),
-        actor=body.get("actor", ""),
-    )
+    return HistoryEntry(**entry_fields(body), revision=body["revision"])
+
+
+def entry_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line of the history and a record say alike, but for the revision."""
+    return {
+        "at": time_of(body["at"]),
+        "action": body["action"],
+        "model_version": body.get("modelVersion", ""),
+        "reason": body.get("reason", ""),
+        "because": body.get("because", ""),
+        "actor": body.get("actor", ""),
+    }
 
 
 def _rejected(body: Mapping[str, Any]) -> Rejected:

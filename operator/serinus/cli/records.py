@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from serinus.cli.objects import HistoryEntry, Metric
-from serinus.cli.reading import metric_of, time_of
+from serinus.cli.reading import entry_fields, metric_of
 from serinus.manifests.naming import DECISION_KEY, RECORD_LABEL, RECORD_OF_LABEL
 
 SERVE = "serve"
@@ -30,8 +30,8 @@ class Served:
     weight_percent: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(HistoryEntry):
     """One decision with its inputs.
 
     Attributes
@@ -47,13 +47,6 @@ class Decision:
     """
 
     number: int
-    at: datetime | None
-    action: str
-    revision: str
-    model_version: str
-    reason: str
-    because: str
-    actor: str = ""
     actor_verified: bool = False
     model_digest: str = ""
     deployment_uid: str = ""
@@ -61,18 +54,6 @@ class Decision:
     evidence: tuple[Metric, ...] = ()
     rollout: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_entry(self) -> HistoryEntry:
-        """The decision as a line of the history."""
-        return HistoryEntry(
-            at=self.at,
-            action=self.action,
-            revision=self.revision,
-            model_version=self.model_version,
-            reason=self.reason,
-            because=self.because,
-            actor=self.actor,
-        )
 
 
 def selector_of(deployment: str) -> str:
@@ -113,17 +94,7 @@ def missing_numbers(decisions: Iterable[Decision]) -> tuple[int, ...]:
 
 def _before_records(status: Mapping[str, Any], begun: datetime | None) -> tuple[Decision, ...]:
     lines = [
-        Decision(
-            number=0,
-            at=time_of(one["at"]),
-            action=one["action"],
-            revision=one["revision"],
-            model_version=one.get("modelVersion", ""),
-            reason=one.get("reason", ""),
-            because=one.get("because", ""),
-            actor=one.get("actor", ""),
-            raw=one,
-        )
+        Decision(**entry_fields(one), revision=one["revision"], number=0, raw=one)
         for one in status.get("history", ())
     ]
     if begun is None:
@@ -146,14 +117,9 @@ def _recorded(body: Mapping[str, Any]) -> Decision | None:
 def _decision(number: int, text: str) -> Decision:
     raw = json.loads(text)
     return Decision(
-        number=number,
-        at=time_of(raw["at"]),
-        action=raw["action"],
+        **entry_fields(raw),
         revision=raw.get("revision", ""),
-        model_version=raw.get("modelVersion", ""),
-        reason=raw.get("reason", ""),
-        because=raw.get("because", ""),
-        actor=raw.get("actor", ""),
+        number=number,
         actor_verified=raw.get("actorVerified", False),
         model_digest=raw.get("modelDigest", ""),
         deployment_uid=(raw.get("deployment") or {}).get("uid", ""),

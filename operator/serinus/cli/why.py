@@ -19,7 +19,7 @@ from serinus.cli.session import Session
 from serinus.cli.targets import target
 from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns, metrics_table
-from serinus.cli.why_view import decision_rows, facts
+from serinus.cli.why_view import decision_rows, entry_data, facts
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
@@ -48,7 +48,8 @@ def as_data(resource: Resource) -> dict[str, Any]:
         "message": resource.message,
     }
     if isinstance(resource.details, DeploymentDetails):
-        data["decision"] = _decision_data(resource.details)
+        history = resource.details.history
+        data["decision"] = entry_data(history[-1]) if history else None
         data["analysis"] = [
             {
                 "metric": one.name,
@@ -59,21 +60,6 @@ def as_data(resource: Resource) -> dict[str, Any]:
             for one in resource.details.metrics
         ]
     return data
-
-
-def _decision_data(details: DeploymentDetails) -> dict[str, str] | None:
-    if not details.history:
-        return None
-    last = details.history[-1]
-    return {
-        "at": last.at.isoformat() if last.at else "",
-        "action": last.action,
-        "revision": last.revision,
-        "modelVersion": last.model_version,
-        "reason": last.reason,
-        "because": last.because,
-        "actor": last.actor,
-    }
 
 
 def _rows(resource: Resource, session: Session) -> Iterator[tuple[str, str]]:

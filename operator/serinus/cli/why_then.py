@@ -89,7 +89,7 @@ def _rows(
     for one in decision.served or ():
         if one.model_digest:
             yield f"{one.role.capitalize()} model:", one.model_digest
-    yield from decision_rows(decision.as_entry(), now)
+    yield from decision_rows(decision, now)
     if decision.actor:
         vouched = "verified by the admission policy" if decision.actor_verified else "not verified"
         yield "Actor:", f"{decision.actor}, {vouched}"

@@ -52,6 +52,19 @@ def facts(rows: list[tuple[str, str]]) -> Table:
     return table
 
 
+def entry_data(entry: HistoryEntry) -> dict[str, str]:
+    """A decision for another program."""
+    return {
+        "at": entry.at.isoformat() if entry.at else "",
+        "action": entry.action,
+        "revision": entry.revision,
+        "modelVersion": entry.model_version,
+        "reason": entry.reason,
+        "because": entry.because,
+        "actor": entry.actor,
+    }
+
+
 def decision_rows(entry: HistoryEntry, now: datetime) -> Iterator[tuple[str, str]]:
     """What was decided, and why."""
     ago = age(entry.at, now)

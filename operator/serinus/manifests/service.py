@@ -54,115 +54,67 @@ def make_service(
     The annotation is always there, and empty where nothing is stable: one that was left out would
     keep its old value in a Service that was made with it.
     """
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {
-            "name": service_name(deployment),
-            "namespace": namespace,
-            "labels": owner_labels(Kind.DEPLOYMENT, deployment),
-            "annotations": {STABLE_ANNOTATION: stable or ""},
-        },
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector,
-            "ports": [
-                {
-                    "name": PORT_NAME,
-                    "port": SERVICE_PORT,
-                    "protocol": "TCP",
-                    "targetPort": PORT_NAME,
-                }
-            ],
-        },
-    }
+    body = _service(service_name(deployment), deployment, namespace, selector, PORT_NAME)
+    body["metadata"]["annotations"] = {STABLE_ANNOTATION: stable or ""}
+    return body
 
 
 def make_preview_service(deployment: str, namespace: str, *, revision: str) -> JsonObject:
-    """The pods of `revision`, for people and tests that look at it before a switch.
-
-    Its port bears another name, so that who scrapes Services by the name of a port doesn't scrape
-    the pods twice.
-    """
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {
-            "name": preview_service_name(deployment),
-            "namespace": namespace,
-            "labels": owner_labels(Kind.DEPLOYMENT, deployment),
-        },
-        "spec": {
-            "type": "ClusterIP",
-            "selector": pinned_selector(deployment, revision),
-            "ports": [
-                {
-                    "name": PREVIEW_PORT_NAME,
-                    "port": SERVICE_PORT,
-                    "protocol": "TCP",
-                    "targetPort": PORT_NAME,
-                }
-            ],
-        },
-    }
+    """The pods of `revision`, for people and tests that look at it before a switch."""
+    name, selector = preview_service_name(deployment), pinned_selector(deployment, revision)
+    return _service(name, deployment, namespace, selector, PREVIEW_PORT_NAME)
 
 
 def make_feedback_service(deployment: str, namespace: str) -> JsonObject:
     """The addresses of all pods, whatever their revision and whether or not they are ready.
 
     A label counts once only if all pods see the same pods, and one that is busy or ends still
-    knows which labels it has counted. Its port bears another name, so that who scrapes Services by
-    the name of a port doesn't scrape the pods twice.
+    knows which labels it has counted.
+    """
+    name, selector = feedback_service_name(deployment), split_selector(deployment)
+    body = _service(name, deployment, namespace, selector, FEEDBACK_PORT_NAME, port=PORT)
+    body["spec"] |= {"clusterIP": "None", "publishNotReadyAddresses": True}
+    return body
+
+
+def make_revision_service(deployment: str, namespace: str, revision: str) -> JsonObject:
+    """The Service of one revision's pods, for a gateway."""
+    name, selector = (
+        revision_service_name(deployment, revision),
+        pinned_selector(deployment, revision),
+    )
+    body = _service(name, deployment, namespace, selector, REVISION_PORT_NAME)
+    body["metadata"]["labels"][REVISION_LABEL] = revision
+    return body
+
+
+def _service(
+    name: str,
+    deployment: str,
+    namespace: str,
+    selector: dict[str, str],
+    port_name: str,
+    *,
+    port: int = SERVICE_PORT,
+) -> JsonObject:
+    """A Service of the Deployment's pods.
+
+    Each has a port of another name, so that who scrapes Services by the name of a port doesn't
+    scrape the pods twice.
     """
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
-            "name": feedback_service_name(deployment),
+            "name": name,
             "namespace": namespace,
             "labels": owner_labels(Kind.DEPLOYMENT, deployment),
         },
         "spec": {
             "type": "ClusterIP",
-            "clusterIP": "None",
-            "publishNotReadyAddresses": True,
-            "selector": split_selector(deployment),
+            "selector": selector,
             "ports": [
-                {
-                    "name": FEEDBACK_PORT_NAME,
-                    "port": PORT,
-                    "protocol": "TCP",
-                    "targetPort": PORT_NAME,
-                }
-            ],
-        },
-    }
-
-
-def make_revision_service(deployment: str, namespace: str, revision: str) -> JsonObject:
-    """The Service of one revision's pods, for a gateway.
-
-    Its port bears another name, so that who scrapes Services by the name of a port doesn't scrape
-    the pods twice.
-    """
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {
-            "name": revision_service_name(deployment, revision),
-            "namespace": namespace,
-            "labels": {**owner_labels(Kind.DEPLOYMENT, deployment), REVISION_LABEL: revision},
-        },
-        "spec": {
-            "type": "ClusterIP",
-            "selector": pinned_selector(deployment, revision),
-            "ports": [
-                {
-                    "name": REVISION_PORT_NAME,
-                    "port": SERVICE_PORT,
-                    "protocol": "TCP",
-                    "targetPort": PORT_NAME,
-                }
+                {"name": port_name, "port": port, "protocol": "TCP", "targetPort": PORT_NAME}
             ],
         },
     }

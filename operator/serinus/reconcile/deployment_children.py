@@ -42,6 +42,7 @@ from serinus.reconcile.deployment_router import (
     idle_revision_services,
     is_still_routed,
 )
+from serinus.reconcile.deployment_status import active_revisions
 from serinus.rollout.weights import Router
 
 
@@ -165,7 +166,7 @@ def _feedback_service(picture: Picture) -> Iterator[DesiredObject]:
 
 
 def _records(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
-    for revision in _active(status):
+    for revision in active_revisions(status):
         record = picture.record(revision)
         if record is not None and revision not in picture.seen.records:
             body = make_controller_revision(picture.name, picture.metadata.namespace, record)
@@ -251,13 +252,9 @@ def _selector(picture: Picture, status: DeploymentStatus) -> dict[str, str] | No
     return pinned_selector(picture.name, stable.revision)
 
 
-def _active(status: DeploymentStatus) -> tuple[str, ...]:
-    return tuple(one.revision for one in (status.stable, status.canary) if one is not None)
-
-
 def _in_use(picture: Picture, status: DeploymentStatus) -> frozenset[str]:
     service = picture.seen.service
-    named = {*_active(status)} | ({status.kept.revision} if status.kept else set())
+    named = {*active_revisions(status)} | ({status.kept.revision} if status.kept else set())
     if picture.wanted:
         named.add(picture.wanted.revision)
     if service:

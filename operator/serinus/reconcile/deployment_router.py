@@ -20,6 +20,7 @@ from serinus.manifests.service import make_revision_service
 from serinus.reconcile.decision import DesiredObject, ObjectRef, PrunedObject
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_route import is_taken_in, refusal
+from serinus.reconcile.deployment_status import active_revisions
 from serinus.rollout.facts import Finding
 from serinus.rollout.weights import COLD_SECONDS, Router, warmed_weight_percent
 
@@ -112,7 +113,7 @@ def desired_route(picture: Picture, status: DeploymentStatus) -> Iterator[Desire
             return
         lists, weights = route.lists, {service_name(picture.name): 1}
     else:
-        for revision in _active(status):
+        for revision in active_revisions(status):
             yield DesiredObject(
                 make_revision_service(picture.name, picture.metadata.namespace, revision)
             )
@@ -132,7 +133,7 @@ def idle_revision_services(picture: Picture, status: DeploymentStatus) -> Iterat
         name = revision_service_name(picture.name, revision)
         workload = picture.seen.workloads.get(revision)
         empty = workload is None or (workload.replicas == 0 and workload.pods == 0)
-        if empty and revision not in _active(status) and name not in named:
+        if empty and revision not in active_revisions(status) and name not in named:
             yield PrunedObject(ObjectRef("v1", "Service", picture.metadata.namespace, name), uid)
 
 
@@ -195,10 +196,6 @@ def _lists(picture: Picture, gateway: GatewayTraffic | None) -> RouteLists:
     route = picture.seen.route
     there = route.lists if route else RouteLists()
     return lists_asked_for(gateway, there.rules) if gateway else there
-
-
-def _active(status: DeploymentStatus) -> tuple[str, ...]:
-    return tuple(one.revision for one in (status.stable, status.canary) if one is not None)
 
 
 def _seconds_with_traffic(canary: CanaryStatus, now: datetime) -> float:

@@ -47,6 +47,11 @@ def is_lost(status: DeploymentStatus) -> bool:
     return not (status.observed_generation or status.stable or status.canary)
 
 
+def active_revisions(status: DeploymentStatus) -> tuple[str, ...]:
+    """Stable's revision and the canary's, as far as there are any."""
+    return tuple(one.revision for one in (status.stable, status.canary) if one is not None)
+
+
 def zero_was_wanted(status: DeploymentStatus) -> bool:
     """Whether the last pass saw `spec.replicas` at 0."""
     return any(one.reason == Reason.SCALED_TO_ZERO for one in status.conditions)

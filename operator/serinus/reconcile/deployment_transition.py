@@ -53,14 +53,7 @@ def first_revision_started(
     status: DeploymentStatus, record: RevisionRecord, model_version: str, now: datetime
 ) -> Changed:
     """Nothing serves: the revision becomes stable as soon as all its pods are ready."""
-    canary = CanaryStatus(
-        revision=record.revision,
-        model_version=model_version,
-        weight=FIRST_REVISION_WEIGHT_PERCENT,
-        started_at=format_micro_time(now),
-        step_started_at=format_micro_time(now),
-        pods_missing_since=format_micro_time(now),
-    )
+    canary = _new_canary(record, model_version, now, weight=FIRST_REVISION_WEIGHT_PERCENT)
     because = Finding(
         Reason.FIRST_REVISION,
         f"revision {record.revision} ({model_version}) is the first; it becomes stable when all "
@@ -77,16 +70,15 @@ def canary_started(
     now: datetime,
 ) -> Changed:
     """A canary beside stable begins, by rules that are frozen from here on."""
-    steps = parsed_rules(rules).steps
-    canary = CanaryStatus(
-        revision=record.revision,
-        model_version=model_version,
+    parsed = parsed_rules(rules)
+    steps = parsed.steps
+    canary = _new_canary(
+        record,
+        model_version,
+        now,
         steps_total=len(steps),
         weight=weight_percent_at(steps, 0),
-        preview=parsed_rules(rules).preview,
-        started_at=format_micro_time(now),
-        step_started_at=format_micro_time(now),
-        pods_missing_since=format_micro_time(now),
+        preview=parsed.preview,
         rules=rules,
         rules_hash=rules_hash(rules),
     )
@@ -107,15 +99,8 @@ def return_started(
     now: datetime,
 ) -> Changed:
     """The way back to a revision that was stable lately begins: no steps, so no weight."""
-    canary = CanaryStatus(
-        revision=record.revision,
-        model_version=model_version,
-        returning=True,
-        started_at=format_micro_time(now),
-        step_started_at=format_micro_time(now),
-        pods_missing_since=format_micro_time(now),
-        rules=rules,
-        rules_hash=rules_hash(rules),
+    canary = _new_canary(
+        record, model_version, now, returning=True, rules=rules, rules_hash=rules_hash(rules)
     )
     because = Finding(
         Reason.WITHIN_ROLLBACK_WINDOW,
@@ -189,20 +174,10 @@ def rolled_back(
     status: DeploymentStatus, canary: CanaryStatus, because: Finding, actor: str, now: datetime
 ) -> Changed:
     """All traffic to stable; the canary's revision is rejected."""
-    rejected = RejectedRevision(
-        revision=canary.revision,
-        model_version=canary.model_version,
-        reason=because.reason,
-        message=because.message[:MESSAGE_MAX],
-        at=format_time(now),
-    )
     changed = status.model_copy(
         update={
             "canary": None,
-            "rejected_revisions": with_rejected(status.rejected_revisions, rejected),
-            "retried_revisions": [
-                one for one in status.retried_revisions if one != canary.revision
-            ],
+            **_rejection(status, canary, because, now),
             "analysis": without_states(status.analysis),
         }
     )
@@ -225,13 +200,6 @@ def switched_back(
         f"revision {stable.revision} ({stable.model_version}) was aborted after its switch; "
         f"revision {kept.revision} ({kept.model_version}) is stable again{why}",
     )
-    rejected = RejectedRevision(
-        revision=stable.revision,
-        model_version=stable.model_version,
-        reason=because.reason,
-        message=because.message[:MESSAGE_MAX],
-        at=format_time(now),
-    )
     again = RevisionStatus(
         revision=kept.revision, model_version=kept.model_version, since=format_time(now)
     )
@@ -240,10 +208,7 @@ def switched_back(
             "stable": again,
             "kept": None,
             "former_stable": with_former(status.former_stable, None, kept.revision),
-            "rejected_revisions": with_rejected(status.rejected_revisions, rejected),
-            "retried_revisions": [
-                one for one in status.retried_revisions if one != stable.revision
-            ],
+            **_rejection(status, stable, because, now),
         }
     )
     return _told(changed, Action.ABORT, stable, because, now, actor=actor, type_=EventType.WARNING)
@@ -312,6 +277,41 @@ def with_pods_seen(canary: CanaryStatus, pods: PodFacts, now: datetime) -> Canar
     else:
         update = {"pods_missing_since": canary.pods_missing_since or moment}
     return canary.model_copy(update=update)
+
+
+def _new_canary(
+    record: RevisionRecord, model_version: str, now: datetime, **more: Any
+) -> CanaryStatus:
+    """A revision whose release begins now: its pods are missing, its first step starts."""
+    moment = format_micro_time(now)
+    return CanaryStatus(
+        revision=record.revision,
+        model_version=model_version,
+        started_at=moment,
+        step_started_at=moment,
+        pods_missing_since=moment,
+        **more,
+    )
+
+
+def _rejection(
+    status: DeploymentStatus,
+    one: CanaryStatus | RevisionStatus,
+    because: Finding,
+    now: datetime,
+) -> Mapping[str, Any]:
+    """The fields of a status in which the revision is rejected, and no longer being retried."""
+    rejected = RejectedRevision(
+        revision=one.revision,
+        model_version=one.model_version,
+        reason=because.reason,
+        message=because.message[:MESSAGE_MAX],
+        at=format_time(now),
+    )
+    return {
+        "rejected_revisions": with_rejected(status.rejected_revisions, rejected),
+        "retried_revisions": [other for other in status.retried_revisions if other != one.revision],
+    }
 
 
 def _with_clock(canary: CanaryStatus, now: datetime, *, stands_still: bool) -> CanaryStatus:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serinus_runtime.artifact.errors import FormatRefused
-from serinus_runtime.artifact.forest import MISSING_CATEGORY, Aggregation, Forest
+from serinus_runtime.artifact.forest import Aggregation, Forest
 from serinus_runtime.artifact.plan import (
     Cast,
     Concatenate,
@@ -28,6 +28,7 @@ from serinus_runtime.artifact.plan import (
     Scale,
     Select,
 )
+from serinus_runtime.kernel.forest_kernel import indices_fit
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 _Document: TypeAlias = dict[str, Any]
@@ -180,28 +181,9 @@ def _forest(document: Mapping[str, Any], arrays: Arrays) -> Forest:
         single_precision=bool(document["singlePrecision"]),
         **tables,
     )
-    _check_indices(forest)
-    return forest
-
-
-def _check_indices(forest: Forest) -> None:
-    """Refuse a table whose nodes point outside it: the walk itself doesn't look."""
-    n_nodes, n_splits = len(forest.feature), len(forest.category_feature)
-    widths = 2 * forest.n_features + 1 + n_splits
-    sound = (
-        len(forest.threshold) == len(forest.left) == len(forest.value) == n_nodes
-        and _within(forest.feature, widths)
-        and _within(forest.left, n_nodes)
-        and _within(forest.roots, n_nodes)
-        and _within(forest.category_feature, forest.n_features)
-        and forest.category_second.shape == (n_splits, MISSING_CATEGORY + 1)
-    )
-    if not sound:
+    if not indices_fit(forest):
         raise FormatRefused("arrays.npz: the tables of the forest don't fit each other")
-
-
-def _within(indices: NDArray[Any], size: int) -> bool:
-    return indices.size == 0 or (int(indices.min()) >= 0 and int(indices.max()) < size)
+    return forest
 
 
 def _array(arrays: Arrays, name: str, dtype: Any) -> NDArray[Any]:

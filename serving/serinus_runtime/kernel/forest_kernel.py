@@ -107,22 +107,29 @@ def _nodes(tables: Forest) -> NDArray[Any]:
     return nodes
 
 
-def _fit(tables: Forest) -> bool:
+def indices_fit(tables: Forest) -> bool:
+    """Whether no node, root or split points outside the tables: the walk itself doesn't look."""
     n_nodes, n_splits = len(tables.feature), len(tables.category_feature)
-    outputs, trees = len(tables.baseline), len(tables.roots)
-    one_by_one = (tables.feature, tables.left, tables.roots, tables.category_feature)
     return (
-        all(array.ndim == 1 for array in (*one_by_one, tables.threshold, tables.baseline))
-        and len(tables.threshold) == len(tables.left) == n_nodes
-        and tables.value.shape == (n_nodes, outputs if tables.is_mean else 1)
-        and tables.category_second.shape == (n_splits, CATEGORIES)
-        and tables.n_features >= 0
-        and 0 < outputs <= trees
-        and (tables.is_mean or trees % outputs == 0)
+        len(tables.threshold) == len(tables.left) == len(tables.value) == n_nodes
         and _within(tables.feature, extended_width(tables))
         and _within(tables.left, n_nodes)
         and _within(tables.roots, n_nodes)
         and _within(tables.category_feature, tables.n_features)
+        and tables.category_second.shape == (n_splits, CATEGORIES)
+    )
+
+
+def _fit(tables: Forest) -> bool:
+    outputs, trees = len(tables.baseline), len(tables.roots)
+    one_by_one = (tables.feature, tables.left, tables.roots, tables.category_feature)
+    return (
+        all(array.ndim == 1 for array in (*one_by_one, tables.threshold, tables.baseline))
+        and tables.value.shape == (len(tables.feature), outputs if tables.is_mean else 1)
+        and tables.n_features >= 0
+        and 0 < outputs <= trees
+        and (tables.is_mean or trees % outputs == 0)
+        and indices_fit(tables)
     )
 
 
