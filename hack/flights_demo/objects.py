@@ -13,7 +13,6 @@ NAMESPACE = "flights"
 DATA_POD = "flights-data"
 CALLER_PODS = 2
 CALLERS_PER_POD = 20
-REQUESTS_PER_SECOND = 300
 DEPLOYMENT = "flight-delay"
 
 _DATA_PORT = 8080
@@ -85,7 +84,6 @@ def _caller_arguments(number: int, service_url: str) -> list[str]:
         service_url,
         str(number),
         str(CALLER_PODS),
-        str(REQUESTS_PER_SECOND / CALLER_PODS),
         str(CALLERS_PER_POD),
     ]
 

@@ -12,6 +12,7 @@ from flights_demo.cluster import Cluster, JsonObject
 from flights_demo.commands import DemoError
 from flights_demo.objects import CALLER_PODS, caller_name
 from flights_demo.replay import CONTROL_PORT
+from flights_demo.scenes import Scene
 from flights_demo.traffic_report import added
 from flights_demo.world import World, world
 
@@ -67,13 +68,17 @@ class Observer:
         async with asyncio.timeout(_NEXT_LOOK_SECONDS), self._seen:
             await self._seen.wait()
 
-    async def begin_scene(self, key: str, start: float) -> None:
-        """Tell the callers to replay from `start` on, seconds since 1970."""
+    async def begin_scene(self, scene: Scene) -> None:
+        """Tell the callers from where on and how fast to replay."""
         self._scene = ""
-        message = {"scene": key, "from": start}
+        message = {
+            "scene": scene.key,
+            "from": scene.start.timestamp(),
+            "requestsPerSecond": scene.requests_per_second / CALLER_PODS,
+        }
         for number in range(CALLER_PODS):
             await self._cluster.ask_pod(caller_name(number), CONTROL_PORT, "/scene", message)
-        self._scene = key
+        self._scene = scene.key
 
     async def _look(self) -> World:
         lists = await asyncio.gather(

@@ -20,8 +20,8 @@ class End(StrEnum):
 class Scene:
     """One scene.
 
-    `version` is the ModelVersion that the Deployment is told to serve, `because` the metric that
-    has to tell a bad one ("" for a good one).
+    `version` is the ModelVersion that the Deployment is told to serve, `because` the metrics that
+    may tell a bad one (none for a good one).
     """
 
     key: str
@@ -30,13 +30,25 @@ class Scene:
     start: datetime
     end: End
     because: tuple[str, ...] = ()
+    requests_per_second: int = 300
 
 
 def _day(month: int, day: int) -> datetime:
     return datetime(2013, month, day, tzinfo=UTC)
 
 
-FIRST = Scene("a", "The first version serves", "delay-schedule-1", _day(10, 1), End.SERVES)
+# Few ask in the first scene: the machine is busy with trainings, and nothing is compared yet.
+FIRST = Scene(
+    "a",
+    "The first version serves",
+    "delay-schedule-1",
+    _day(10, 1),
+    End.SERVES,
+    requests_per_second=60,
+)
+# Wrong predictions are looked for in calm weeks: in the storms of early December, when nearly
+# every flight is late, a version that says so of all of them is hardly worse.
+_CALM = _day(11, 11)
 RELEASES = (
     Scene("b", "A better version", "delay-boosted-1", _day(10, 1), End.PROMOTED),
     Scene(
@@ -59,7 +71,7 @@ RELEASES = (
         "e",
         "A version that predicts wrongly, fast and healthy",
         "delay-hours-1",
-        _day(12, 1),
+        _CALM,
         End.ROLLED_BACK,
         ("wrong", "brier"),
     ),
@@ -68,7 +80,7 @@ ENCORE = Scene(
     "f",
     "A version that saw the future in training",
     "delay-peeking-1",
-    _day(12, 1),
+    _CALM,
     End.ROLLED_BACK,
     ("wrong", "brier"),
 )

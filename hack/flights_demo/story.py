@@ -64,8 +64,8 @@ async def first_scene(observer: Observer, view: View, server_image: str) -> Scen
     seen = await observer.wait_for(f"{FIRST.version} serves", serves_first, _TRAINED)
     serves_after = time.monotonic() - began
     await start_callers(view, seen, server_image)
-    await observer.begin_scene(FIRST.key, FIRST.start.timestamp())
-    await observer.wait_for("all versions are ready", all_are_ready, _TRAINED)
+    await observer.begin_scene(FIRST)
+    await observer.wait_for("all versions are trained", all_are_trained, _TRAINED)
     await observer.pause(FIRST_SCENE_SECONDS_MIN)
     result = SceneResult(
         scene=FIRST,
@@ -83,9 +83,9 @@ def serves_first(seen: World) -> bool:
     return seen.stable_version == FIRST.version and seen.condition("Available")
 
 
-def all_are_ready(seen: World) -> bool:
-    """Whether every version of the scenes may serve."""
-    return all(is_ready(seen.model_versions, scene.version) for scene in RELEASES)
+def all_are_trained(seen: World) -> bool:
+    """Whether every version of the scenes exists; each is verified before it is released."""
+    return all(scene.version in seen.model_versions for scene in RELEASES)
 
 
 async def start_callers(view: View, seen: World, server_image: str) -> None:
@@ -95,7 +95,7 @@ async def start_callers(view: View, seen: World, server_image: str) -> None:
     await in_thread(apply, objects.callers(server_image, url))
     await in_thread(wait_for_pods, "app=callers")
     callers = objects.CALLER_PODS * objects.CALLERS_PER_POD
-    view.say(f"{callers} callers ask {objects.REQUESTS_PER_SECOND} times a second at {url}")
+    view.say(f"{callers} callers ask {FIRST.requests_per_second} times a second at {url}")
 
 
 async def release(observer: Observer, view: View, scene: Scene) -> SceneResult:
@@ -107,7 +107,7 @@ async def release(observer: Observer, view: View, scene: Scene) -> SceneResult:
     )
     before = await observer.wait_for("no rollout runs", is_settled, _SETTLED)
     view.scene(scene, f"{scene.version} has passed its gates and its verification.")
-    await observer.begin_scene(scene.key, scene.start.timestamp())
+    await observer.begin_scene(scene)
     changed = datetime.now(UTC)
     await in_thread(apply, [manifests.deployment(scene.version)])
     result = await decided(observer, scene, changed)

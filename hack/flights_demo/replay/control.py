@@ -1,7 +1,8 @@
 """How a pod of callers is told what to replay, and tells what it saw.
 
 GET  /report   all counts since the start
-POST /scene    {"scene": "b", "from": 1380585600}: go on at that moment, under that name
+POST /scene    {"scene": "b", "from": 1380585600, "requestsPerSecond": 150}: go on at that moment,
+               under that name, at that rate
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def application(traffic: Traffic) -> web.Application:
 
     async def scene(request: web.Request) -> web.Response:
         wanted = await request.json()
-        traffic.begin(str(wanted["scene"]), float(wanted["from"]))
+        rate = float(wanted["requestsPerSecond"])
+        traffic.begin(str(wanted["scene"]), float(wanted["from"]), rate)
         return web.json_response({"position": traffic.position})
 
     made = web.Application()

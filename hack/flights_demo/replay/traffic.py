@@ -40,25 +40,25 @@ class Job:
 
 @dataclass(slots=True)
 class Traffic:
-    """The replay of `flights` at `rate_per_second` over `callers` connections."""
+    """The replay of `flights` over `callers` connections; it asks nothing before it begins."""
 
     flights: Sequence[Flight]
     host: str
-    rate_per_second: float
     callers: int
     measurements: Measurements
     open_connection: Callable[[], Awaitable[Connection]]
     scene: str = ""
     position: int = 0
+    rate_per_second: float = 0.0
     _known: list[int] = field(default_factory=list)
     _labels: list[tuple[float, str, bool]] = field(default_factory=list)
     _jobs: asyncio.Queue[Job] = field(default_factory=asyncio.Queue)
     _last_tick: float = 0.0
     _credit: float = 0.0
 
-    def begin(self, scene: str, moment: float) -> None:
+    def begin(self, scene: str, moment: float, rate_per_second: float) -> None:
         """Go on with the flights asked from `moment` on; open questions are dropped."""
-        self.scene = scene
+        self.scene, self.rate_per_second = scene, rate_per_second
         self.position = position_at(self.flights, moment)
         self._labels.clear()
         self._credit = 0.0

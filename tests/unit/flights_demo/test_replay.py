@@ -40,17 +40,16 @@ def questions(rows: list[dict[str, object]] = ROWS) -> list[Flight]:
     return flights_of(gzipped(lines))
 
 
-def traffic(port: int, flights: list[Flight], *, rate: float = 400, callers: int = 8) -> Traffic:
-    return Traffic(
-        flights, "127.0.0.1", rate, callers, Measurements(), partial(connect, "127.0.0.1", port)
-    )
+def traffic(port: int, flights: list[Flight], *, callers: int = 8) -> Traffic:
+    connected = partial(connect, "127.0.0.1", port)
+    return Traffic(flights, "127.0.0.1", callers, Measurements(), connected)
 
 
 async def replayed(replay: Traffic, done: Callable[[], bool], *, begin: str = "a") -> None:
     """Replay until `done`."""
     task = asyncio.create_task(replay.run())
     await asyncio.sleep(0)
-    replay.begin(begin, 0)
+    replay.begin(begin, 0, 400)
     deadline = time.monotonic() + 20
     while not done() and not task.done():
         assert time.monotonic() < deadline, replay.measurements.report()
@@ -162,7 +161,7 @@ async def test_a_new_scene_starts_at_its_date_and_drops_what_is_open(
         replay = traffic(server.port, questions())
         seen = replay.measurements.outcomes
         await replayed(replay, lambda: seen["a", Asked.PREDICTION, REVISION, "200"] >= 20)
-        replay.begin("b", 60.0 * 150)
+        replay.begin("b", 60.0 * 150, 100)
 
     assert replay.position == 150
     assert replay.clock == 60.0 * 150
