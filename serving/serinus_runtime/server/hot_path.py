@@ -19,9 +19,11 @@ from serinus_runtime.server.bento import is_documentation
 from serinus_runtime.server.errors import NotFound, Overloaded, RequestError, WrongMethod
 from serinus_runtime.server.exchange import Form
 from serinus_runtime.server.feedback_requests import BODY_BYTES_MAX, FeedbackRequests
+from serinus_runtime.server.invocations import InvocationsForm
 from serinus_runtime.server.metrics import CONTENT_TYPE, Elsewhere, rendered
 from serinus_runtime.server.predict_rows import RowsForm
 from serinus_runtime.server.prediction_requests import PredictionRequests
+from serinus_runtime.server.protocol_v1 import InstancesForm, models_list
 from serinus_runtime.server.protocol_v2 import TensorsForm, model_metadata, server_metadata
 from serinus_runtime.server.request_body import (
     Application,
@@ -57,6 +59,9 @@ class HotPath:
             ("POST", "/predict"): self._predicting(RowsForm(model, revision)),
             ("POST", "/feedback"): self._feedback,
             ("GET", "/metrics"): self._metrics,
+            ("POST", "/invocations"): self._predicting(InvocationsForm(model, revision)),
+            ("GET", "/ping"): self._ready,
+            ("GET", "/v1/models"): self._models,
             ("GET", "/v2"): self._server_metadata,
             ("GET", "/v2/health/live"): self._live,
             ("GET", "/v2/health/ready"): self._ready,
@@ -64,6 +69,9 @@ class HotPath:
             ("GET", "/livez"): self._live,
             ("GET", "/readyz"): self._ready,
         }
+        first = f"/v1/models/{model.manifest.model_name}"
+        routes["GET", first] = self._model_ready
+        routes["POST", f"{first}:predict"] = self._predicting(InstancesForm(model, revision))
         name = f"/v2/models/{model.manifest.model_name}"
         for path in (name, f"{name}/versions/{model.version}"):
             routes["GET", path] = self._model_metadata
@@ -158,6 +166,9 @@ class HotPath:
         ready = self._serving.readiness.ready
         name = self._serving.model.manifest.model_name
         return of_json(200 if ready else 503, {"name": name, "ready": ready})
+
+    async def _models(self, _scope: Scope, _receive: Receive) -> Answer:
+        return of_json(200, models_list(self._serving.model))
 
     async def _server_metadata(self, _scope: Scope, _receive: Receive) -> Answer:
         return of_json(200, server_metadata(self._serving.server_version))

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused, shown
+from serinus_runtime.artifact.encoding import RowEncoder
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.server.errors import BadRequest
 from serinus_runtime.server.exchange import Answered, Asked, JsonObject
+from serinus_runtime.server.row_values import encoded_objects, some_rows
 
 
 class RowsForm:
@@ -36,17 +37,7 @@ class RowsForm:
 
     def read(self, document: JsonObject, encoder: RowEncoder) -> Asked:
         """The rows, encoded; raises `BadRequest` naming row and field."""
-        rows = _rows(document)
-        try:
-            return Asked(encoder.rows(rows))
-        except ValueRefused as error:
-            raise _refused_row(rows, encoder) from error
-        except AttributeError as error:  # an item without `get`
-            index = next(index for index, row in enumerate(rows) if type(row) is not dict)
-            raise BadRequest(
-                f"`rows[{index}]`: expected an object of field names and values, "
-                f"got {shown(rows[index])}"
-            ) from error
+        return Asked(encoded_objects(_rows(document), encoder, where=self.rows_field))
 
     def written(self, asked: Asked, answered: Answered) -> JsonObject:  # noqa: ARG002 (a form's)
         """One prediction for each row, with the id to send labels for."""
@@ -64,22 +55,7 @@ def _rows(document: JsonObject) -> list[Any]:
         rows = document.get("instances")
     elif "instances" in document:
         raise BadRequest("expected `rows` or `instances`, which mean the same, got both")
-    if type(rows) is not list:
-        found = f", got {shown(rows)}" if rows is not None else ""
-        raise BadRequest(f"expected `rows`, a list of objects{found}")
-    if not rows:
-        raise BadRequest("`rows`: expected at least one row, got none")
-    return rows
-
-
-def _refused_row(rows: list[Any], encoder: RowEncoder) -> BadRequest:
-    """The message for a refused value, with its row; the hot path doesn't count rows."""
-    for index, row in enumerate(rows):
-        try:
-            encoder.rows([row])
-        except ValueRefused as error:
-            return BadRequest(f"`rows[{index}].{error.name}`: {error.expectation}")
-    raise AssertionError("a value was refused in a batch but in none of its rows")
+    return some_rows(rows, "rows")
 
 
 def predictions(model: Model, answers: FloatArray, decided: NDArray[np.intp] | None) -> list[Any]:
