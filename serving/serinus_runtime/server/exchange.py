@@ -7,7 +7,7 @@ Inference Protocol. It knows its JSON and nothing of limits, threads or counters
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,13 @@ class Asked:
     """Encoded rows of a request, and what it wants of its answer.
 
     `given_id` is the client's own name of the request, `outputs` the names of the outputs that it
-    asks for; None: it didn't say.
+    asks for; None: it didn't say. `binary` are those outputs that it wants as raw bytes.
     """
 
     rows: FloatArray
     given_id: str | None = None
     outputs: frozenset[str] | None = None
+    binary: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,13 @@ class Answered:
     prediction_id: str
 
 
+class Written(NamedTuple):
+    """An answer: its JSON, and the binary data that follows it."""
+
+    document: JsonObject
+    binary: bytes = b""
+
+
 class Form(Protocol):
     """One way to write a request and its answer.
 
@@ -49,11 +57,14 @@ class Form(Protocol):
     rows_field: str
     """Where the rows are, for a message."""
 
+    takes_binary: bool
+    """Whether binary data may follow the JSON of a request."""
+
     def row_count(self, document: JsonObject) -> int:
         """How many rows the request claims to have, before any of them is looked at."""
 
     def read(self, document: JsonObject, encoder: RowEncoder) -> Asked:
         """The request; raises `BadRequest` naming what doesn't fit."""
 
-    def written(self, asked: Asked, answered: Answered) -> JsonObject:
+    def written(self, asked: Asked, answered: Answered) -> Written:
         """The answer."""

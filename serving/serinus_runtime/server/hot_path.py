@@ -16,6 +16,7 @@ from typing import TypeAlias
 from serinus_runtime.artifact.model import Model
 from serinus_runtime.server.answer import FAILURE, Answer, of_json, refusal
 from serinus_runtime.server.bento import is_documentation
+from serinus_runtime.server.binary_tensors import NO_DATA, divided
 from serinus_runtime.server.errors import NotFound, Overloaded, RequestError, WrongMethod
 from serinus_runtime.server.exchange import Form
 from serinus_runtime.server.feedback_requests import BODY_BYTES_MAX, FeedbackRequests
@@ -112,7 +113,8 @@ class HotPath:
             try:
                 body = await read_body(receive, serving.limits.body_bytes)
                 started = received_at(scope)
-                answer = Answer(200, await self._in_its_place(form, body))
+                body, data = divided(scope, body) if form.takes_binary else (body, NO_DATA)
+                answer = await self._in_its_place(form, body, data)
             except RequestError as error:
                 answer = refusal(error, scope)
             except ClientGone:
@@ -127,14 +129,14 @@ class HotPath:
 
         return handled
 
-    async def _in_its_place(self, form: Form, body: bytes) -> bytes:
+    async def _in_its_place(self, form: Form, body: bytes, data: memoryview) -> Answer:
         """The answer, while it counts as one of those that are being answered."""
         metrics, limit = self._serving.metrics, self._serving.limits.concurrency
         if metrics.in_flight >= limit:
             raise Overloaded(f"{limit} requests are being answered; try again in 1 s")
         metrics.in_flight += 1
         try:
-            return await self._predictions.answered(form, body)
+            return await self._predictions.answered(form, body, data)
         finally:
             metrics.in_flight -= 1
 

@@ -21,7 +21,7 @@ from typing import Any
 from serinus_runtime.artifact.encoding import RowEncoder, shown
 from serinus_runtime.artifact.model import Model
 from serinus_runtime.server.errors import BadRequest
-from serinus_runtime.server.exchange import Answered, Asked, JsonObject
+from serinus_runtime.server.exchange import Answered, Asked, JsonObject, Written
 from serinus_runtime.server.plain_answers import plain_answer
 from serinus_runtime.server.row_values import encoded_objects, objects_of, some_rows
 
@@ -32,6 +32,7 @@ class InvocationsForm:
     """Requests and answers of `/invocations`."""
 
     rows_field = "rows"
+    takes_binary = False
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model
@@ -55,9 +56,9 @@ class InvocationsForm:
         rows, where = self._objects(word, document[word])
         return Asked(encoded_objects(rows, encoder, where=where))
 
-    def written(self, asked: Asked, answered: Answered) -> JsonObject:  # noqa: ARG002 (a form's)
+    def written(self, asked: Asked, answered: Answered) -> Written:  # noqa: ARG002 (a form's)
         """A prediction for each row."""
-        return plain_answer(self._model, self._revision, answered)
+        return Written(plain_answer(self._model, self._revision, answered))
 
     def _objects(self, word: str, value: Any) -> tuple[list[Any], str]:
         """The rows as objects, and where in the request they are."""

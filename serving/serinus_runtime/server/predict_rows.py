@@ -18,7 +18,7 @@ from serinus_runtime.artifact.encoding import RowEncoder
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.server.errors import BadRequest
-from serinus_runtime.server.exchange import Answered, Asked, JsonObject
+from serinus_runtime.server.exchange import Answered, Asked, JsonObject, Written
 from serinus_runtime.server.row_values import encoded_objects, some_rows
 
 
@@ -26,6 +26,7 @@ class RowsForm:
     """Requests and answers of `/predict`."""
 
     rows_field = "rows"
+    takes_binary = False
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model
@@ -39,14 +40,16 @@ class RowsForm:
         """The rows, encoded; raises `BadRequest` naming row and field."""
         return Asked(encoded_objects(_rows(document), encoder, where=self.rows_field))
 
-    def written(self, asked: Asked, answered: Answered) -> JsonObject:  # noqa: ARG002 (a form's)
+    def written(self, asked: Asked, answered: Answered) -> Written:  # noqa: ARG002 (a form's)
         """One prediction for each row, with the id to send labels for."""
-        return {
-            "predictions": predictions(self._model, answered.answers, answered.decided),
-            "id": answered.prediction_id,
-            "revision": self._revision,
-            "model": self._model.manifest.model_name,
-        }
+        return Written(
+            {
+                "predictions": predictions(self._model, answered.answers, answered.decided),
+                "id": answered.prediction_id,
+                "revision": self._revision,
+                "model": self._model.manifest.model_name,
+            }
+        )
 
 
 def _rows(document: JsonObject) -> list[Any]:

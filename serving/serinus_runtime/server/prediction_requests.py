@@ -16,6 +16,8 @@ import orjson
 
 from serinus_runtime.artifact.encoding import RowEncoder
 from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.server.answer import Answer
+from serinus_runtime.server.binary_tensors import CONTENT_TYPE, HEADER, filled
 from serinus_runtime.server.engine import BatchingEngine
 from serinus_runtime.server.errors import TooLarge
 from serinus_runtime.server.exchange import Answered, Asked, Form, JsonObject
@@ -50,15 +52,17 @@ class PredictionRequests:
             _STRUCTURE_OF_A_ROW * serving.limits.rows + _STRUCTURE_OF_AN_INPUT * self._inputs
         )
 
-    async def answered(self, form: Form, body: bytes) -> bytes:
-        """The answer as JSON; raises `RequestError`."""
+    async def answered(self, form: Form, body: bytes, data: memoryview) -> Answer:
+        """The answer to JSON with binary data after it; raises `RequestError`."""
         stage: Stage = _here
-        if len(body) > SMALL_BODY_BYTES:
+        if len(body) + len(data) > SMALL_BODY_BYTES:
             stage = self._aside
             check_structure(body, self._structure_max)
         document = await stage(json_object, body)
         if self._row_count(form, document) * self._inputs > SMALL_CELLS:
             stage = self._aside
+        if data:
+            await stage(filled, document, data)
         asked, flagged_rows = await self._read(form, document, stage)
         answered = self._recorded(await self._answers(asked.rows, stage), flagged_rows)
         return await stage(_written, form, asked, answered)
@@ -120,5 +124,9 @@ async def _here(work: Callable[..., Result], *arguments: Any) -> Result:
     return work(*arguments)
 
 
-def _written(form: Form, asked: Asked, answered: Answered) -> bytes:
-    return orjson.dumps(form.written(asked, answered))
+def _written(form: Form, asked: Asked, answered: Answered) -> Answer:
+    document, data = form.written(asked, answered)
+    text = orjson.dumps(document)
+    if not data:
+        return Answer(200, text)
+    return Answer(200, text + data, CONTENT_TYPE, ((HEADER, b"%d" % len(text)),))

@@ -15,7 +15,7 @@ from typing import Any
 from serinus_runtime.artifact.encoding import RowEncoder
 from serinus_runtime.artifact.model import Model
 from serinus_runtime.server.errors import BadRequest
-from serinus_runtime.server.exchange import Answered, Asked, JsonObject
+from serinus_runtime.server.exchange import Answered, Asked, JsonObject, Written
 from serinus_runtime.server.plain_answers import plain_answer
 from serinus_runtime.server.row_values import encoded_objects, objects_of, some_rows
 
@@ -24,6 +24,7 @@ class InstancesForm:
     """Requests and answers of `/v1/models/{name}:predict`."""
 
     rows_field = "instances"
+    takes_binary = False
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model
@@ -40,9 +41,9 @@ class InstancesForm:
             rows = objects_of(rows, self._model.manifest.signature.names, where=where)
         return Asked(encoded_objects(rows, encoder, where=where))
 
-    def written(self, asked: Asked, answered: Answered) -> JsonObject:  # noqa: ARG002 (a form's)
+    def written(self, asked: Asked, answered: Answered) -> Written:  # noqa: ARG002 (a form's)
         """A prediction for each instance."""
-        return plain_answer(self._model, self._revision, answered)
+        return Written(plain_answer(self._model, self._revision, answered))
 
 
 def models_list(model: Model) -> JsonObject:

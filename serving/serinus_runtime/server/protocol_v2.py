@@ -16,8 +16,9 @@ from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused, shown
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.artifact.signature import Signature
+from serinus_runtime.server.binary_tensors import EXTENSION, moved_to_binary, wanted_in_binary
 from serinus_runtime.server.errors import BadRequest
-from serinus_runtime.server.exchange import Answered, Asked, JsonObject
+from serinus_runtime.server.exchange import Answered, Asked, JsonObject, Written
 from serinus_runtime.server.tensors import claimed_rows, columns_of
 
 PLATFORM = "serinus"
@@ -27,6 +28,7 @@ class TensorsForm:
     """Requests and answers of `/v2/models/{name}/infer`."""
 
     rows_field = "inputs"
+    takes_binary = True
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model
@@ -44,16 +46,20 @@ class TensorsForm:
         if given_id is not None and type(given_id) is not str:
             raise BadRequest(f"`id`: expected a text, got {shown(given_id)}")
         columns = columns_of(document.get("inputs"), signature)
+        binary = wanted_in_binary(document, [spec.name for spec in signature.outputs])
         try:
-            return Asked(encoder.columns(columns), given_id, outputs)
+            return Asked(encoder.columns(columns), given_id, outputs, binary)
         except ValueRefused as error:
             raise BadRequest(str(error)) from error
 
-    def written(self, asked: Asked, answered: Answered) -> JsonObject:
+    def written(self, asked: Asked, answered: Answered) -> Written:
         """The outputs that were asked for, with the id to send labels for."""
         model, wanted = self._model, asked.outputs
         outputs = inference_answer(model, answered.answers, answered.decided)
-        return {
+        if wanted is not None:
+            outputs = [item for item in outputs if item["name"] in wanted]
+        data = moved_to_binary(outputs, asked.binary) if asked.binary else b""
+        document = {
             "model_name": model.manifest.model_name,
             "model_version": model.version,
             "id": asked.given_id if asked.given_id is not None else answered.prediction_id,
@@ -61,13 +67,14 @@ class TensorsForm:
                 "prediction_id": answered.prediction_id,
                 "revision": self._revision,
             },
-            "outputs": [item for item in outputs if wanted is None or item["name"] in wanted],
+            "outputs": outputs,
         }
+        return Written(document, data)
 
 
 def server_metadata(version: str) -> JsonObject:
     """Answer of `GET /v2`."""
-    return {"name": PLATFORM, "version": version, "extensions": []}
+    return {"name": PLATFORM, "version": version, "extensions": [EXTENSION]}
 
 
 def model_metadata(model: Model) -> JsonObject:

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.server.binary_tensors import NO_DATA
 from serinus_runtime.server.engine import InlineEngine
 from serinus_runtime.server.predict_rows import RowsForm
 from serinus_runtime.server.prediction_requests import (
@@ -196,11 +197,12 @@ async def test_a_small_request_overtakes_a_large_one(client: Client) -> None:
     requests = PredictionRequests(replace(client.serving, engine=InlineEngine(held)))
     form = RowsForm(client.serving.model, "0123456789")
 
-    large = asyncio.ensure_future(requests.answered(form, orjson.dumps({"rows": [ROW] * MANY})))
-    small = await requests.answered(form, orjson.dumps({"rows": [ROW]}))
+    many, one = (orjson.dumps({"rows": [ROW] * count}) for count in (MANY, 1))
+    large = asyncio.ensure_future(requests.answered(form, many, NO_DATA))
+    small = await requests.answered(form, one, NO_DATA)
     first_done = large.done()
     held.go.set()
 
-    assert len(orjson.loads(small)["predictions"]) == 1
+    assert len(orjson.loads(small.body)["predictions"]) == 1
     assert not first_done
-    assert len(orjson.loads(await large)["predictions"]) == MANY
+    assert len(orjson.loads((await large).body)["predictions"]) == MANY
