@@ -1,6 +1,7 @@
 """What can be wrong with an artifact.
 
     ArtifactError
+    ├── AnswersDiffer        this process doesn't answer as the model did when it was packaged
     ├── ArtifactChanged      the bytes are not those of the digest; names the file
     ├── ArtifactMissing      a file that should be there isn't
     ├── FormatRefused        unknown format, or content that isn't allowed (pickle, foreign types)
@@ -17,6 +18,16 @@ from contextlib import contextmanager
 
 class ArtifactError(Exception):
     """The artifact can't be used; the text says which file or field, and why."""
+
+
+class AnswersDiffer(ArtifactError):
+    """The model answers a golden row otherwise than in training."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem}. The model was verified, so look for what is different here: the image's "
+            "libraries, the processor of the node"
+        )
 
 
 class ArtifactChanged(ArtifactError):

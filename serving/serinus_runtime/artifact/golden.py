@@ -50,6 +50,11 @@ def parse(content: bytes) -> GoldenRows:
         return GoldenRows(rows=rows, answers=answers)
 
 
+def first(golden: GoldenRows, count: int) -> GoldenRows:
+    """The first of the golden rows."""
+    return GoldenRows(golden.rows[:count], golden.answers[:count])
+
+
 def answered_alike(golden: GoldenRows, signature: Signature, predictor: Predictor) -> GoldenRows:
     """The golden rows that the predictor answers as it should."""
     encoder = RowEncoder(signature)

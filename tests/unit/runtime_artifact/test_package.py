@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
 from serinus_runtime.artifact.archive import read_arrays
 from serinus_runtime.artifact.errors import (
+    AnswersDiffer,
     ArtifactChanged,
     ArtifactError,
     ArtifactMissing,
@@ -119,6 +120,24 @@ def test_what_is_loaded_is_what_the_digest_was_taken_of(
     np.testing.assert_allclose(
         model.predictor.answers(encoded(rows)), original_answers(LOGISTIC, rows), rtol=0, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("model", [LOGISTIC, BOOSTED], ids=["linear", "forest"])
+def test_who_answers_otherwise_than_in_training_isnt_served(tmp_path: Path, model: Any) -> None:
+    written = packaged(model, tmp_path)
+    golden = json.loads((written.path / "golden.json").read_bytes())
+    golden["answers"][3] = [0.25, 0.75]
+    content = json.dumps(golden).encode()
+    (written.path / "golden.json").write_bytes(content)
+
+    def with_its_digest(document: dict[str, Any]) -> None:
+        entry = next(file for file in document["files"] if file["name"] == "golden.json")
+        entry["digest"] = digest_of(content)
+
+    with pytest.raises(AnswersDiffer, match=r"rows\[3\]: expected \[0\.25, 0\.75\], got") as told:
+        load(written.path, rewritten(written.path, with_its_digest))
+
+    assert "the processor of the node" in str(told.value)
 
 
 def rewritten(directory: Path, change: Callable[[dict[str, Any]], None]) -> str:
