@@ -39,6 +39,32 @@ TENSORS = some.fixed_dictionaries(
         "data": some.lists(SCALARS, max_size=4) | JSON,
     },
 )
+LISTS = some.lists(some.lists(SCALARS, max_size=7) | JSON, max_size=4)
+INSTANCES = some.dictionaries(some.sampled_from(["instances", "inputs", "x"]), LISTS | ROWS | JSON)
+INVOCATIONS = some.fixed_dictionaries(
+    {},
+    optional={
+        "dataframe_split": some.fixed_dictionaries(
+            {},
+            optional={
+                "columns": some.lists(some.sampled_from(NAMES), max_size=4) | JSON,
+                "data": LISTS | JSON,
+            },
+        )
+        | JSON,
+        "dataframe_records": ROWS | JSON,
+        "instances": LISTS | JSON,
+        "inputs": some.dictionaries(some.sampled_from(NAMES), some.lists(SCALARS) | JSON) | LISTS,
+    },
+)
+BINARY_TENSORS = some.fixed_dictionaries(
+    {
+        "name": some.sampled_from(NAMES),
+        "datatype": some.sampled_from(["FP64", "FP16", "INT64", "BOOL", "BYTES", "FP128"]),
+        "shape": some.lists(some.integers(0, 3), min_size=1, max_size=2) | JSON,
+        "parameters": some.fixed_dictionaries({"binary_data_size": some.integers(-1, 24)}) | JSON,
+    }
+)
 REQUESTS = some.fixed_dictionaries(
     {"inputs": some.lists(TENSORS, max_size=3) | JSON},
     optional={"id": JSON, "outputs": JSON, "parameters": JSON},
@@ -80,11 +106,11 @@ def odd_bodies(draw: some.DrawFn) -> tuple[str, str]:
     return path, body
 
 
-def fine_or_told(client: Client, path: str, content: bytes) -> None:
+def fine_or_told(client: Client, path: str, content: bytes, **headers: str) -> None:
     """200, or 400 with the error shape; flags are only counted for what was answered."""
     flagged = client.serving.encoder.flags.total
 
-    answer = client.post(path, content)
+    answer = client.request("POST", path, content=content, headers=headers)
 
     assert answer.status_code in (200, 400), answer.text
     if answer.status_code == 400:
@@ -108,6 +134,32 @@ def test_any_rows_are_refused_or_answered(client: Client, document: Any) -> None
 @settings(max_examples=300)
 def test_any_tensors_are_refused_or_answered(client: Client, document: Any) -> None:
     fine_or_told(client, INFER, json.dumps(document).encode())
+
+
+@given(instances=INSTANCES | JSON, rows=INVOCATIONS | JSON)
+@settings(max_examples=300)
+def test_any_rows_of_other_protocols_are_refused_or_answered(
+    client: Client, instances: Any, rows: Any
+) -> None:
+    fine_or_told(client, "/v1/models/flight-delay:predict", json.dumps(instances).encode())
+    fine_or_told(client, "/invocations", json.dumps(rows).encode())
+
+
+@given(
+    inputs=some.lists(BINARY_TENSORS, min_size=1, max_size=3),
+    data=some.binary(max_size=40),
+    asked=some.booleans() | JSON,
+    more=some.integers(-3, 3),
+)
+@settings(max_examples=300)
+def test_any_binary_tensors_are_refused_or_answered(
+    client: Client, inputs: Any, data: bytes, asked: Any, more: int
+) -> None:
+    document = {"inputs": inputs, "parameters": {"binary_data_output": asked}}
+    text = json.dumps(document).encode()
+    size = {"inference-header-content-length": str(len(text) + more)}
+
+    fine_or_told(client, INFER, text + data, **size)
 
 
 @given(sent=odd_bodies())
