@@ -7,7 +7,10 @@ import pytest
 import yaml
 
 from serinus.notices.sinks import sinks_of
+from tests.support.api_server import ROOT
 from tests.support.chart import NAMESPACE, REGISTRY, Body, helm_template, rendered
+
+TEMPLATES = ROOT / "charts" / "serinus" / "metric-templates"
 
 
 def pods(manifests: list[Body]) -> dict[str, Body]:
@@ -107,7 +110,7 @@ def scrape_jobs(manifests: list[Body]) -> dict[str, Body]:
     [config] = [
         yaml.safe_load(one["data"]["prometheus.yaml"])
         for one in manifests
-        if one["kind"] == "ConfigMap"
+        if one["kind"] == "ConfigMap" and "prometheus.yaml" in one["data"]
     ]
     return {job["job_name"]: job for job in config["scrape_configs"]}
 
@@ -152,6 +155,31 @@ def test_with_named_namespaces_rights_are_given_there_only() -> None:
     assert sorted(prometheus) == [NAMESPACE, "team-a", "team-b"]
     [servers] = scrape_jobs(manifests)["serinus-model-servers"]["kubernetes_sd_configs"]
     assert servers["namespaces"] == {"names": ["team-a", "team-b"]}
+
+
+def test_the_library_of_metrics_comes_along_as_it_is_written() -> None:
+    [library] = rendered(only=("metric-templates",))
+    written = {one.stem: one.read_text() for one in TEMPLATES.glob("*.yaml")}
+
+    assert library["metadata"]["labels"]["serinus.dev/metric-templates"] == "true"
+    assert library["data"] == written
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "named"), [("team-a", True), (f"team-a,{NAMESPACE}", False), ("", False)]
+)
+def test_the_shared_library_may_be_read_also_where_the_operator_watches_elsewhere(
+    namespaces: str, named: bool
+) -> None:
+    settings = [f"watchNamespaces={{{namespaces}}}"] if namespaces else []
+    roles = {
+        one["metadata"]["name"]: one["rules"]
+        for one in rendered(*settings, only=("rbac",))
+        if one["kind"] == "Role" and one["metadata"]["namespace"] == NAMESPACE
+    }
+    reading = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}
+
+    assert roles.get("serinus-metric-templates") == ([reading] if named else None)
 
 
 def test_another_scrape_interval_restarts_prometheus() -> None:

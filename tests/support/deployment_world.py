@@ -18,7 +18,12 @@ from serinus.metrics.prometheus_reader import parsed_answer
 from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, ObjectRef, Ownership
 from serinus.reconcile.deployment import decided, look_at
 from serinus.reconcile.model_reference import parsed_version
-from serinus.reconcile.snapshot import Children, DeploymentSnapshot, RecordsSeen
+from serinus.reconcile.snapshot import (
+    Children,
+    DeploymentSnapshot,
+    RecordsSeen,
+    TemplatesSeen,
+)
 from tests.support import prometheus_faults as faults
 from tests.support.autoscaler import autoscaled
 from tests.support.recorded_counters import RecordedCounters, labels, moment
@@ -129,6 +134,8 @@ class World:
     provider_fault: str = faults.NONE
     fault_since: int = 0
     scalars: dict[str, float] = field(default_factory=dict)
+    templates: TemplatesSeen | None = None
+    """The library of metrics, where the spec refers to it."""
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
@@ -418,6 +425,7 @@ class World:
             records=self._records_known(),
             vouched_since=self.vouched_since,
             knows_routes=self.knows_routes,
+            templates=None if "canary" in self.status else self.templates,
         )
 
     @property

@@ -28,6 +28,7 @@ from serinus.api.job_contract import (
 from serinus.app.reconcilers import reconcilers
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.inquiries import Inquiries
+from serinus.cluster.metric_templates import MetricTemplates
 from serinus.cluster.ports import MetricSource
 from serinus.cluster.resources import OBSERVED
 from serinus.cluster.store import WatchEvent, ref_of
@@ -174,7 +175,10 @@ class LivingWorld(World):
         super().__post_init__()
         gatherer = Gatherer(self.store, SETTINGS, NobodyVouches())
         self.rows = reconcilers(
-            gatherer, Inquiries(self.metrics, self.queue.add), self.applier.records
+            gatherer,
+            Inquiries(self.metrics, self.queue.add),
+            self.applier.records,
+            MetricTemplates(self.kube, self.clock, shared_namespace="serinus-system"),
         )
 
     async def _decide(

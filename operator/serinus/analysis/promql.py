@@ -30,6 +30,8 @@ _ACTUAL = {
 }
 _BAD_CODE = re.compile(r"5..|400")
 _PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
+PLACEHOLDERS = ("deployment", "namespace", "revision", "stableRevision")
+"""What is filled into a scalar's query with each measurement."""
 
 
 class UnknownPlaceholderError(ValueError):
@@ -120,14 +122,27 @@ def scalar_query(rule: ScalarRule, context: AnalysisContext) -> str:
         "namespace": context.namespace,
         "deployment": context.deployment,
         "revision": context.canary_revision,
+        "stableRevision": context.stable_revision or "",
     }
-    unknown = sorted(set(_PLACEHOLDER.findall(rule.query)) - values.keys())
+    unknown = sorted(placeholders(rule.query) - values.keys())
     if unknown:
         known = ", ".join(f"`{{{{ .{name} }}}}`" for name in values)
         raise UnknownPlaceholderError(
             f"`query` has the unknown placeholder `{{{{ .{unknown[0]} }}}}`; known are {known}"
         )
-    return _PLACEHOLDER.sub(lambda match: _escaped(values[match.group(1)]), rule.query)
+    return with_values(rule.query, values)
+
+
+def placeholders(query: str) -> frozenset[str]:
+    """Names of all placeholders in a query."""
+    return frozenset(_PLACEHOLDER.findall(query))
+
+
+def with_values(query: str, values: Mapping[str, str]) -> str:
+    """The query with these placeholders filled in; others stay for whoever knows them."""
+    return _PLACEHOLDER.sub(
+        lambda found: _escaped(values[found[1]]) if found[1] in values else found[0], query
+    )
 
 
 def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:

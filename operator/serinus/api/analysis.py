@@ -9,10 +9,14 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
 from serinus.api.quantities import DecimalText, Duration, FractionText
-from serinus.api.schema_model import ApiModel, cel, exactly_one, map_list
+from serinus.api.schema_model import ApiModel, Text, cel, exactly_one, map_list
 
 METRICS_MAX = 20
 QUERIES_MAX_LENGTH = 16_384
+QUERY_MAX_LENGTH = 4096
+TEMPLATE_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+TEMPLATE_NAME_MAX_LENGTH = 63
+PARAMETERS_MAX = 16
 
 
 class Allowance(ApiModel):
@@ -35,9 +39,28 @@ class LossScore(StrEnum):
 class PrometheusQuery(ApiModel):
     """A query of one's own that gives one number."""
 
-    query: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = Field(
-        description="PromQL that gives one value. `{{ .revision }}`, `{{ .namespace }}` and "
-        "`{{ .deployment }}` are replaced."
+    query: Annotated[str, StringConstraints(min_length=1, max_length=QUERY_MAX_LENGTH)] = Field(
+        description="PromQL that gives one value. `{{ .revision }}`, `{{ .stableRevision }}`, "
+        "`{{ .namespace }}` and `{{ .deployment }}` are replaced."
+    )
+    description: Text | None = Field(
+        default=None, description="What the number means, for who reads the record of a rollout."
+    )
+
+
+class MetricTemplateRef(ApiModel):
+    """A query of the library: a template in a labelled ConfigMap, and what it is told."""
+
+    name: Annotated[
+        str, StringConstraints(pattern=TEMPLATE_NAME_PATTERN, max_length=TEMPLATE_NAME_MAX_LENGTH)
+    ] = Field(
+        description="Name of the template: a key of a ConfigMap that is labelled "
+        '`serinus.dev/metric-templates: "true"`, in this namespace, else in the operator\'s.'
+    )
+    parameters: dict[str, Annotated[str, StringConstraints(max_length=256)]] = Field(
+        default_factory=dict,
+        max_length=PARAMETERS_MAX,
+        description="Values of the template's parameters, by name.",
     )
 
 
@@ -52,7 +75,7 @@ class AnalysisMetric(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=cel(
-            exactly_one("template", "prometheus"),
+            exactly_one("template", "prometheus", "templateRef"),
             (
                 "!has(self.template) || has(self.compareTo) || has(self.max)",
                 "a `template` needs `compareTo: stable`, `max`, or both",
@@ -63,7 +86,7 @@ class AnalysisMetric(ApiModel):
             ),
             (
                 (
-                    "has(self.prometheus) || !(has(self.min) || has(self.successMin) || "
+                    "!has(self.template) || !(has(self.min) || has(self.successMin) || "
                     "has(self.successMax) || has(self.interval) || has(self.count) || "
                     "has(self.initialDelay) || has(self.failureLimit) || "
                     "has(self.inconclusiveLimit) || has(self.consecutiveErrorLimit))"
@@ -71,19 +94,22 @@ class AnalysisMetric(ApiModel):
                 (
                     "`min`, `successMin`, `successMax`, `interval`, `count`, `initialDelay`, "
                     "`failureLimit`, `inconclusiveLimit` and `consecutiveErrorLimit` "
-                    "go with `prometheus` only"
+                    "go with `prometheus` and `templateRef` only"
                 ),
             ),
             (
-                "!has(self.successMin) || has(self.min)",
+                "!has(self.successMin) || has(self.min) || has(self.templateRef)",
                 "`successMin` needs `min`: a value between them is inconclusive",
             ),
             (
-                "!has(self.successMax) || has(self.max)",
+                "!has(self.successMax) || has(self.max) || has(self.templateRef)",
                 "`successMax` needs `max`: a value between them is inconclusive",
             ),
             (
-                ("!has(self.inconclusiveLimit) || has(self.successMin) || has(self.successMax)"),
+                (
+                    "!has(self.inconclusiveLimit) || has(self.successMin) || "
+                    "has(self.successMax) || has(self.templateRef)"
+                ),
                 (
                     "`inconclusiveLimit` needs `successMin` or `successMax`: "
                     "without them nothing is inconclusive"
@@ -91,7 +117,7 @@ class AnalysisMetric(ApiModel):
             ),
             (
                 (
-                    "!has(self.prometheus) || !(has(self.compareTo) || has(self.tolerance) || "
+                    "has(self.template) || !(has(self.compareTo) || has(self.tolerance) || "
                     "has(self.nonInferiorityMargin) || has(self.weight) || has(self.primary))"
                 ),
                 (
@@ -122,6 +148,11 @@ class AnalysisMetric(ApiModel):
     )
     prometheus: PrometheusQuery | None = Field(
         default=None, description="A query of one's own. It is outside the stated error rate."
+    )
+    template_ref: MetricTemplateRef | None = Field(
+        default=None,
+        description="A query of the library, with limits of its own unless they are given here. "
+        "It is outside the stated error rate.",
     )
     latency: Duration | None = Field(
         default=None,
@@ -216,7 +247,7 @@ class Analysis(ApiModel):
             (
                 (
                     "!has(self.metrics) || self.metrics.all(m, !has(m.weight)) || "
-                    "self.metrics.all(m, has(m.weight) || has(m.prometheus) || "
+                    "self.metrics.all(m, has(m.weight) || !has(m.template) || "
                     "(has(m.gate) && !m.gate) || (has(m.dryRun) && m.dryRun))"
                 ),
                 "give every metric with a `template` that gates a `weight`, or none",

@@ -272,6 +272,8 @@ class Reason(StrEnum):
     """A person paused the rollout."""
     OUTSIDE_PROMOTION_WINDOW = "OutsidePromotionWindow"
     """All is shown, and the rollout waits for an hour in which it may be promoted."""
+    METRIC_TEMPLATE_UNUSABLE = "MetricTemplateUnusable"
+    """A metric's template isn't in the library, or can't be used; the message says why."""
     METRICS_UNAVAILABLE = "MetricsUnavailable"
     """The metrics provider doesn't answer; the rollout and its clock stand still."""
     NO_DATA = "NoData"

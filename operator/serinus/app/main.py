@@ -36,6 +36,7 @@ from serinus.cluster.gather import Gatherer
 from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.kube import KubeOverHttp
 from serinus.cluster.lease import Lease
+from serinus.cluster.metric_templates import MetricTemplates
 from serinus.cluster.optional_kinds import KindsChanged, OptionalKinds
 from serinus.cluster.ports import MetricSource, Vouching
 from serinus.cluster.queue import WorkQueue
@@ -163,6 +164,7 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     gatherer = Gatherer(store, settings.for_builders(), vouching, knows_routes=kinds.knows_routes)
     inquiries = Inquiries(source, queue.add)
     notices = await stack.enter_async_context(NoticeSender(settings.notices, metrics.noticed))
+    templates = MetricTemplates(kube, clock, shared_namespace=settings.lease_namespace)
     applier = Applier(fenced, store, feed, taken, events, clock, recorded=notices.tell)
     worker = Worker(
         queue=queue,
@@ -171,7 +173,7 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         applier=applier,
         taken=taken,
         clock=clock,
-        reconcilers=reconcilers(gatherer, inquiries, applier.records),
+        reconcilers=reconcilers(gatherer, inquiries, applier.records, templates),
         observer=metrics,
         gone=inquiries.forget,
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from serinus.api.enums import Kind
 from serinus.cluster.gather import AnySnapshot, Gatherer
 from serinus.cluster.inquiries import Inquiries
+from serinus.cluster.metric_templates import MetricTemplates
 from serinus.cluster.records import Records
 from serinus.cluster.worker import Decide
 from serinus.reconcile import featureset, modelversion, trainingjob
@@ -16,14 +17,14 @@ from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
 
 
 def reconcilers(
-    gatherer: Gatherer, inquiries: Inquiries, records: Records
+    gatherer: Gatherer, inquiries: Inquiries, records: Records, templates: MetricTemplates
 ) -> Mapping[Kind, Decide]:
     """One row a kind. Only a Deployment needs samples, and may have to ask for them first."""
     return {
         Kind.FEATURE_SET: _decides(gatherer, gatherer.feature_set, featureset.reconcile),
         Kind.TRAINING_JOB: _decides(gatherer, gatherer.training_job, trainingjob.reconcile),
         Kind.MODEL_VERSION: _decides(gatherer, gatherer.model_version, modelversion.reconcile),
-        Kind.DEPLOYMENT: _decides_on_deployments(gatherer, inquiries, records),
+        Kind.DEPLOYMENT: _decides_on_deployments(gatherer, inquiries, records, templates),
     }
 
 
@@ -38,10 +39,14 @@ def _decides(
     return decided
 
 
-def _decides_on_deployments(gatherer: Gatherer, inquiries: Inquiries, records: Records) -> Decide:
+def _decides_on_deployments(
+    gatherer: Gatherer, inquiries: Inquiries, records: Records, templates: MetricTemplates
+) -> Decide:
     async def decided(resource: JsonObject, taken: frozenset[ObjectRef], now: datetime) -> Decision:
         snapshot = replace(
-            gatherer.deployment(resource, taken), records=await records.seen(resource)
+            gatherer.deployment(resource, taken),
+            records=await records.seen(resource),
+            templates=await templates.seen(resource),
         )
         return inquiries.decide(await gatherer.with_vouching(snapshot), now)
 

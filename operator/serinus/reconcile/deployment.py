@@ -46,6 +46,8 @@ from serinus.rollout.steps import Analyze, Pause
 MESSAGE_MAX = 1024
 _NOT_ACTED_ON = ("analysis", "message", "record")
 TAKEN_NAME_RETRY_SECONDS = 30.0
+TEMPLATES_RETRY_SECONDS = 15.0
+"""The library of metrics isn't watched."""
 PROVIDER_RETRY_SECONDS = 15.0
 
 
@@ -146,6 +148,8 @@ def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> fl
         waits.append(CREATED_WITHIN.total_seconds())
     if picture.children.taken:
         waits.append(TAKEN_NAME_RETRY_SECONDS)
+    if found.hold and found.hold.because.reason is Reason.METRIC_TEMPLATE_UNUSABLE:
+        waits.append(TEMPLATES_RETRY_SECONDS)
     if found.hold and found.hold.because.reason is Reason.METRICS_UNAVAILABLE:
         waits.append(PROVIDER_RETRY_SECONDS)
     waits.extend(router_waits(picture, found.status, now))

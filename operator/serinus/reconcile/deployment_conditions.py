@@ -16,6 +16,7 @@ from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_router import route_condition
 from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
 from serinus.reconcile.deployment_transition import WOULD_HAVE_ROLLED_BACK
+from serinus.reconcile.metric_templates import refers_to_library
 from serinus.reconcile.model_reference import Unresolved
 from serinus.rollout.advance import RollBack, Transition
 from serinus.rollout.facts import Finding
@@ -29,6 +30,7 @@ from serinus.rollout.weights import (
 _STALLING = frozenset(
     {
         Reason.INVALID_SPEC,
+        Reason.METRIC_TEMPLATE_UNUSABLE,
         Reason.NAME_CONFLICT,
         Reason.ALIAS_CONFLICT,
         Reason.MODEL_VERSION_REJECTED,
@@ -261,8 +263,8 @@ def _message(
 
 
 def _edited_since(picture: Picture, canary: CanaryStatus) -> bool:
-    if not canary.rules_hash or picture.spec_problem:
-        return False
+    if not canary.rules_hash or picture.spec_problem or refers_to_library(picture.spec.analysis):
+        return False  # the library isn't looked at while a rollout runs
     return rules_hash(frozen_rules(picture.spec)) != canary.rules_hash
 
 

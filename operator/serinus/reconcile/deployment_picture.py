@@ -38,6 +38,7 @@ from serinus.reconcile.deployment_status import (
     zero_was_wanted,
 )
 from serinus.reconcile.deployment_validation import spec_problem
+from serinus.reconcile.metric_templates import templated
 from serinus.reconcile.model_reference import (
     Resolution,
     Unresolved,
@@ -67,7 +68,8 @@ class Picture:
     Attributes
     ----------
     spec
-        What can be read of it; `spec_problem` says what can't.
+        What can be read of it; `spec_problem` says what can't. A metric that refers to the
+        library of metrics has the query that it leads to.
     stored
         The status as stored, as far as it can be read.
     status
@@ -82,6 +84,8 @@ class Picture:
         What splits the requests; where the spec can't be read, what splits them now.
     knows_routes
         Whether the cluster knows HTTPRoutes.
+    template_problem
+        Why a metric's template can't be used; None when all can, or while a rollout runs.
     rules
         Frozen rules of the rollout that runs; None when none does, or at a first revision.
     """
@@ -105,6 +109,7 @@ class Picture:
     spec_problem: str | None
     router: Router = Router.REPLICAS
     knows_routes: bool = False
+    template_problem: str | None = None
 
     @property
     def gateway(self) -> GatewayTraffic | None:
@@ -242,6 +247,10 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
             seen=seen,
             settings=snapshot.settings,
         )
+    library = templated(
+        spec.analysis, snapshot.templates, lead.record.template if lead.record else None
+    )
+    spec = spec.model_copy(update={"analysis": library.analysis})
     return Picture(
         metadata=metadata,
         spec=spec,
@@ -262,6 +271,7 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
         spec_problem=problem or spec_problem(metadata.name, spec),
         router=_router(spec, given.lost, seen),
         knows_routes=snapshot.knows_routes,
+        template_problem=library.problem,
     )
 
 

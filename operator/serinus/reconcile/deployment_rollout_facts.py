@@ -46,6 +46,7 @@ def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | N
         replicas=picture.replicas,
         first=stable is None or scaled_away,
         spec_problem=picture.spec_problem,
+        template_problem=picture.template_problem,
         name_conflict=picture.name_conflict(wanted.revision),
         gateway_missing=picture.gateway_missing,
         suspended=bool(picture.spec.suspend),

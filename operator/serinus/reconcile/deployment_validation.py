@@ -5,11 +5,11 @@ A spec with such an error starts no rollout; what runs isn't touched.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pydantic.alias_generators import to_camel
 
+from serinus.analysis.promql import PLACEHOLDERS, placeholders
 from serinus.analysis.spec import Boundary
 from serinus.api.analysis import Analysis, AnalysisMetric
 from serinus.api.deployment import DeploymentSpec
@@ -26,9 +26,8 @@ from serinus.rollout.promotion_window import is_time_zone
 LATENCY_BOUNDS_SECONDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
-PLACEHOLDERS = ("deployment", "namespace", "revision")
 COHORT_LENGTH_MAX_SECONDS = 3600
-_PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
+_METRIC_KINDS = ("template", "prometheus", "template_ref")
 
 
 def spec_problem(name: str, spec: DeploymentSpec) -> str | None:
@@ -100,7 +99,7 @@ def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, .
                 path = f"spec.strategy.canary.steps[{index}]"
                 yield path, step, ("set_weight", "pause", "analyze")
     for index, metric in enumerate(spec.analysis.metrics if spec.analysis else ()):
-        yield f"spec.analysis.metrics[{index}]", metric, ("template", "prometheus")
+        yield f"spec.analysis.metrics[{index}]", metric, _METRIC_KINDS
 
 
 def _canary_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
@@ -153,7 +152,7 @@ def _weight_problems(analysis: Analysis) -> Iterator[str]:
 
 
 def _metric_problems(metric: AnalysisMetric) -> Iterator[str]:
-    if metric.prometheus is not None:
+    if metric.template is None:
         yield from _scalar_problems(metric)
         return
     if metric.template is MetricTemplate.SLOW_REQUESTS:
@@ -201,10 +200,9 @@ def _scalar_problems(metric: AnalysisMetric) -> Iterator[str]:
     if metric.interval and duration_seconds(metric.interval) <= 0:
         yield ".interval: must be above 0s"
     query = metric.prometheus.query if metric.prometheus else ""
-    for placeholder in _PLACEHOLDER.findall(query):
-        if placeholder not in PLACEHOLDERS:
-            known = ", ".join(f"`{{{{ .{one} }}}}`" for one in PLACEHOLDERS)
-            yield f".prometheus.query: unknown placeholder `{placeholder}`; known are {known}"
+    for placeholder in sorted(placeholders(query) - {*PLACEHOLDERS}):
+        known = ", ".join(f"`{{{{ .{one} }}}}`" for one in PLACEHOLDERS)
+        yield f".prometheus.query: unknown placeholder `{placeholder}`; known are {known}"
 
 
 def _success_problems(metric: AnalysisMetric) -> Iterator[str]:

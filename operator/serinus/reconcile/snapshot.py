@@ -71,6 +71,32 @@ class RecordsSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateMap:
+    """A ConfigMap of the library of metrics: YAML texts by the names of their templates."""
+
+    namespace: str
+    name: str
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatesSeen:
+    """The library of metrics, as far as a Deployment may use it.
+
+    Attributes
+    ----------
+    own, shared
+        Those of the Deployment's namespace, and of the operator's where that is another.
+    problem
+        Why they can't be read; None when they can.
+    """
+
+    own: tuple[TemplateMap, ...] = ()
+    shared: tuple[TemplateMap, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSetSnapshot:
     """All that concerns one FeatureSet: `children` has its Jobs, their pods and the claim."""
 
@@ -127,3 +153,5 @@ class DeploymentSnapshot:
     vouched_since: datetime | None = None
     knows_routes: bool = False
     """Whether the cluster knows HTTPRoutes of the Gateway API."""
+    templates: TemplatesSeen | None = None
+    """The library of metrics; None where the Deployment needs it for nothing now."""

@@ -22,6 +22,8 @@ class StartFacts:
         Nothing serves that it could be compared with.
     spec_problem, name_conflict
         What is wrong with the spec, and whose name is taken; None when nothing.
+    template_problem
+        Why a metric's template of the library can't be used; None when all can.
     gateway_missing
         What the spec asks for that the cluster lacks, and what to do; None when it lacks nothing.
     provider_problem
@@ -35,6 +37,7 @@ class StartFacts:
     replicas: int
     first: bool
     spec_problem: str | None = None
+    template_problem: str | None = None
     name_conflict: str | None = None
     gateway_missing: str | None = None
     suspended: bool = False
@@ -45,6 +48,13 @@ class StartFacts:
 def invalid_spec(facts: StartFacts) -> Finding | None:
     """The spec says something that can't be done."""
     return Finding(Reason.INVALID_SPEC, facts.spec_problem) if facts.spec_problem else None
+
+
+def metric_template_unusable(facts: StartFacts) -> Finding | None:
+    """A metric refers to a template that isn't there, or can't be used as it stands."""
+    if facts.template_problem is None:
+        return None
+    return Finding(Reason.METRIC_TEMPLATE_UNUSABLE, facts.template_problem)
 
 
 def name_conflict(facts: StartFacts) -> Finding | None:
@@ -96,6 +106,7 @@ def metrics_unavailable(facts: StartFacts) -> Finding | None:
 
 START_RULES: tuple[Rule[StartFacts], ...] = (  # the first match wins
     invalid_spec,
+    metric_template_unusable,
     name_conflict,
     gateway_api_missing,
     scaled_to_zero,

@@ -8,8 +8,10 @@ import pytest
 from serinus.analysis.promql import (
     UnknownPlaceholderError,
     bound_spellings,
+    placeholders,
     rate_query,
     scalar_query,
+    with_values,
 )
 from serinus.analysis.samples import Query
 from serinus.analysis.spec import AgainstMaximum, RateRule, ScalarRule
@@ -75,10 +77,15 @@ def test_spellings_of_a_bucket_bound(seconds: float, spellings: tuple[str, ...])
 
 def test_placeholders_of_a_scalar() -> None:
     rule = ScalarRule(
-        "queue", 'max(q{r="{{ .revision }}",n="{{.namespace}}",d="{{ .deployment }}"})', maximum=1
+        "queue",
+        'max(q{r="{{ .revision }}",n="{{.namespace}}",d="{{ .deployment }}",'
+        's!="{{ .stableRevision }}"})',
+        maximum=1,
     )
 
-    assert scalar_query(rule, CONTEXT) == 'max(q{r="c0ffee0000",n="flights",d="delay"})'
+    assert scalar_query(rule, CONTEXT) == (
+        f'max(q{{r="c0ffee0000",n="flights",d="delay",s!="{CONTEXT.stable_revision}"}})'
+    )
 
 
 def test_an_unknown_placeholder_is_named_with_those_that_exist() -> None:
@@ -87,5 +94,13 @@ def test_an_unknown_placeholder_is_named_with_those_that_exist() -> None:
 
     assert str(refused.value) == (
         "`query` has the unknown placeholder `{{ .pod }}`; "
-        "known are `{{ .namespace }}`, `{{ .deployment }}`, `{{ .revision }}`"
+        "known are `{{ .namespace }}`, `{{ .deployment }}`, `{{ .revision }}`, "
+        "`{{ .stableRevision }}`"
     )
+
+
+def test_values_are_filled_in_and_what_else_is_asked_for_stays() -> None:
+    query = 'q{kind="{{ .kind }}",revision="{{ .revision }}"}'
+
+    assert placeholders(query) == {"kind", "revision"}
+    assert with_values(query, {"kind": 'a"b'}) == r'q{kind="a\"b",revision="{{ .revision }}"}'

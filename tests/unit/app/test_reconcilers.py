@@ -7,6 +7,7 @@ from serinus.app.reconcilers import reconcilers
 from serinus.cluster.events import EventRecorder
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.inquiries import Inquiries
+from serinus.cluster.metric_templates import MetricTemplates
 from serinus.cluster.records import Records
 from serinus.cluster.store import Store
 from serinus.cluster.vouching import NobodyVouches
@@ -24,7 +25,9 @@ async def test_every_kind_has_a_reconciler_that_answers_to_anything(kind: Kind) 
     gatherer = Gatherer(Store(), Settings("jobs", "server"), NobodyVouches())
     kube, clock = FakeKube(), VirtualClock()
     records = Records(kube, EventRecorder(kube, clock, instance="test"), clock)
-    table = reconcilers(gatherer, Inquiries(NoMetricSource(), lambda _: None), records)
+    inquiries = Inquiries(NoMetricSource(), lambda _: None)
+    templates = MetricTemplates(kube, clock, shared_namespace="serinus-system")
+    table = reconcilers(gatherer, inquiries, records, templates)
 
     decision = await table[kind](our(kind, "odd", spec={"odd": True}), frozenset(), NOW)
 

@@ -49,7 +49,7 @@ CASES = [
     ),
     (
         {"analysis": {"metrics": [{"name": "m", "datadog": {"query": "q"}}]}},
-        "spec.analysis.metrics[0]: neither `template` nor `prometheus`",
+        "spec.analysis.metrics[0]: neither `template` nor `prometheus` nor `templateRef`",
     ),
     ({"analysis": {"falseRollbackRate": "0"}}, 'spec.analysis.falseRollbackRate: "0"'),
     ({"analysis": {"falsePromotionRate": "1"}}, 'spec.analysis.falsePromotionRate: "1"'),

@@ -15,6 +15,11 @@ READY = StartFacts("c0ffee0000", "delay-2", replicas=4, first=False)
 
 CASES = [
     ("the spec is wrong", {"spec_problem": "spec.analysis: …"}, Reason.INVALID_SPEC),
+    (
+        "a template of a metric isn't there",
+        {"template_problem": "no template `t`"},
+        Reason.METRIC_TEMPLATE_UNUSABLE,
+    ),
     ("a name is taken", {"name_conflict": "Service `delay` exists"}, Reason.NAME_CONFLICT),
     ("no HTTPRoutes", {"gateway_missing": "unknown"}, Reason.GATEWAY_API_MISSING),
     ("no replicas", {"replicas": 0}, Reason.SCALED_TO_ZERO),
