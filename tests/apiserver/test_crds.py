@@ -101,6 +101,21 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
         },
     ),
     (
+        "a shadow before users get an answer",
+        MD,
+        {
+            "strategy": {
+                "canary": {
+                    "steps": [
+                        {"shadow": {"replicas": 2, "minSamples": 500, "minDuration": "5m"}},
+                        {"setWeight": 20},
+                        {"analyze": {}},
+                    ]
+                }
+            }
+        },
+    ),
+    (
         "a private column with its key",
         FS,
         {
@@ -255,10 +270,19 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, canary(steps=weights(50, 20))),
     ("the `setWeight` of `steps` must rise: each above the one before",
      MD, canary(steps=weights(20, 20))),
-    ("the first of `steps` must be a `setWeight`", MD, canary(steps=[{"pause": {}}])),
-    ("set exactly one of `setWeight`, `pause`, `analyze`",
+    ("the first of `steps` must be a `setWeight`, or a `shadow` and then a `setWeight`",
+     MD, canary(steps=[{"pause": {}}])),
+    ("the first of `steps` must be a `setWeight`, or a `shadow` and then a `setWeight`",
+     MD, canary(steps=[{"shadow": {}}])),
+    ("the first of `steps` must be a `setWeight`, or a `shadow` and then a `setWeight`",
+     MD, canary(steps=[{"shadow": {}}, {"analyze": {}}, *weights(20)])),
+    ("only the first of `steps` may be a `shadow`: later on users get answers anyway",
+     MD, canary(steps=[*weights(20), {"shadow": {}}])),
+    ("only the first of `steps` may be a `shadow`: later on users get answers anyway",
+     MD, canary(steps=[{"shadow": {}}, *weights(20), {"shadow": {}}])),
+    ("set exactly one of `setWeight`, `pause`, `analyze`, `shadow`",
      MD, canary(steps=[*weights(20), {}])),
-    ("set exactly one of `setWeight`, `pause`, `analyze`",
+    ("set exactly one of `setWeight`, `pause`, `analyze`, `shadow`",
      MD, canary(steps=[{"setWeight": 20, "pause": {}}])),
     (("the queries of all `metrics` may have 16384 characters together, because status keeps "
       "them during a rollout"), MD, queries(5)),

@@ -117,6 +117,8 @@ class World:
     requests_per_second: int = 120
     preview_requests_per_second: int = 0
     """To the Service of the preview, if there is one."""
+    mirrors: bool = True
+    """Whether stable's pods do what the Service of a shadow makes them do."""
     requests_per_pod: int = 30
     """What an autoscaler aims at."""
     scrape_interval: int = 5
@@ -666,6 +668,7 @@ class World:
     def requests_are_answered(self) -> None:
         """A second of requests, shared evenly by the pods that the Service selects."""
         self._preview_is_tried()
+        self._requests_are_mirrored()
         if self.clients_use_gateway:
             self._gateway_passes_on()
             return
@@ -713,6 +716,18 @@ class World:
         for index in range(self.preview_requests_per_second if pods else 0):
             if shown != self.stable_revision:
                 self._answers(pods[index % len(pods)])
+
+    def _requests_are_mirrored(self) -> None:
+        """To the pods behind the Service of a shadow; nobody gets what they answer."""
+        service = self.objects.get(ObjectRef("v1", "Service", NAMESPACE, f"{NAME}-shadow-pods"))
+        shown = service["spec"]["selector"][REVISION_LABEL] if service else None
+        pods = [
+            pod
+            for pod in self.pods
+            if pod.revision == shown and pod.leaves_at is None and self.is_ready(pod)
+        ]
+        for index in range(self.requests_per_second if pods and self.mirrors else 0):
+            self._answers(pods[index % len(pods)])
 
     def _answers(self, pod: Pod) -> None:
         percent = self.behaviours.get(pod.version, Behaviour()).error_percent

@@ -54,6 +54,8 @@ class Stage:
     ----------
     canary_share
         Share of requests that the canary's pods get, 0 to 1.
+    stable_share
+        Share that stable's pods get; None: what the canary leaves. Mirrored requests get both.
     min_seconds, max_seconds
         How long the stage takes at least; at most, for one that waits for evidence.
     min_samples
@@ -67,6 +69,7 @@ class Stage:
     max_seconds: float = math.inf
     min_samples: int = 0
     waits_for_safety: bool = False
+    stable_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ class _Course:
             while not self._is_over(stage, began, samples):
                 if self._seconds - began >= min(stage.max_seconds, MAX_STAGE_SECONDS):
                     return self
-                self._go_on(stage.canary_share, canary_rates)
+                self._go_on(stage, canary_rates)
                 if self._is_harmful():
                     self.harm_seconds = self._seconds
                     return self
@@ -236,14 +239,16 @@ class _Course:
         logs = [(share, log_harm(self._states[name])) for name, share in self._shares.items()]
         return total_log_evidence(logs) >= math.log(1 / self._rules.alpha)
 
-    def _go_on(self, share: float, canary_rates: Mapping[str, float]) -> None:
+    def _go_on(self, stage: Stage, canary_rates: Mapping[str, float]) -> None:
+        share, left = stage.canary_share, stage.stable_share
+        left = 1 - share if left is None else left
         warm = self._seconds >= self._timing.warmup_seconds
         before, self._seconds = self._seconds, self._seconds + self._timing.scrape_interval_seconds
         for rule in self._judged:
             known = self._known[rule.name]
             stable_rate = known.baseline.rate
             canary = _events(known.events_per_second * share, before, self._seconds)
-            stable = _events(known.events_per_second * (1 - share), before, self._seconds)
+            stable = _events(known.events_per_second * left, before, self._seconds)
             counts = {
                 Cell(Arm.CANARY, "canary"): Counts(
                     canary * canary_rates.get(rule.name, stable_rate), canary

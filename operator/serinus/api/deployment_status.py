@@ -35,6 +35,14 @@ class PreviewStatus(ApiModel):
     )
 
 
+class ShadowStatus(ApiModel):
+    """How stable's requests are mirrored before users get any answer."""
+
+    replicas: int | None = Field(
+        default=None, description="Pods; left out where there are as many as stable has."
+    )
+
+
 class KeptRevision(ApiModel):
     """The revision that was stable before a switch, while it keeps its pods."""
 
@@ -105,6 +113,11 @@ class CanaryStatus(ApiModel):
         default=None,
         description="The release is a switch: no requests until then but those to the preview.",
     )
+    shadow: ShadowStatus | None = Field(
+        default=None,
+        description="The step is a shadow: no requests but mirrored ones, whose answers nobody "
+        "gets.",
+    )
     returning: bool = Field(
         default=False,
         description="Whether it was stable within `rollbackWindow` or still has its pods, and so "
@@ -117,6 +130,11 @@ class CanaryStatus(ApiModel):
         json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "type": "object"},
     )
     rules_hash: str = Field(default="", max_length=16, description="Hash of `rules`.")
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether users get none of its answers whatever it is given: a preview, or a shadow."""
+        return self.preview is not None or self.shadow is not None
 
 
 class StableFloor(ApiModel):

@@ -43,10 +43,34 @@ class AnalyzeStep(ApiModel):
     )
 
 
+class ShadowStep(ApiModel):
+    """Stable's requests are answered by the new version too, and nobody gets those answers."""
+
+    replicas: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Pods of the shadow, at most as many as stable has. Default: as many. "
+        "Requests that they have no room for aren't mirrored.",
+    )
+    min_samples: int | None = Field(
+        default=None, ge=1, description="Mirrored requests needed at least. Default: 50."
+    )
+    min_duration: Duration | None = Field(
+        default=None, description="How long the step takes at least. Default: 0s."
+    )
+    max_duration: Duration | None = Field(
+        default=None,
+        description="When `onDeadline` counts. Default: 30m. Time without metrics doesn't count.",
+    )
+
+
 class Step(ApiModel):
     """One step of a canary."""
 
-    model_config = ConfigDict(json_schema_extra=cel(exactly_one("setWeight", "pause", "analyze")))
+    model_config = ConfigDict(
+        json_schema_extra=cel(exactly_one("setWeight", "pause", "analyze", "shadow"))
+    )
 
     set_weight: int | None = Field(
         default=None,
@@ -57,6 +81,11 @@ class Step(ApiModel):
     pause: PauseStep | None = Field(default=None, description="Wait.")
     analyze: AnalyzeStep | None = Field(
         default=None, description="Go on only when the evidence allows it."
+    )
+    shadow: ShadowStep | None = Field(
+        default=None,
+        description="First of all steps: mirror stable's requests to the new version and judge "
+        "what it makes of them, before any user gets an answer of it.",
     )
 
 
@@ -83,8 +112,20 @@ class Canary(ApiModel):
                 "the `setWeight` of `steps` must rise: each above the one before",
             ),
             (
-                "!has(self.steps) || self.steps.size() == 0 || has(self.steps[0].setWeight)",
-                "the first of `steps` must be a `setWeight`",
+                (
+                    "!has(self.steps) || self.steps.size() == 0 || has(self.steps[0].setWeight) || "
+                    "(has(self.steps[0].shadow) && self.steps.size() > 1 && "
+                    "has(self.steps[1].setWeight))"
+                ),
+                "the first of `steps` must be a `setWeight`, or a `shadow` and then a `setWeight`",
+            ),
+            (
+                (
+                    "!has(self.steps) || self.steps.size() == 0 || "
+                    "self.steps.filter(s, has(s.shadow)).size() == "
+                    "(has(self.steps[0].shadow) ? 1 : 0)"
+                ),
+                "only the first of `steps` may be a `shadow`: later on users get answers anyway",
             ),
         )
     )

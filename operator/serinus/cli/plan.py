@@ -26,7 +26,7 @@ from serinus.cli.session import Session
 from serinus.reconcile.deployment_autoscaler import min_replicas
 from serinus.reconcile.deployment_picture import DEFAULT_REPLICAS
 from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
-from serinus.rollout.steps import Analyze, Pause, SetWeight, Step, steps_taken
+from serinus.rollout.steps import Analyze, Pause, SetWeight, Shadow, Step, steps_taken
 from serinus.rollout.weights import Router, canary_replicas
 
 
@@ -52,9 +52,11 @@ def stages_of(
             case Pause(duration_seconds=seconds):
                 stages.append(Stage(share, min_seconds=seconds or 0.0))
             case Analyze():
+                mirrored = isinstance(step, Shadow)
                 stages.append(
                     Stage(
-                        share,
+                        1.0 if mirrored else share,
+                        stable_share=1.0 if mirrored else None,
                         min_seconds=step.min_duration_seconds,
                         max_seconds=step.max_duration_seconds,
                         min_samples=step.min_samples,

@@ -17,7 +17,7 @@ from serinus.analysis.plan_advice import (
 from serinus.cli.session import Session
 from serinus.cli.terminal import show
 from serinus.cli.tree_view import columns
-from serinus.rollout.steps import Pause, SetWeight, Step, described
+from serinus.rollout.steps import Pause, SetWeight, Shadow, Step, described
 
 _HOUR, _MINUTE = 3600, 60
 
@@ -35,9 +35,9 @@ def show_steps(
         waits = isinstance(step, Pause) and step.duration_seconds is None
         pods = isinstance(step, SetWeight)
         shown = "until somebody says promote" if waits else "until its pods are ready" * pods
-        table.add_row(
-            f"{number} {described(step)}", f"{100 * stage.canary_share:.0f} %", shown or took
-        )
+        share = f"{100 * stage.canary_share:.0f} %"
+        gets = "mirrored only" if isinstance(step, Shadow) else share
+        table.add_row(f"{number} {described(step)}", gets, shown or took)
     show(session.console, table)
     if plan.promoted_seconds is not None:
         session.console.print(

@@ -86,6 +86,14 @@ def preview_service_name(deployment: str) -> str:
     return f"{deployment}-preview"
 
 
+def shadow_service_name(deployment: str) -> str:
+    """The headless Service by which stable's pods find those to which they mirror requests.
+
+    Not `<name>-shadow`, which people are likely to call another Deployment.
+    """
+    return f"{deployment}-shadow-pods"
+
+
 def revision_service_name(deployment: str, revision: str) -> str:
     """The Service of one revision's pods, to which a gateway gives a weight."""
     return f"{deployment}-{revision}"

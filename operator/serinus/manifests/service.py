@@ -21,6 +21,7 @@ from serinus.manifests.naming import (
     preview_service_name,
     revision_service_name,
     service_name,
+    shadow_service_name,
 )
 from serinus.manifests.workload import PORT, PORT_NAME
 
@@ -30,6 +31,7 @@ SERVICE_PORT = 80
 FEEDBACK_PORT_NAME = "feedback"
 PREVIEW_PORT_NAME = "preview"
 REVISION_PORT_NAME = "revision"
+SHADOW_PORT_NAME = "shadow"
 STABLE_ANNOTATION = "serinus.dev/stable-revision"
 
 
@@ -74,6 +76,14 @@ def make_feedback_service(deployment: str, namespace: str) -> JsonObject:
     name, selector = feedback_service_name(deployment), split_selector(deployment)
     body = _service(name, deployment, namespace, selector, FEEDBACK_PORT_NAME, port=PORT)
     body["spec"] |= {"clusterIP": "None", "publishNotReadyAddresses": True}
+    return body
+
+
+def make_shadow_service(deployment: str, namespace: str, *, revision: str) -> JsonObject:
+    """The addresses of the pods to which stable's pods mirror requests; only ready ones."""
+    name, selector = shadow_service_name(deployment), pinned_selector(deployment, revision)
+    body = _service(name, deployment, namespace, selector, SHADOW_PORT_NAME, port=PORT)
+    body["spec"] |= {"clusterIP": "None"}
     return body
 
 

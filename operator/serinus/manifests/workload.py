@@ -22,6 +22,7 @@ from serinus.manifests.naming import (
     feedback_service_name,
     owner_labels,
     revision_object_name,
+    shadow_service_name,
 )
 from serinus.manifests.pod import (
     PodParts,
@@ -165,6 +166,7 @@ def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
         env_from_field("SERINUS_POD_UID", "metadata.uid"),
         env_from_field("SERINUS_POD_IP", "status.podIP"),
         env_value("SERINUS_PEERS", feedback_service_name(serving.deployment)),
+        env_value("SERINUS_SHADOW", shadow_service_name(serving.deployment)),
         env_value("SERINUS_FEEDBACK_KEY_FILE", f"{FEEDBACK_MOUNT_PATH}/{FEEDBACK_SECRET_KEY}"),
         env_value("SERINUS_COHORT_LENGTH_SECONDS", str(cohort_length_seconds(feedback))),
         env_value("SERINUS_FEEDBACK_MATURITY_SECONDS", f"{maturity_seconds(feedback):g}"),

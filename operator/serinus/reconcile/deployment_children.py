@@ -42,6 +42,7 @@ from serinus.reconcile.deployment_router import (
     idle_revision_services,
     is_still_routed,
 )
+from serinus.reconcile.deployment_shadow import shadow_service, shadow_service_not_wanted
 from serinus.reconcile.deployment_status import active_revisions
 from serinus.rollout.weights import Router
 
@@ -68,6 +69,7 @@ def desired_objects(
         *desired_route(picture, status),
         *_service(picture, status),
         *preview_service(picture, status),
+        *shadow_service(picture, status),
         *_autoscaler(picture, status),
         *_workloads(picture, down),
         *_rejections(picture, status),
@@ -91,6 +93,7 @@ def pruned_objects(picture: Picture, status: DeploymentStatus) -> tuple[PrunedOb
         *_rejections_taken_back(picture, status),
         *_autoscaler_not_wanted(picture),
         *idle_revision_services(picture, status),
+        *shadow_service_not_wanted(picture, status),
     )
 
 
@@ -245,7 +248,7 @@ def _selector(picture: Picture, status: DeploymentStatus) -> dict[str, str] | No
         return pinned_selector(picture.name, canary.revision) if canary else None
     if picture.router is Router.GATEWAY_API:
         return pinned_selector(picture.name, stable.revision)
-    if canary is None or canary.preview is not None or canary.traffic_started_at is None:
+    if canary is None or canary.is_hidden or canary.traffic_started_at is None:
         return pinned_selector(picture.name, stable.revision)
     if not strangers(picture, status, canary):
         return split_selector(picture.name)

@@ -278,6 +278,11 @@ def _where(picture: Picture, status: DeploymentStatus) -> str:
                 f"revision {canary.revision} ({canary.model_version}) is shown by Service "
                 f"`{preview_service_name(picture.name)}` only"
             )
+        if canary.shadow:
+            return (
+                f"revision {canary.revision} ({canary.model_version}) is a shadow: it answers "
+                "mirrored requests, and nobody gets its answers"
+            )
         return (
             f"canary {canary.revision} ({canary.model_version}), step {canary.step + 1} of "
             f"{canary.steps_total}, {canary.actual_weight} % of requests"

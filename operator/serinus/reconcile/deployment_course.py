@@ -139,10 +139,10 @@ def with_actual_weight(picture: Picture, found: Course, now: datetime) -> Course
     elif found.status.stable is not None:
         pods = wanted_canary_replicas(picture.replicas, canary)
         serving = canary.traffic_started_at is not None
-        users = serving and canary.preview is None
+        users = serving and not canary.is_hidden
         weight = actual_weight_percent(picture.replicas, pods) if users else 0
     served = served_weight(canary, found.outcome.verdicts) if found.outcome else None
-    served = served if canary.preview is None else None
+    served = None if canary.is_hidden else served
     updated = canary.model_copy(update={"actual_weight": weight, "served_weight": served})
     return replace(found, status=found.status.model_copy(update={"canary": updated}))
 

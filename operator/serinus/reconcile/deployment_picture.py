@@ -19,6 +19,7 @@ from serinus.manifests.naming import (
     revision_object_name,
     revision_service_name,
     service_name,
+    shadow_service_name,
 )
 from serinus.manifests.revision import RevisionRecord
 from serinus.manifests.route import API_VERSION as ROUTE_API_VERSION
@@ -189,6 +190,9 @@ class Picture:
         if self.spec.strategy and self.spec.strategy.blue_green:
             name = preview_service_name(self.name)
             refs.append(ObjectRef("v1", "Service", self.metadata.namespace, name))
+        if _begins_as_shadow(self.spec):
+            name = shadow_service_name(self.name)
+            refs.append(ObjectRef("v1", "Service", self.metadata.namespace, name))
         for revision in revisions:
             name = revision_object_name(self.name, revision)
             refs += [
@@ -285,6 +289,11 @@ def _router(spec: DeploymentSpec, lost: frozenset[str], seen: Observed) -> Route
         return Router.REPLICAS
     by_weights = seen.route is not None and len(seen.revision_services) > 0
     return Router.GATEWAY_API if by_weights else Router.REPLICAS
+
+
+def _begins_as_shadow(spec: DeploymentSpec) -> bool:
+    canary = spec.strategy.canary if spec.strategy else None
+    return bool(canary and canary.steps and canary.steps[0].shadow)
 
 
 def unreadable(problem: str) -> str:

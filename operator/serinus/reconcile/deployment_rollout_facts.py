@@ -12,6 +12,7 @@ from serinus.reconcile.deployment_analysis import judgement_of
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rejections import rejection_of
 from serinus.reconcile.deployment_router import is_routed, router_problem, routing_problem
+from serinus.reconcile.deployment_shadow import mirroring_problem
 from serinus.reconcile.deployment_status import zero_was_wanted
 from serinus.reconcile.model_reference import Unresolved, is_gone
 from serinus.rollout.ending import EndingFacts
@@ -112,11 +113,13 @@ def rollout_facts(
 def wanted_canary_replicas(
     stable_replicas: int, canary: CanaryStatus, router: Router = Router.REPLICAS
 ) -> int:
-    """Pods that the canary should have: those of its weight or preview, or all of them."""
+    """Pods that the canary should have: those of its weight, preview or shadow, or all of them."""
     if canary.promoting or canary.returning:
         return stable_replicas
     if canary.preview is not None:
         return min(canary.preview.replicas or stable_replicas, stable_replicas)
+    if canary.shadow is not None:
+        return min(canary.shadow.replicas or stable_replicas, stable_replicas)
     return pods_for_weight(router, stable_replicas, canary.weight)
 
 
@@ -177,7 +180,11 @@ def _may_be_split(picture: Picture, status: DeploymentStatus, canary: CanaryStat
 
 
 def _has_analysis(picture: Picture, canary: CanaryStatus) -> bool:
-    """Whether the requests of a preview count: only where the switch waits for what they show."""
+    """Whether requests that aren't users' count: mirrored ones, and those of a preview where the
+    switch waits for what they show.
+    """
+    if canary.shadow is not None:
+        return True
     steps = picture.rules.steps if picture.rules else ()
     return canary.preview is not None and any(isinstance(step, Analyze) for step in steps)
 
@@ -189,7 +196,7 @@ def strangers(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) 
 
 
 def _has_traffic(picture: Picture, canary: CanaryStatus) -> bool:
-    if canary.preview is not None:
+    if canary.is_hidden:
         return canary.traffic_started_at is not None
     if picture.router is Router.GATEWAY_API:
         return is_routed(picture, canary)
@@ -200,6 +207,8 @@ def _has_traffic(picture: Picture, canary: CanaryStatus) -> bool:
 def _traffic_problem(
     picture: Picture, status: DeploymentStatus, canary: CanaryStatus
 ) -> str | None:
+    if canary.shadow is not None:
+        return mirroring_problem(picture, status)
     if picture.router is Router.GATEWAY_API:
         return routing_problem(picture, canary)
     if canary.weight == 0 or _has_traffic(picture, canary):

@@ -48,7 +48,7 @@ def routed_weight(picture: Picture, canary: CanaryStatus, now: datetime) -> int:
     A step's weight once its pods are ready; until then what it was, as a higher one would meet too
     few pods. None where no pod is ready: a Gateway would answer with an error.
     """
-    if canary.traffic_started_at is None or canary.preview or picture.gateway_missing:
+    if canary.traffic_started_at is None or canary.is_hidden or picture.gateway_missing:
         return 0
     if not picture.seen.ready(canary.revision):
         return 0

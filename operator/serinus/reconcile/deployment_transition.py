@@ -29,6 +29,7 @@ from serinus.reconcile.deployment_analysis import without_states
 from serinus.reconcile.deployment_picture import FIRST_REVISION_WEIGHT_PERCENT
 from serinus.reconcile.deployment_preview import kept_after_switch
 from serinus.reconcile.deployment_rules import FrozenRules, parsed_rules, rules_hash
+from serinus.reconcile.deployment_shadow import shadow_at_start
 from serinus.rollout.advance import Hold
 from serinus.rollout.facts import Finding, PodFacts
 from serinus.rollout.revision import with_former, with_rejected
@@ -79,6 +80,7 @@ def canary_started(
         steps_total=len(steps),
         weight=weight_percent_at(steps, 0),
         preview=parsed.preview,
+        shadow=shadow_at_start(steps),
         rules=rules,
         rules_hash=rules_hash(rules),
     )
@@ -132,6 +134,7 @@ def moved_on(
             "frozen_seconds": 0,
             "samples_before": requests,
             "served_weight": None,
+            "shadow": None,
         }
     )
     changed = status.model_copy(update={"canary": stepped})
@@ -143,7 +146,13 @@ def promoting(
 ) -> Changed:
     """It is decided to promote; the canary is brought to full size beside stable."""
     decided = canary.model_copy(
-        update={"promoting": True, "paused_by": None, "frozen_since": None, "ready_at": None}
+        update={
+            "promoting": True,
+            "paused_by": None,
+            "frozen_since": None,
+            "ready_at": None,
+            "shadow": None,
+        }
     )
     changed = status.model_copy(update={"canary": decided})
     return _told(changed, Action.PROMOTE, canary, because, now, actor=actor)

@@ -59,6 +59,7 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
                 "time zone that is known here; write it as `Europe/Amsterdam`"
             )
     yield from _canary_weight_problems(spec)
+    yield from _shadow_problems(spec)
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
 
@@ -97,7 +98,7 @@ def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, .
             yield "spec.strategy.canary", canary, ("steps", "step_weights")
             for index, step in enumerate(canary.steps or ()):
                 path = f"spec.strategy.canary.steps[{index}]"
-                yield path, step, ("set_weight", "pause", "analyze")
+                yield path, step, ("set_weight", "pause", "analyze", "shadow")
     for index, metric in enumerate(spec.analysis.metrics if spec.analysis else ()):
         yield f"spec.analysis.metrics[{index}]", metric, _METRIC_KINDS
 
@@ -113,6 +114,15 @@ def _canary_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
             f"spec.strategy.canary: a weight of {max(weights)} is above "
             f"{REPLICA_WEIGHT_MAX_PERCENT} and needs `spec.traffic.gatewayAPI`"
         )
+
+
+def _shadow_problems(spec: DeploymentSpec) -> Iterator[str]:
+    """As with weights: refused at apply by a CRD of this operator's version."""
+    canary = spec.strategy.canary if spec.strategy else None
+    for index, step in enumerate((canary.steps if canary else None) or ()):
+        if index and step.shadow is not None:
+            path = f"spec.strategy.canary.steps[{index}].shadow"
+            yield f"{path}: only the first step may be a shadow"
 
 
 def _feedback_problems(feedback: Feedback | None) -> Iterator[str]:

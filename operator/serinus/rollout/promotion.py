@@ -8,7 +8,7 @@ from __future__ import annotations
 from serinus.api.enums import OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import Finding, RolloutFacts, Rule
-from serinus.rollout.steps import Analyze, Pause
+from serinus.rollout.steps import Analyze, Pause, Shadow
 
 
 def promoted_by_user(facts: RolloutFacts) -> Finding | None:
@@ -33,8 +33,13 @@ def within_rollback_window(facts: RolloutFacts) -> Finding | None:
 
 
 def promoted_without_evidence(facts: RolloutFacts) -> Finding | None:
-    """There is no analysis in the steps, no metric in the analysis, or it only observes."""
-    analyzed = any(isinstance(step, Analyze) for step in facts.steps)
+    """There is no analysis in the steps, no metric in the analysis, or it only observes.
+
+    A shadow is none: that no user's request has shown harm isn't that it was shown to be safe.
+    """
+    analyzed = any(
+        isinstance(step, Analyze) and not isinstance(step, Shadow) for step in facts.steps
+    )
     if analyzed and facts.overall not in (None, Overall.NO_METRICS) and not facts.observes:
         return None
     why = "no metric gates" if analyzed else "no step analyzes"

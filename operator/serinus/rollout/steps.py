@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile
+from typing import Any
 
 from serinus.api.quantities import duration_seconds
-from serinus.api.strategy import AnalyzeStep, BlueGreen, Canary, PauseStep
+from serinus.api.strategy import AnalyzeStep, BlueGreen, Canary, PauseStep, ShadowStep
 from serinus.api.strategy import Step as ApiStep
 from serinus.rollout.weights import Router, effect_of_weight
 
@@ -53,6 +54,19 @@ class Analyze:
     last: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Shadow(Analyze):
+    """Wait for evidence from stable's requests, which are mirrored: no user gets an answer.
+
+    Attributes
+    ----------
+    replicas
+        Pods of the shadow; None: as many as stable has.
+    """
+
+    replicas: int | None = None
+
+
 Step = SetWeight | Pause | Analyze
 
 
@@ -76,6 +90,8 @@ def steps_of_a_switch(switch: BlueGreen) -> list[ApiStep]:
 
 
 def _explicit(step: ApiStep) -> ApiStep:
+    if step.shadow is not None:
+        return ApiStep(shadow=_explicit_shadow(step.shadow))
     if step.analyze is None:
         return step
     given = step.analyze
@@ -85,6 +101,15 @@ def _explicit(step: ApiStep) -> ApiStep:
             min_duration=given.min_duration or DEFAULT_MIN_DURATION,
             max_duration=given.max_duration or DEFAULT_MAX_DURATION,
         )
+    )
+
+
+def _explicit_shadow(given: ShadowStep) -> ShadowStep:
+    return ShadowStep(
+        replicas=given.replicas,
+        min_samples=given.min_samples or DEFAULT_MIN_SAMPLES,
+        min_duration=given.min_duration or DEFAULT_MIN_DURATION,
+        max_duration=given.max_duration or DEFAULT_MAX_DURATION,
     )
 
 
@@ -98,17 +123,20 @@ def parsed_steps(steps: list[ApiStep]) -> tuple[Step, ...]:
 def _parsed(step: ApiStep, *, last: bool) -> Step:
     if step.set_weight is not None:
         return SetWeight(step.set_weight)
+    if step.shadow is not None:
+        return Shadow(**_bounds(step.shadow), last=False, replicas=step.shadow.replicas)
     if step.analyze is not None:
-        return Analyze(
-            min_samples=step.analyze.min_samples or DEFAULT_MIN_SAMPLES,
-            min_duration_seconds=duration_seconds(step.analyze.min_duration or "0s"),
-            max_duration_seconds=duration_seconds(
-                step.analyze.max_duration or DEFAULT_MAX_DURATION
-            ),
-            last=last,
-        )
+        return Analyze(**_bounds(step.analyze), last=last)
     pause = step.pause or PauseStep()
     return Pause(duration_seconds(pause.duration) if pause.duration else None)
+
+
+def _bounds(given: AnalyzeStep | ShadowStep) -> dict[str, Any]:
+    return {
+        "min_samples": given.min_samples or DEFAULT_MIN_SAMPLES,
+        "min_duration_seconds": duration_seconds(given.min_duration or DEFAULT_MIN_DURATION),
+        "max_duration_seconds": duration_seconds(given.max_duration or DEFAULT_MAX_DURATION),
+    }
 
 
 def weight_percent_at(steps: tuple[Step, ...], index: int) -> int:
@@ -174,5 +202,7 @@ def described(step: Step) -> str:
             return f"setWeight {weight}"
         case Pause():
             return "pause"
+        case Shadow():
+            return "shadow"
         case Analyze():
             return "analyze"

@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[Scope, Receive], Awaitable[Answer]]
 _SHOWN_CHARACTERS = 200
+_TO_MIRROR = "serinus.to_mirror"
+"""Key in a scope: the body of a request that a shadow is to answer too."""
 
 
 class HotPath:
@@ -51,6 +53,7 @@ class HotPath:
         self._fallback = fallback
         self._predictions = PredictionRequests(serving)
         self._labels = FeedbackRequests(serving)
+        self._shadow = serving.shadow
         self._routes = self._made_routes(serving.model)
 
     def _made_routes(self, model: Model) -> dict[tuple[str, str], Handler]:
@@ -101,18 +104,22 @@ class HotPath:
             logger.exception("request failed")
             answer = FAILURE
         await answer.send(send)
+        if self._shadow is not None and (body := scope.get(_TO_MIRROR)) is not None:
+            self._shadow.offer(scope, body, answer)
 
     # Predictions
 
     def _predicting(self, form: Form) -> Handler:
         """The handler of prediction requests in one form: limits, errors, counting."""
-        serving, metrics = self._serving, self._serving.metrics
+        serving, metrics, shadow = self._serving, self._serving.metrics, self._serving.shadow
 
         async def handled(scope: Scope, receive: Receive) -> Answer:
             started: float | None = None
             try:
                 body = await read_body(receive, serving.limits.body_bytes)
                 started = received_at(scope)
+                if shadow is not None and shadow.is_there:
+                    scope[_TO_MIRROR] = body
                 body, data = divided(scope, body) if form.takes_binary else (body, NO_DATA)
                 answer = await self._in_its_place(form, body, data)
             except RequestError as error:

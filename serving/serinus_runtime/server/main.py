@@ -99,12 +99,15 @@ async def serve(settings: Settings, model: Model, key: bytes) -> None:
         readiness=serving.readiness,
         drain_seconds=settings.drain_seconds,
     )
-    watch = asyncio.create_task(serving.door.watch())
+    watches = [asyncio.create_task(serving.door.watch())]
+    if serving.shadow is not None:
+        watches.append(asyncio.create_task(serving.shadow.run()))
     gc.freeze()  # what is there now stays: collections needn't walk through it
     try:
         await server.serve()
     finally:
-        watch.cancel()
+        for watch in watches:
+            watch.cancel()
         serving.engine.close()
         serving.aside.shutdown(cancel_futures=True)
         if serving.peers is not None:

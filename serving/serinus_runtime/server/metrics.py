@@ -10,10 +10,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import accumulate
 from typing import TypeAlias
 
 COHORTS_KEPT = 64
+SHADOWS_KEPT = 4
+"""Revisions that were a shadow whose counts are kept."""
 LATENCY_BOUNDS_SECONDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
@@ -68,8 +71,22 @@ _HELP = {
         "counter",
         "Requests with labels that another pod counted: the one that had made the prediction.",
     ),
+    "serinus_shadow_requests_total": (
+        "counter",
+        "Requests mirrored to a shadow, by its revision and by whether it answered the same.",
+    ),
 }
 Labels: TypeAlias = Mapping[str, str]
+
+
+class ShadowOutcome(StrEnum):
+    """What came of a request that was mirrored, or should have been."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    DROPPED = "dropped"
 
 
 @dataclass(slots=True)
@@ -112,6 +129,7 @@ class Metrics:
     repeated: int = 0
     refused: int = 0
     forwarded: int = 0
+    shadows: dict[str, dict[ShadowOutcome, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.late.setdefault(self.revision, 0)
@@ -121,6 +139,15 @@ class Metrics:
         self.requests[code] = self.requests.get(code, 0) + 1
         self.duration_buckets[bisect_left(LATENCY_BOUNDS_SECONDS, seconds)] += 1
         self.duration_seconds += seconds
+
+    def shadowed(self, revision: str, outcome: ShadowOutcome) -> None:
+        """One request was mirrored to `revision`; the oldest shadow's counts are forgotten."""
+        counts = self.shadows.get(revision)
+        if counts is None:
+            counts = self.shadows[revision] = dict.fromkeys(ShadowOutcome, 0)
+            while len(self.shadows) > SHADOWS_KEPT:
+                del self.shadows[next(iter(self.shadows))]
+        counts[outcome] += 1
 
     def cohort_cells(self, revision: str, cohort: int) -> CohortCells:
         """Cells of a cohort, made at the first use."""
@@ -216,6 +243,15 @@ def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
         ],
         "serinus_labels_forwarded_total": [
             _sample("serinus_labels_forwarded_total", own, metrics.forwarded)
+        ],
+        "serinus_shadow_requests_total": [
+            _sample(
+                "serinus_shadow_requests_total",
+                own | {"revision": revision, "outcome": outcome.value},
+                count,
+            )
+            for revision, counts in metrics.shadows.items()
+            for outcome, count in counts.items()
         ],
     }
 

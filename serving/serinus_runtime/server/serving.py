@@ -13,6 +13,7 @@ from serinus_runtime.server.feedback import FeedbackLedger
 from serinus_runtime.server.metrics import Metrics
 from serinus_runtime.server.peers import Peers
 from serinus_runtime.server.prediction_id import PredictionIds
+from serinus_runtime.server.shadow import Shadow
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Serving:
     """All that a request needs.
 
     `aside` is one thread, for what would hold the event loop. `peers` are the pods that may count
-    labels; None: this one counts them all.
+    labels; None: this one counts them all. `shadow` mirrors requests; None: nobody said to whom.
     """
 
     model: Model
@@ -47,6 +48,7 @@ class Serving:
     metrics: Metrics
     ledger: FeedbackLedger
     peers: Peers | None
+    shadow: Shadow | None
     door: Doorkeeper
     readiness: Readiness
     revision: str

@@ -20,8 +20,9 @@ class SettingsError(Exception):
 class Settings:
     """What the pod was told.
 
-    `peers` is the host name behind which all pods of the Deployment are found, `pod_ip` the address
-    of this one; None: not told.
+    `peers` is the host name behind which all pods of the Deployment are found, `shadow` that of a
+    new version that answers the same requests while it exists, `pod_ip` the address of this one;
+    None: not told.
     Connections live `connection_max_age_seconds` (0: as long as the client likes) or
     `connection_max_requests` requests. On SIGTERM the server goes on answering for
     `drain_seconds`. `max_concurrency` requests are answered at once, `max_held_bytes` of bodies
@@ -36,6 +37,7 @@ class Settings:
     pod_uid: str
     pod_ip: str | None
     peers: str | None
+    shadow: str | None
     model_uri: str
     model_digest: str
     store: Path
@@ -67,6 +69,7 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
         pod_uid=read("POD_UID", str, ""),
         pod_ip=read("POD_IP", _address, ""),
         peers=read("PEERS", _given, ""),
+        shadow=read("SHADOW", _given, ""),
         model_uri=read("MODEL_URI", str),
         model_digest=read("MODEL_DIGEST", str),
         store=read("STORE", Path, "/store"),

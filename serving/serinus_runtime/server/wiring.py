@@ -23,6 +23,8 @@ from serinus_runtime.server.peers import ForwardSeal, ServicePeers, dns_lookup
 from serinus_runtime.server.prediction_id import PredictionIds
 from serinus_runtime.server.serving import Readiness, RequestLimits, Serving
 from serinus_runtime.server.settings import Settings
+from serinus_runtime.server.shadow import Shadow
+from serinus_runtime.server.shadow_connection import ShadowConnection
 
 IDLE_SECONDS = 75
 """Longer than clients' pools keep idle connections, so that it is the client who closes them."""
@@ -67,6 +69,7 @@ def made_serving(
             settings.feedback_maturity_seconds,
         ),
         peers=made_peers(settings, key),
+        shadow=made_shadow(settings, metrics),
         door=Doorkeeper(door_limits(settings)),
         readiness=Readiness(),
         revision=settings.revision,
@@ -99,6 +102,18 @@ def made_peers(settings: Settings, key: bytes) -> ServicePeers | None:
         port=settings.port,
         lookup=dns_lookup(settings.peers, settings.port),
         seal=ForwardSeal(key),
+    )
+
+
+def made_shadow(settings: Settings, metrics: Metrics) -> Shadow | None:
+    """What mirrors requests; None where nobody said where a shadow would be found."""
+    if settings.shadow is None:
+        return None
+    return Shadow(
+        dns_lookup(settings.shadow, settings.port),
+        lambda address: ShadowConnection(address, settings.port),
+        metrics,
+        own_revision=settings.revision,
     )
 
 

@@ -20,6 +20,7 @@ STRATEGIES = (
     {"canary": {"steps": [{"setWeight": 10}, {"pause": {"duration": "20s"}}, {"setWeight": 40}]}},
     {"canary": {"steps": [{"setWeight": 30}, {"pause": {}}, {"analyze": {"minSamples": 500}}]}},
     {"canary": {"steps": []}},
+    {"canary": {"steps": [{"shadow": {"minSamples": 20}}, {"setWeight": 40}, {"analyze": {}}]}},
     {"blueGreen": {"previewReplicas": 1, "scaleDownDelaySeconds": 20}},
     {"blueGreen": {"autoPromotionEnabled": False}},
     {"blueGreen": {"prePromotionAnalysis": {"minSamples": 20}}},
@@ -242,7 +243,8 @@ class DeploymentMachine(RuleBasedStateMachine):
             assert 0 <= canary["step"] <= max(canary["stepsTotal"], 1)
             assert 0 <= canary["actualWeight"] <= 100
             assert canary["revision"] != world.stable_revision
-            shown = canary.get("withdrawn") or canary.get("preview")
+            hidden = canary.get("preview") or canary.get("shadow")
+            shown = canary.get("withdrawn") or hidden
             if shown and not world.dirty and world.dies_after is None:
                 assert canary["revision"] not in serving
         if not world.dirty and world.dies_after is None and replicas:

@@ -10,7 +10,7 @@ from serinus.analysis.samples import Query
 from serinus.cli.errors import ClusterError, CommandError, ExitCode
 from serinus.cli.plan import stages_of
 from serinus.cli.plan_view import duration
-from serinus.rollout.steps import Analyze, Pause, SetWeight
+from serinus.rollout.steps import Analyze, Pause, SetWeight, Shadow
 from tests.support.command_line import NOW, STABLE, FakeCluster, commanded, deployment
 from tests.support.recorded_counters import RecordedCounters, labels, moment
 
@@ -47,6 +47,16 @@ def test_steps_are_planned_with_the_weights_that_whole_pods_give() -> None:
     assert [stage.canary_share for stage in (first, analysis)] == [0.2, 0.2]
     assert (analysis.min_samples, analysis.min_seconds, analysis.max_seconds) == (50, 5, 1800)
     assert (pause.min_seconds, person.min_seconds) == (60, 0)
+
+
+def test_in_a_shadow_both_get_all_requests() -> None:
+    steps = (Shadow(500, 60, 1800, last=False), SetWeight(50))
+
+    shadow, weight = stages_of(steps, replicas=4)
+
+    assert (shadow.canary_share, shadow.stable_share) == (1.0, 1.0)
+    assert (shadow.min_samples, shadow.min_seconds, shadow.max_seconds) == (500, 60, 1800)
+    assert (weight.canary_share, weight.stable_share) == (0.5, None)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from serinus.manifests.service import (
     make_feedback_service,
     make_preview_service,
     make_service,
+    make_shadow_service,
     pinned_selector,
     service_url,
     split_selector,
@@ -29,6 +30,17 @@ def test_the_preview_shows_one_revision_by_a_port_that_nobody_scrapes() -> None:
     assert service["metadata"]["name"] == "delay-preview"
     assert service["spec"]["selector"] == pinned_selector("delay", "c0ffee0000")
     assert (port["name"], port["port"], port["targetPort"]) == ("preview", 80, "http")
+
+
+def test_a_shadow_is_found_by_the_addresses_of_its_ready_pods() -> None:
+    service = make_shadow_service("delay", "flights", revision="c0ffee0000")
+
+    spec = service["spec"]
+    (port,) = spec["ports"]
+    assert service["metadata"]["name"] == "delay-shadow-pods"
+    assert spec["selector"] == pinned_selector("delay", "c0ffee0000")
+    assert (spec["clusterIP"], spec.get("publishNotReadyAddresses")) == ("None", None)
+    assert (port["name"], port["port"]) == ("shadow", 8080)
 
 
 def test_pinned_finds_one_revision_and_split_finds_all() -> None:

@@ -40,8 +40,12 @@ CASES = [
     ({"strategy": {"abTest": {}}}, "spec.strategy: neither `canary` nor `blueGreen`"),
     ({"strategy": {"canary": {}}}, "spec.strategy.canary: neither `steps` nor `stepWeights`"),
     (
-        {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"shadow": {"percent": 100}}]}}},
-        "spec.strategy.canary.steps[1]: neither `setWeight` nor `pause` nor `analyze`",
+        {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"mirror": {"percent": 100}}]}}},
+        "spec.strategy.canary.steps[1]: neither `setWeight` nor `pause` nor `analyze` nor `shadow`",
+    ),
+    (
+        {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"shadow": {}}]}}},
+        "spec.strategy.canary.steps[1].shadow: only the first step may be a shadow",
     ),
     (
         {"server": {"env": [{"name": "A", "configMapKeyRef": {}}]}},

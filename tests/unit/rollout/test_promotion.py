@@ -6,7 +6,7 @@ from serinus.api.enums import OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import first_match
 from serinus.rollout.promotion import PROMOTION_RULES, promoted_by_user
-from serinus.rollout.steps import Pause, SetWeight
+from serinus.rollout.steps import Pause, SetWeight, Shadow
 from tests.support.given import AT_LAST_ANALYSIS, AT_PAUSE, Given, rollout
 
 END = rollout().at(AT_LAST_ANALYSIS, for_seconds=3600)
@@ -22,6 +22,13 @@ CASES = [
     (
         "no step analyzes",
         rollout().but(steps=(SetWeight(50), Pause(60)), step_index=1).judged(Overall.SAFE),
+        Reason.PROMOTED_WITHOUT_EVIDENCE,
+    ),
+    (
+        "nothing but a shadow analyzes",
+        rollout()
+        .but(steps=(Shadow(50, 0, 1800, last=False), SetWeight(50), Pause(60)), step_index=2)
+        .judged(Overall.SAFE),
         Reason.PROMOTED_WITHOUT_EVIDENCE,
     ),
     ("no steps at all", rollout().but(steps=()).judged(None), Reason.PROMOTED_WITHOUT_EVIDENCE),

@@ -7,6 +7,7 @@ from serinus.rollout.steps import (
     Analyze,
     Pause,
     SetWeight,
+    Shadow,
     Step,
     described,
     explicit_steps,
@@ -126,3 +127,26 @@ def test_the_steps_that_are_taken_beside_a_number_of_pods() -> None:
     assert steps_taken(steps, 4) == steps
     assert steps_taken(steps, 1) == (steps[0], steps[3])
     assert steps_taken((), 1) == ()
+
+
+def test_a_shadow_is_an_analysis_before_any_weight_and_never_the_last() -> None:
+    found = steps_of({"steps": [{"shadow": {"replicas": 2}}, {"setWeight": 20}]})
+
+    assert found == (Shadow(50, 0.0, 1800.0, last=False, replicas=2), SetWeight(20))
+
+
+def test_what_a_shadow_is_given_counts_and_is_frozen() -> None:
+    given = {"replicas": 3, "minSamples": 7, "minDuration": "1m", "maxDuration": "2h"}
+    canary = Canary.model_validate({"steps": [{"shadow": given}, {"setWeight": 20}]})
+    explicit = explicit_steps(canary)
+
+    assert parsed_steps(explicit)[0] == Shadow(7, 60.0, 7200.0, last=False, replicas=3)
+    assert explicit == canary.steps
+
+
+def test_a_shadow_is_never_left_out_and_has_no_weight() -> None:
+    steps = (Shadow(50, 0.0, 1800.0, last=False), SetWeight(20), ANALYZE, SetWeight(50), LAST)
+
+    assert weight_percent_at(steps, 0) == 0
+    assert steps_taken(steps, 1) == (steps[0], SetWeight(20), LAST)
+    assert described(steps[0]) == "shadow"

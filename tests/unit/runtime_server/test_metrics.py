@@ -2,7 +2,14 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from serinus_runtime.server.metrics import LATENCY_BOUNDS_SECONDS, Elsewhere, Metrics, rendered
+from serinus_runtime.server.metrics import (
+    LATENCY_BOUNDS_SECONDS,
+    SHADOWS_KEPT,
+    Elsewhere,
+    Metrics,
+    ShadowOutcome,
+    rendered,
+)
 from tests.support.model_servers import REVISION, Client
 from tests.support.trained_models import flights
 
@@ -93,3 +100,24 @@ def test_the_cohort_of_an_answer_is_there_before_its_first_label(client: Client)
     assert client.metric("serinus_labels_total", revision=REVISION, outcome="right") == 0
     assert client.metric("serinus_labels_total", revision=REVISION, outcome="wrong") == 0
     assert client.metric("serinus_label_loss_total", revision=REVISION, score="brier") == 0
+
+
+def test_what_a_shadow_made_of_requests_is_told_by_its_revision() -> None:
+    cells = metrics()
+    cells.shadowed("aaaaaaaaaa", ShadowOutcome.DIFFERENT)
+    found = samples(rendered(cells, NOTHING_ELSE).decode())
+
+    told = {
+        dict(labels)["outcome"]: value
+        for (name, labels), value in found.items()
+        if name == "serinus_shadow_requests_total" and ("revision", "aaaaaaaaaa") in labels
+    }
+    assert told == {"same": 0, "different": 1, "error": 0, "timeout": 0, "dropped": 0}
+
+
+def test_shadows_of_long_ago_are_forgotten() -> None:
+    cells = metrics()
+    for number in range(SHADOWS_KEPT + 3):
+        cells.shadowed(f"{number:010}", ShadowOutcome.SAME)
+
+    assert [int(revision) for revision in cells.shadows] == [3, 4, 5, 6]

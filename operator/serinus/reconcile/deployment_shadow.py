@@ -1,0 +1,71 @@
+"""While a canary is a shadow: the Service by which stable's pods find it, and whether they look.
+
+A shadow's pods bear the labels of the Deployment, and the Service of users stays with stable, so
+that they get mirrored requests only. The Service of the shadow is there for as long as requests are
+to be mirrored and no longer: stable's pods see by it alone that there is a shadow, so that none of
+them is restarted for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, ShadowStatus
+from serinus.manifests.naming import shadow_service_name
+from serinus.manifests.service import make_shadow_service
+from serinus.reconcile.decision import DesiredObject, ObjectRef, PrunedObject
+from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.snapshot import controller_uid
+from serinus.rollout.steps import Shadow, Step
+
+_VARIABLE = "SERINUS_SHADOW"
+
+
+def shadow_at_start(steps: tuple[Step, ...]) -> ShadowStatus | None:
+    """How requests are mirrored at the first step; None where they aren't."""
+    first = steps[0] if steps else None
+    return ShadowStatus(replicas=first.replicas) if isinstance(first, Shadow) else None
+
+
+def shadow_service(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
+    """The Service of the shadow, while requests are to be mirrored."""
+    canary = status.canary
+    if canary is not None and _is_mirrored_to(canary):
+        namespace = picture.metadata.namespace
+        yield DesiredObject(make_shadow_service(picture.name, namespace, revision=canary.revision))
+
+
+def shadow_service_not_wanted(picture: Picture, status: DeploymentStatus) -> Iterator[PrunedObject]:
+    """Ours, when nothing is to be mirrored any more."""
+    if status.canary is not None and _is_mirrored_to(status.canary):
+        return
+    ref = shadow_service_ref(picture.name, picture.metadata.namespace)
+    body = picture.children.get(ref)
+    if body is not None and controller_uid(body) == picture.metadata.uid:
+        yield PrunedObject(ref, body["metadata"].get("uid", ""))
+
+
+def shadow_service_ref(name: str, namespace: str) -> ObjectRef:
+    """Where the Service of the shadow is."""
+    return ObjectRef("v1", "Service", namespace, shadow_service_name(name))
+
+
+def mirroring_problem(picture: Picture, status: DeploymentStatus) -> str | None:
+    """Why stable's pods will never mirror a request; None when they will."""
+    stable = status.stable
+    record = picture.record(stable.revision) if stable else None
+    if stable is None or record is None:
+        return None
+    containers = record.template.get("spec", {}).get("containers", ())
+    names = {one.get("name") for container in containers for one in container.get("env", ())}
+    if _VARIABLE in names:
+        return None
+    return (
+        f"revision {stable.revision} was made before servers could mirror requests, and its pods "
+        "aren't restarted for it; `kubectl serinus promote` goes on without a shadow, or release "
+        "without one this once"
+    )
+
+
+def _is_mirrored_to(canary: CanaryStatus) -> bool:
+    return canary.shadow is not None and canary.traffic_started_at is not None

@@ -1,0 +1,174 @@
+"""Whole releases that begin as a shadow: judged by mirrored requests, met by nobody."""
+
+from typing import Any
+
+import pytest
+
+from serinus.reconcile.decision import ObjectRef
+from tests.support.deployment_world import (
+    NAME,
+    NAMESPACE,
+    REVISION_LABEL,
+    Behaviour,
+    World,
+    serving_v1,
+)
+
+pytestmark = pytest.mark.slow
+
+SHADOW = ObjectRef("v1", "Service", NAMESPACE, f"{NAME}-shadow-pods")
+STEPS: list[dict[str, Any]] = [
+    {"shadow": {"replicas": 2, "minSamples": 500, "minDuration": "30s"}},
+    {"setWeight": 50},
+    {"analyze": {"minSamples": 50}},
+]
+
+
+def shadowing(error_percent: int = 0, steps: list[dict[str, Any]] = STEPS, **spec: Any) -> World:
+    world = serving_v1(strategy={"canary": {"steps": steps}}, **spec)
+    world.behaviours["v2"] = Behaviour(error_percent=error_percent)
+    world.serves_version("v2")
+    return world
+
+
+def answered_to_users(world: World, version: str) -> int:
+    revisions = {one.revision for one in world.pods if one.version == version}
+    return sum(world.answered.get(revision, 0) for revision in revisions)
+
+
+def test_while_it_is_a_shadow_no_user_meets_it_and_stables_pods_go_on() -> None:
+    world = shadowing()
+    before = {pod.name for pod in world.pods}
+    world.runs(20, until="canary has traffic")
+    world.runs(15)
+
+    assert world.canary is not None
+    assert (world.canary["step"], world.canary["actualWeight"]) == (0, 0)
+    assert "servedWeight" not in world.canary
+    assert world.ready_pods(world.canary_revision) == 2
+    assert answered_to_users(world, "v2") == 0
+    assert before <= {pod.name for pod in world.pods}
+    assert world.objects[SHADOW]["spec"]["clusterIP"] == "None"
+    assert {pod.version for pod in world.selected_pods()} == {"v1"}
+
+
+def test_a_harmful_version_is_rolled_back_and_no_user_met_it() -> None:
+    world = shadowing(error_percent=40)
+    world.runs(200, until="rolled back")
+
+    assert world.reasons()[-1] == "EvidenceOfHarm"
+    assert answered_to_users(world, "v2") == 0
+    assert SHADOW not in world.objects
+    assert world.unanswered == 0
+
+
+def test_a_sound_version_goes_on_to_users_and_is_promoted() -> None:
+    world = shadowing()
+    world.runs(600, until="settled")
+
+    assert (world.stable, world.reasons()[-1]) == ("v2", "Promoted")
+    assert SHADOW not in world.objects
+    assert world.unanswered == 0
+
+
+def test_mirroring_ends_with_the_step() -> None:
+    world = shadowing()
+    for _ in range(200):
+        world.ticks()
+        if world.canary and world.canary["step"] > 0:
+            break
+
+    assert world.canary is not None
+    assert world.canary["step"] == 1
+    assert SHADOW not in world.objects
+    assert "shadow" not in world.canary
+
+
+def test_without_mirrored_requests_it_stays_a_shadow() -> None:
+    world = shadowing()
+    world.mirrors = False
+    world.runs(300)
+
+    assert world.canary is not None
+    assert world.canary["step"] == 0
+    assert answered_to_users(world, "v2") == 0
+
+
+def test_a_person_may_end_it_and_it_is_not_mirrored_to_any_more() -> None:
+    world = shadowing()
+    world.runs(20, until="canary has traffic")
+    world.says("promote")
+    world.runs(60, until="settled")
+
+    assert (world.stable, SHADOW in world.objects) == ("v2", False)
+    assert world.unanswered == 0
+
+
+def test_evidence_that_pauses_ends_the_mirroring_until_a_person_resumes() -> None:
+    world = shadowing(error_percent=40)
+    world.applies(analysis={**world.spec["analysis"], "mode": "pause"})
+    world.runs(200, until="paused")
+
+    assert SHADOW not in world.objects
+
+    world.behaviours["v2"] = Behaviour()
+    world.says("resume")
+    world.runs(10)
+
+    assert SHADOW in world.objects
+    assert answered_to_users(world, "v2") == 0
+
+
+def test_beside_a_stable_that_cannot_mirror_it_says_so() -> None:
+    world = serving_v1(strategy={"canary": {"steps": STEPS}})
+    for ref, body in world.objects.items():
+        if ref.kind == "ControllerRevision":
+            for container in body["data"]["template"]["spec"]["containers"]:
+                container["env"] = [
+                    one for one in container["env"] if one["name"] != "SERINUS_SHADOW"
+                ]
+    world.serves_version("v2")
+    world.runs(30)
+
+    assert world.condition("Reconciling") == ("True", "WaitingForPods")
+    assert "was made before servers could mirror" in world.status["message"]
+
+
+def test_a_gateway_gives_a_shadow_no_weight() -> None:
+    gateway = {"gatewayAPI": {"parentRefs": [{"name": "public"}]}}
+    world = serving_v1(strategy={"canary": {"steps": STEPS}}, traffic=gateway)
+    world.clients_use_gateway = True
+    world.serves_version("v2")
+    world.runs(20, until="canary has traffic")
+    world.runs(10)
+
+    assert world.canary_share() == 0
+    assert answered_to_users(world, "v2") == 0
+
+    world.runs(600, until="settled")
+    assert world.stable == "v2"
+
+
+def test_a_service_of_somebody_else_in_the_way_is_left_alone() -> None:
+    world = serving_v1(strategy={"canary": {"steps": STEPS}})
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": SHADOW.name, "uid": "x"},
+        "spec": {"selector": {REVISION_LABEL: "theirs"}},
+    }
+    world.objects[SHADOW] = dict(theirs)
+    world.serves_version("v2")
+    world.runs(5)
+
+    assert world.condition("Stalled") == ("True", "NameConflict")
+    assert world.objects[SHADOW] == theirs
+
+
+@pytest.mark.parametrize("writes", range(12))
+def test_killed_at_any_write_it_is_promoted_all_the_same(writes: int) -> None:
+    world = shadowing()
+    world.dies_after = writes
+    world.runs(600, until="settled")
+
+    assert (world.stable, world.unanswered, SHADOW in world.objects) == ("v2", 0, False)
