@@ -9,14 +9,14 @@ ConfigMap is there. So a crash in between loses nothing, and what is written aft
 decided then. The name is made of a number that is in the status first, so nothing is doubled.
 
 Recorded are the lines of the history, what people asked for and got, and each change of what
-serves. By what serves is meant what traffic is set to, from that moment on.
+serves.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,7 @@ from serinus.reconcile.decision import (
     Ownership,
 )
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_serving import digest_of, in_words, serving
 from serinus.reconcile.requests import RequestOutcome
 
 _Json = dict[str, Any]
@@ -70,7 +71,7 @@ def recorded(picture: Picture, status: DeploymentStatus, now: datetime) -> Recor
         pending.append(_pending(number, told))
     record = RecordStatus(
         number=number,
-        serving=_in_words(_serving(picture, status)),
+        serving=in_words(serving(picture, status)),
         pending=pending[-PENDING_RECORDS_MAX:],
     )
     return Recorded(status.model_copy(update={"record": record}), events)
@@ -136,7 +137,7 @@ def _decisions(picture: Picture, status: DeploymentStatus, now: datetime) -> Ite
     """What this pass decided; what serves is, in each, what serves after the pass."""
     told = [*_asked_for(picture.stored, status), *_new_lines(picture.stored, status)]
     before = picture.stored.record.serving if picture.stored.record else ""
-    if not told and _in_words(_serving(picture, status)) != before:
+    if not told and in_words(serving(picture, status)) != before:
         told = [_served_otherwise(picture, status)]
     for words in told:
         yield {**words, **_inputs(picture, status, words, now)}
@@ -192,7 +193,7 @@ def _who(request: HandledRequest) -> _Json:
 
 def _served_otherwise(picture: Picture, status: DeploymentStatus) -> _Json:
     """What serves changed as it was decided before: pods are there, or have gone."""
-    words, role = _in_words(_serving(picture, status)), status.canary or status.stable
+    words, role = in_words(serving(picture, status)), status.canary or status.stable
     return {
         "action": Action.SERVE.value,
         "revision": role.revision if role else "",
@@ -219,14 +220,14 @@ def _inputs(picture: Picture, status: DeploymentStatus, words: _Json, now: datet
             "generation": picture.metadata.generation,
         },
         "operatorVersion": __version__,
-        "modelDigest": _digest(picture, words["revision"]),
+        "modelDigest": digest_of(picture, words["revision"]),
         "rollout": _rollout(canary) if canary else None,
         "rules": canary.rules if canary and begins else None,
         "evidence": [
             one.model_dump(mode="json", by_alias=True, exclude={"state"}, exclude_none=True)
             for one in status.analysis
         ],
-        "serving": _serving(picture, status),
+        "serving": serving(picture, status),
     }
 
 
@@ -239,44 +240,3 @@ def _rollout(canary: CanaryStatus) -> _Json:
         "weight": canary.weight,
         "actualWeight": canary.actual_weight,
     }
-
-
-# What serves
-
-
-def _serving(picture: Picture, status: DeploymentStatus) -> _Json:
-    """What traffic is set to by `status`; empty where nothing serves."""
-    stable, canary = status.stable, status.canary
-    found: _Json = {}
-    if picture.replicas == 0:
-        return found
-    if stable is not None:
-        found["stable"] = _revision(picture, stable.revision, stable.model_version)
-    if canary is not None and (stable is None or canary.traffic_started_at is not None):
-        found["canary"] = {
-            **_revision(picture, canary.revision, canary.model_version),
-            "weight": canary.weight,
-        }
-    return found
-
-
-def _in_words(serving: Mapping[str, Any]) -> str:
-    """`stable 1f2e3d (v1), canary 9a8b7c (v2) at 20 %`; empty where nothing serves."""
-    words = []
-    for role, one in serving.items():
-        share = f" at {one['weight']} %" if "weight" in one else ""
-        words.append(f"{role} {one['revision']} ({one['modelVersion']}){share}")
-    return ", ".join(words)
-
-
-def _revision(picture: Picture, revision: str, model_version: str) -> _Json:
-    return {
-        "revision": revision,
-        "modelVersion": model_version,
-        "modelDigest": _digest(picture, revision),
-    }
-
-
-def _digest(picture: Picture, revision: str) -> str:
-    record = picture.record(revision)
-    return str(record.inputs.get("modelDigest", "")) if record else ""
