@@ -1,10 +1,13 @@
 """Whole releases that begin as a shadow: judged by mirrored requests, met by nobody."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from serinus.reconcile.decision import ObjectRef
+from serinus.reconcile.deployment import look_at
+from serinus.reconcile.snapshot import TemplateMap, TemplatesSeen
 from tests.support.deployment_world import (
     NAME,
     NAMESPACE,
@@ -16,6 +19,7 @@ from tests.support.deployment_world import (
 
 pytestmark = pytest.mark.slow
 
+SHIPPED = Path(__file__).parents[3] / "charts" / "serinus" / "metric-templates"
 SHADOW = ObjectRef("v1", "Service", NAMESPACE, f"{NAME}-shadow-pods")
 STEPS: list[dict[str, Any]] = [
     {"shadow": {"replicas": 2, "minSamples": 500, "minDuration": "30s"}},
@@ -172,3 +176,35 @@ def test_killed_at_any_write_it_is_promoted_all_the_same(writes: int) -> None:
     world.runs(600, until="settled")
 
     assert (world.stable, world.unanswered, SHADOW in world.objects) == ("v2", 0, False)
+
+
+def judged_by_disagreement(share: float) -> World:
+    """A shadow that answers otherwise in this share of the requests; more than a fifth is harm."""
+    world = serving_v1(strategy={"canary": {"steps": STEPS}})
+    name = "shadow-disagreement"
+    text = (SHIPPED / f"{name}.yaml").read_text()
+    world.templates = TemplatesSeen(shared=(TemplateMap("s", "shipped", {name: text}),))
+    metric = {"name": "disagreement", "templateRef": {"name": name}, "max": "0.2"}
+    analysis = world.spec["analysis"]
+    world.applies(analysis={**analysis, "metrics": [*analysis["metrics"], metric]})
+    world.serves_version("v2")
+    world.runs(20, until="canary has traffic")
+    for _ in range(90):
+        asked = look_at(world.snapshot({}), world.now).queries
+        world.scalars |= {one.promql: share for one in asked if one.metric == "disagreement"}
+        world.ticks()
+    return world
+
+
+def test_a_shadow_that_answers_too_often_otherwise_is_rolled_back_where_a_maximum_says_so() -> None:
+    world = judged_by_disagreement(0.4)
+
+    assert world.reasons()[-1] == "ScalarLimitExceeded"
+    assert answered_to_users(world, "v2") == 0
+
+
+def test_a_shadow_that_mostly_agrees_is_let_on_to_users() -> None:
+    world = judged_by_disagreement(0.1)
+
+    assert "rollback" not in world.actions()
+    assert world.canary is None or world.canary["step"] > 0
