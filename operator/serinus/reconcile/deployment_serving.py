@@ -36,7 +36,7 @@ def _canary_weight(picture: Picture, status: DeploymentStatus) -> int | None:
     moves all the time: there it is the step's.
     """
     stable, canary = status.stable, status.canary
-    if canary is None or (stable is not None and canary.preview is not None):
+    if canary is None or (stable is not None and canary.is_hidden):
         return None
     if stable is None:
         return canary.weight

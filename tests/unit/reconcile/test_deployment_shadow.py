@@ -49,6 +49,7 @@ def test_while_it_is_a_shadow_no_user_meets_it_and_stables_pods_go_on() -> None:
     assert world.canary is not None
     assert (world.canary["step"], world.canary["actualWeight"]) == (0, 0)
     assert "servedWeight" not in world.canary
+    assert "canary" not in world.status["record"]["serving"]
     assert world.ready_pods(world.canary_revision) == 2
     assert answered_to_users(world, "v2") == 0
     assert before <= {pod.name for pod in world.pods}
