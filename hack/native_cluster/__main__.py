@@ -45,6 +45,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 print(f"export {name}={shlex.quote(value)}")
         case "load":
             choice.load(arguments.archives)
+        case "gateway":
+            print(f"export SERINUS_GATEWAY_IMAGE={shlex.quote(choice.gateway())}")
         case "tools":
             tools.ensure(tools.TEST_MODULES)
             for module in tools.TEST_MODULES:
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("env", help='print exports: eval "$(hack/cluster env)"')
     load = verbs.add_parser("load", help="give the nodes images from archives")
     load.add_argument("archives", nargs="+", type=Path)
+    verbs.add_parser("gateway", help="give the nodes the gateway of the tests, print its image")
     verbs.add_parser("tools", help="build the programs that tests need, print their folders")
     return parser
 

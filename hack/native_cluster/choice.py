@@ -91,6 +91,23 @@ def env() -> dict[str, str]:
     return named | (kind.env() if chosen is Provider.KIND else {})
 
 
+def gateway() -> str:
+    """Give the chosen cluster's nodes the image of a gateway; its reference."""
+    match provider():
+        case Provider.NATIVE:
+            return native.gateway()
+        case Provider.KIND:
+            return kind.gateway()
+        case Provider.GIVEN:
+            named = os.environ.get("SERINUS_GATEWAY_IMAGE")
+            if not named:
+                raise ClusterError(
+                    "gateway",
+                    "name an image of Traefik that the cluster can pull in SERINUS_GATEWAY_IMAGE",
+                )
+            return named
+
+
 def load(archives: list[Path]) -> None:
     """Give the chosen cluster's nodes images from archives."""
     match provider():

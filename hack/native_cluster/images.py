@@ -22,24 +22,26 @@ _IMPORT_TIMEOUT_SECONDS = 300
 _MEMORY = layout.STATE / "loaded-images.json"
 
 
-def prometheus_image() -> str:
-    """Reference of the Prometheus image, tagged by the program's content."""
-    key = tools.folder_of(tools.PROMETHEUS).name.rpartition("-")[2]
-    return f"serinus.dev/prometheus:{key}-{_LAYOUT}"
+def image_of(module: tools.ToolModule) -> str:
+    """Reference of the image of a module's only program, tagged by the program's content."""
+    key = tools.folder_of(module).name.rpartition("-")[2]
+    return f"serinus.dev/{module.name}:{key}-{_LAYOUT}"
 
 
 def load_own_images() -> None:
     """Give the node the pause and Prometheus images, unless it has them."""
-    present = _references()
-    for reference, program in (
-        (PAUSE_IMAGE, tools.path_of(tools.PAUSE)),
-        (prometheus_image(), tools.path_of(tools.PROMETHEUS)),
-    ):
-        if not any(name.endswith(reference) for name in present):
-            archive = layout.STATE / f"{program.name}.tar"
-            write_archive(archive, reference, program)
-            load([archive])
-            archive.unlink()
+    load_program(PAUSE_IMAGE, tools.path_of(tools.PAUSE))
+    load_program(image_of(tools.PROMETHEUS), tools.path_of(tools.PROMETHEUS))
+
+
+def load_program(reference: str, program: Path) -> None:
+    """Give the node an image of a program, unless it has one of that name."""
+    if any(name.endswith(reference) for name in _references()):
+        return
+    archive = layout.STATE / f"{program.name}.tar"
+    write_archive(archive, reference, program)
+    load([archive])
+    archive.unlink()
 
 
 def load(archives: Sequence[Path]) -> None:

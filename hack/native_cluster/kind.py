@@ -26,6 +26,9 @@ PROMETHEUS = "prom/prometheus:v3.15.0"
 """Pulled as the node's own image is, from where the engine looks first; the chart names none."""
 PROMETHEUS_IMAGE = f"localhost/serinus/{PROMETHEUS.rpartition('/')[2]}"
 """The same by a name that the chart takes, on the node."""
+GATEWAY = "traefik:v3.6.12"
+"""The version that hack/tools/traefik builds."""
+GATEWAY_IMAGE = f"localhost/serinus/{GATEWAY}"
 
 
 def engine_runs() -> bool:
@@ -46,7 +49,7 @@ def up() -> None:
             config.flush()
             where = ("--config", config.name, "--kubeconfig", str(KUBECONFIG))
             _kind("create", "cluster", "--name", CLUSTER, "--wait", "180s", *where)
-        _give_prometheus()
+        _give(PROMETHEUS, PROMETHEUS_IMAGE)
 
 
 def down() -> None:
@@ -78,16 +81,23 @@ def _engine() -> str | None:
     return next(found, None)
 
 
-def _give_prometheus() -> None:
+def gateway() -> str:
+    """Give the node a gateway's image, and tell the image's reference."""
+    _give(GATEWAY, GATEWAY_IMAGE)
+    return GATEWAY_IMAGE
+
+
+def _give(pulled: str, reference: str) -> None:
+    """Pull an image and give it to the node by another name."""
     engine = _engine() or ENGINES[0]
     with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / "prometheus.tar"
+        archive = Path(folder) / "image.tar"
         for words in (
-            ["pull", "--quiet", PROMETHEUS],
-            ["tag", PROMETHEUS, PROMETHEUS_IMAGE],
-            ["save", "--output", str(archive), PROMETHEUS_IMAGE],
+            ["pull", "--quiet", pulled],
+            ["tag", pulled, reference],
+            ["save", "--output", str(archive), reference],
         ):
-            run("Prometheus", [engine, *words], timeout_seconds=CREATE_TIMEOUT_SECONDS)
+            run(pulled, [engine, *words], timeout_seconds=CREATE_TIMEOUT_SECONDS)
         load([archive])
 
 

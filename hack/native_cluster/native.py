@@ -94,9 +94,19 @@ def env() -> dict[str, str]:
         "KUBECONFIG": str(layout.KUBECONFIG),
         "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")]),
         "SERINUS_AUDIT_LOG": str(layout.AUDIT_LOG),
-        "SERINUS_PROMETHEUS_IMAGE": images.prometheus_image(),
+        "SERINUS_PROMETHEUS_IMAGE": images.image_of(tools.PROMETHEUS),
         "SERINUS_CLUSTER": "native",
     }
+
+
+def gateway() -> str:
+    """Build a gateway, give its image to the node, and tell the image's reference."""
+    _require_root()
+    tools.ensure((tools.TRAEFIK,))
+    reference = images.image_of(tools.TRAEFIK)
+    with sharing.exclusive(layout.LOCK_FILE, CHECKOUT):
+        images.load_program(reference, tools.path_of(tools.TRAEFIK))
+    return reference
 
 
 def load(archives: list[Path]) -> None:

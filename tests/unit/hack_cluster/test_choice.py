@@ -2,7 +2,7 @@
 
 import pytest
 
-from native_cluster.choice import Provider, choose, is_default
+from native_cluster.choice import Provider, choose, gateway, is_default
 from native_cluster.terminal import ClusterError
 
 
@@ -52,3 +52,15 @@ def test_a_default_storage_class_says_so(annotation: str, expected: bool) -> Non
 
     assert is_default({"metadata": {"annotations": {key: annotation}}}) is expected
     assert not is_default({"metadata": {}})
+
+
+def test_a_cluster_of_somebody_else_gets_a_gateway_s_image_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SERINUS_KUBECONFIG", "/somewhere")
+    monkeypatch.delenv("SERINUS_GATEWAY_IMAGE", raising=False)
+    with pytest.raises(ClusterError, match="Traefik that the cluster can pull"):
+        gateway()
+
+    monkeypatch.setenv("SERINUS_GATEWAY_IMAGE", "example.org/traefik:v3")
+    assert gateway() == "example.org/traefik:v3"

@@ -102,6 +102,14 @@ def test_kind_writes_its_audit_log_where_env_says() -> None:
     assert policy["containerPath"] == arguments["audit-policy-file"]
 
 
+def test_kind_s_gateway_is_the_one_that_is_built_elsewhere() -> None:
+    version = kind.GATEWAY.rpartition(":")[2]
+    module = (layout.TOOL_MODULES / "traefik" / "go.mod").read_text()
+
+    assert f"github.com/traefik/traefik/v3 {version}" in module
+    assert kind.GATEWAY_IMAGE.rpartition(":")[2] == version
+
+
 def test_kind_s_prometheus_bears_a_name_that_the_chart_takes() -> None:
     image = kind.env()["SERINUS_PROMETHEUS_IMAGE"]
 

@@ -1,0 +1,201 @@
+"""A canary behind a real gateway: its share by weight, the way back, and what people added."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import image
+from tests.cluster.test_rollouts import (
+    ROLLOUT_SECONDS,
+    answers,
+    assert_no_client_was_let_down,
+    canary_is_at,
+    release,
+    settled_on,
+)
+from tests.support import gateway, small_model
+from tests.support.live_cluster import (
+    Namespace,
+    audit_writes,
+    canary_of,
+    condition,
+    kubectl,
+    rejected_reasons,
+    stable_model,
+)
+
+USER_AGENT = "serinus-operator/"
+REQUESTS_PER_SECOND = 100
+
+
+@pytest.fixture
+def routed(served: Namespace) -> Iterator[Namespace]:
+    """The namespace with `points` behind a gateway, through which a client asks steadily."""
+    for file in gateway.crd_files():
+        kubectl("apply", "--server-side", "-f", str(file))
+    for one in gateway.cluster_objects(served.name):
+        kubectl("apply", "-f", "-", stdin=json.dumps(one))
+    served.apply(*gateway.namespaced_objects(os.environ["SERINUS_GATEWAY_IMAGE"], served.name))
+    served.kubectl("wait", "--for=condition=Ready", f"pod/{gateway.NAME}", "--timeout=60s")
+    served.kubectl("wait", "--for=condition=Programmed", f"gateway/{gateway.NAME}", "--timeout=60s")
+    behind(served, "points")
+    asking = small_model.traffic(image("jobs"), gateway.NAME, rate=REQUESTS_PER_SECOND)
+    served.apply(*asking)
+    served.kubectl("wait", "--for=condition=Ready", "pod/traffic", "--timeout=60s")
+    served.wait_until("answers arrive", lambda: bool(answered(served)))
+    yield served
+    for one in gateway.cluster_objects(served.name):
+        kubectl("delete", one["kind"], one["metadata"]["name"], "--ignore-not-found")
+
+
+def behind(namespace: Namespace, deployment: str) -> None:
+    """Put a Deployment behind the gateway, and wait until the gateway took the route."""
+    traffic = {"replicas": None, "gatewayAPI": {"parentRefs": [{"name": gateway.NAME}]}}
+    change(namespace, traffic=traffic)
+    namespace.wait_for(
+        "mdep",
+        deployment,
+        "its route accepted",
+        lambda it: condition(it, "RouteAccepted")[0] == "True",
+    )
+
+
+def change(namespace: Namespace, **spec: Any) -> None:
+    """Change members of the Deployment's spec."""
+    patch = json.dumps({"spec": spec})
+    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", patch)
+
+
+def steps(*weights: int) -> dict[str, Any]:
+    """Steps that wait for a person at each weight."""
+    pauses = [step for weight in weights for step in ({"setWeight": weight}, {"pause": {}})]
+    return {"canary": {"steps": pauses}}
+
+
+def answered(namespace: Namespace) -> dict[str, int]:
+    """Answers so far, by revision."""
+    counts: dict[str, int] = {}
+    try:
+        seen = answers(namespace)
+    except (IndexError, ValueError):
+        return {}
+    for key, count in seen.items():
+        if not key.startswith(("broken", "feedback")):
+            counts[key.split()[0]] = counts.get(key.split()[0], 0) + count
+    return counts
+
+
+def weights(namespace: Namespace) -> dict[str, int]:
+    """Weights of the route's rule `serinus`, by revision."""
+    rules = namespace.get("httproute", "points")["spec"]["rules"]
+    (ours,) = (rule for rule in rules if rule.get("name") == "serinus")
+    return {one["name"].removeprefix("points-"): one["weight"] for one in ours["backendRefs"]}
+
+
+def share_from_now(namespace: Namespace, revision: str, requests: int = 2000) -> float:
+    """Share of the next requests that the revision answers."""
+    before = answered(namespace)
+    found: dict[str, int] = {}
+
+    def enough() -> bool:
+        now = answered(namespace)
+        found.update({key: count - before.get(key, 0) for key, count in now.items()})
+        return sum(found.values()) >= requests
+
+    namespace.wait_until(f"{requests} more answers", enough, 90)
+    return found.get(revision, 0) / sum(found.values())
+
+
+def test_the_share_is_that_of_the_weight_and_a_promotion_fails_no_request(
+    routed: Namespace,
+) -> None:
+    change(routed, strategy=steps(1, 20))
+    release(routed, "second-1")
+    first = routed.wait_for("mdep", "points", "at 1 percent", canary_is_at(1), ROLLOUT_SECONDS)
+    canary = canary_of(first)["revision"]
+    routed.wait_until("1 percent is set", lambda: weights(routed).get(canary) == 1)
+    assert 0 < share_from_now(routed, canary) < 0.03
+
+    kubectl("serinus", "promote", "points", "-n", routed.name)
+    routed.wait_for("mdep", "points", "at 20 percent", canary_is_at(3), ROLLOUT_SECONDS)
+    routed.wait_until("20 percent are set", lambda: weights(routed).get(canary) == 20)
+    assert 0.15 < share_from_now(routed, canary) < 0.25
+    told = routed.wait_for(
+        "mdep",
+        "points",
+        "its share told",
+        lambda it: 15 <= float(canary_of(it).get("servedWeight") or 0) <= 25,
+    )
+    assert canary_of(told)["actualWeight"] == 20
+
+    kubectl("serinus", "promote", "points", "-n", routed.name)
+    routed.wait_for("mdep", "points", "promoted", settled_on("second-1"), ROLLOUT_SECONDS)
+    assert weights(routed).get(canary) == 100 or set(weights(routed)) == {canary}
+    # The gateway takes up to two seconds to follow a route.
+    routed.wait_until("all requests are its", lambda: share_from_now(routed, canary, 200) == 1)
+    assert_no_client_was_let_down(routed)
+
+
+def writes_since(log: Path, start: int, namespace: str) -> list[tuple[str, str]]:
+    """Kind and name of what the operator wrote, in order, since a place in the audit log."""
+    with log.open() as lines:
+        lines.seek(start)
+        writes = audit_writes((it for it in lines if USER_AGENT in it), USER_AGENT, namespace)
+    return [(it["objectRef"]["resource"], it["objectRef"].get("name", "")) for it in writes]
+
+
+@pytest.mark.skipif("SERINUS_AUDIT_LOG" not in os.environ, reason="the cluster has no audit log")
+def test_a_rollback_takes_the_requests_away_first_and_keeps_what_people_added(
+    routed: Namespace,
+) -> None:
+    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
+    routed.apply(
+        small_model.feature_set("narrow", file="narrow.csv", x1=narrow),
+        small_model.training_job("third", features_from="narrow"),
+    )
+    routed.wait_for(
+        "mver", "third-1", "ready", lambda it: it.get("status", {}).get("phase") == "Ready"
+    )
+    header = {"name": "x-team", "value": "points"}
+    route = routed.get("httproute", "points")
+    (ours,) = route["spec"]["rules"]
+    ours["filters"] = [
+        {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [header]}}
+    ]
+    theirs = {
+        "name": "theirs",
+        "matches": [{"path": {"type": "Exact", "value": "/theirs"}}],
+        "backendRefs": [{"name": "points", "port": 80}],
+    }
+    added = json.dumps({"spec": {"rules": [ours, theirs]}})
+    routed.kubectl("patch", "httproute", "points", "--type=merge", "-p", added)
+    log = Path(os.environ["SERINUS_AUDIT_LOG"])
+    start = log.stat().st_size
+
+    change(routed, strategy={"canary": {"steps": [{"setWeight": 30}, {"analyze": {}}]}})
+    release(routed, "third-1")
+    rolled_back = routed.wait_for(
+        "mdep", "points", "rolled back", lambda it: rejected_reasons(it) != [], ROLLOUT_SECONDS
+    )
+    bad = rolled_back["status"]["rejectedRevisions"][0]["revision"]
+    routed.wait_until(
+        "no pod of the bad revision", lambda: not routed.list("pods", f"serinus.dev/revision={bad}")
+    )
+
+    assert rejected_reasons(rolled_back) == ["EvidenceOfHarm"]
+    assert stable_model(rolled_back) == "first-1"
+    assert weights(routed).get(bad, 0) == 0
+    rules = {rule["name"]: rule for rule in routed.get("httproute", "points")["spec"]["rules"]}
+    assert rules["serinus"]["filters"] == ours["filters"]
+    assert rules["theirs"]["matches"] == theirs["matches"]
+    written = writes_since(log, start, routed.name)
+    last_route = max(index for index, it in enumerate(written) if it == ("httproutes", "points"))
+    pods_away = max(
+        index for index, it in enumerate(written) if it == ("deployments", f"points-{bad}")
+    )
+    assert last_route < pods_away
+    assert_no_client_was_let_down(routed, bad_revision=bad)
