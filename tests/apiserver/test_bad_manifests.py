@@ -20,6 +20,8 @@ spec:
   model: {versionRef: {name: delay-1}}
   FIELD
 """
+NOTHING_TO_JUDGE = """analysis: {metrics: []}
+  strategy: {blueGreen: {}, postPromotionAnalysis: {duration: 1h}}"""
 TRAINING_JOB = """
 apiVersion: serinus.dev/v1alpha1
 kind: TrainingJob
@@ -107,6 +109,16 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         DEPLOYMENT,
         "strategy: {blueGreen: {previewReplicas: 0}}",
         ["spec.strategy.blueGreen.previewReplicas: ", "should be greater than or equal to 1"],
+    ),
+    "a look after the promotion without a time": (
+        DEPLOYMENT,
+        "strategy: {canary: {steps: []}, postPromotionAnalysis: {keptReplicas: 2}}",
+        ["spec.strategy.postPromotionAnalysis.duration: ", "Required value"],
+    ),
+    "a look after the promotion at nothing": (
+        DEPLOYMENT,
+        NOTHING_TO_JUDGE,
+        ["`strategy.postPromotionAnalysis` needs `analysis.metrics`"],
     ),
     "no such day": (
         DEPLOYMENT,

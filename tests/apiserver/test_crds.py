@@ -92,6 +92,7 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
                     "prePromotionAnalysis": {"minSamples": 500, "maxDuration": "1h"},
                     "scaleDownDelaySeconds": 0,
                 },
+                "postPromotionAnalysis": {"duration": "1h30m", "keptReplicas": 2},
                 "promotionWindows": [
                     {"days": ["Monday"], "start": "09:00", "end": "16:30", "timeZone": "Asia/Tokyo"}
                 ],
@@ -262,6 +263,9 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, scaled(by("Pods", type="AverageValue"))),
     ("`value` goes with `type: Value`, and only with it", MD, scaled(by("External", type="Value"))),
     ("set exactly one of `canary`, `blueGreen`", MD, {"strategy": {}}),
+    ("`strategy.postPromotionAnalysis` needs `analysis.metrics`, else nothing is judged",
+     MD, {"strategy": {"canary": {"steps": []}, "postPromotionAnalysis": {"duration": "1h"}},
+          "analysis": {"metrics": []}}),
     ("set exactly one of `steps`, `stepWeights`", MD, canary()),
     ("set exactly one of `steps`, `stepWeights`", MD, canary(steps=[], stepWeights=[20])),
     ("`stepWeights` must rise: each above the one before", MD, canary(stepWeights=[50, 20])),

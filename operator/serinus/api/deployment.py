@@ -77,6 +77,14 @@ class DeploymentSpec(ApiModel):
             ),
             (
                 (
+                    "!has(self.strategy) || !has(self.strategy.postPromotionAnalysis) || "
+                    "!has(self.analysis) || !has(self.analysis.metrics) || "
+                    "self.analysis.metrics.size() > 0"
+                ),
+                "`strategy.postPromotionAnalysis` needs `analysis.metrics`, else nothing is judged",
+            ),
+            (
+                (
                     "(has(self.traffic) && has(self.traffic.gatewayAPI)) || !has(self.strategy) || "
                     "!has(self.strategy.canary) || ((!has(self.strategy.canary.steps) || "
                     "self.strategy.canary.steps.all(s, !has(s.setWeight) || s.setWeight <= "

@@ -43,20 +43,40 @@ class ShadowStatus(ApiModel):
     )
 
 
-class KeptRevision(ApiModel):
-    """The revision that was stable before a switch, while it keeps its pods."""
-
-    revision: str = Field(max_length=16, description="Hash of all that serves.")
-    model_version: str = Field(default="", max_length=63, description="ModelVersion it came from.")
-    until: str = Field(max_length=40, description="Until when.")
-
-
 class Withdrawal(ApiModel):
     """Evidence for which a canary's requests were taken away until a person says."""
 
     reason: str = Field(max_length=64, description="Why, in one word.")
     message: str = Field(default="", max_length=1024, description="Why, for a person.")
     at: str = Field(max_length=40, description="When.")
+
+
+class PostPromotionStatus(ApiModel):
+    """How what was promoted is judged while the way back is open."""
+
+    started_at: str = Field(max_length=40, description="When it was promoted.")
+    replicas: int | None = Field(
+        default=None, description="Pods of the old revision; left out where it keeps all."
+    )
+    rules: dict[str, Any] = Field(
+        description="Its analysis, with limits as they were when it was promoted.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "type": "object"},
+    )
+    going_back: Withdrawal | None = Field(
+        default=None,
+        description="Why the old revision becomes stable again as soon as its pods are ready.",
+    )
+
+
+class KeptRevision(ApiModel):
+    """The revision that was stable before, while it keeps pods for the way back."""
+
+    revision: str = Field(max_length=16, description="Hash of all that serves.")
+    model_version: str = Field(default="", max_length=63, description="ModelVersion it came from.")
+    until: str = Field(max_length=40, description="Until when.")
+    analysis: PostPromotionStatus | None = Field(
+        default=None, description="Left out where what serves now isn't judged any more."
+    )
 
 
 class CanaryStatus(ApiModel):
@@ -270,7 +290,7 @@ class DeploymentStatus(CommonStatus):
     url: str | None = Field(default=None, max_length=253, description="Address inside the cluster.")
     stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
     kept: KeptRevision | None = Field(
-        default=None, description="The old revision after a switch, while it keeps its pods."
+        default=None, description="The old revision after a promotion, while it keeps pods."
     )
     former_stable: list[RevisionStatus] = Field(
         default_factory=list,

@@ -169,6 +169,22 @@ class BlueGreen(ApiModel):
     )
 
 
+class PostPromotionAnalysis(ApiModel):
+    """Go on judging what was promoted, with the way back open."""
+
+    duration: Duration = Field(
+        description="How long. A time without metrics counts as well: it is never evidence."
+    )
+    kept_replicas: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Pods of the former stable revision that stay ready meanwhile, at most as "
+        "many as stable has. The way back waits for the rest of them. Default: 1; after a switch "
+        "all.",
+    )
+
+
 class Weekday(StrEnum):
     """A day of the week."""
 
@@ -228,6 +244,12 @@ class Strategy(ApiModel):
     canary: Canary | None = Field(default=None, description="By steps, on evidence.")
     blue_green: BlueGreen | None = Field(
         default=None, description="By a switch, after a preview that users don't see."
+    )
+    post_promotion_analysis: PostPromotionAnalysis | None = Field(
+        default=None,
+        description="After the promotion the metrics go on being judged, and harm leads back to "
+        "the former stable revision, which keeps pods for it. Rates are held against `max` and "
+        "against what was tolerated beside stable when it was promoted. Default: none.",
     )
     promotion_windows: list[PromotionWindow] | None = Field(
         default=None,

@@ -34,6 +34,7 @@ from serinus.reconcile.deployment_course import (
 )
 from serinus.reconcile.deployment_facts import CREATED_WITHIN
 from serinus.reconcile.deployment_picture import Picture, pictured
+from serinus.reconcile.deployment_post_promotion import is_going_back
 from serinus.reconcile.deployment_preview import with_kept
 from serinus.reconcile.deployment_record import record_objects, recorded
 from serinus.reconcile.deployment_rollout_facts import step_seconds
@@ -82,9 +83,8 @@ def _queries(picture: Picture, now: datetime) -> tuple[Query, ...]:
     if ends_whatever_metrics_say(picture, now):
         return ()
     analysis = picture.analysis()
-    if analysis is not None:
-        return analysis.queries(now)
-    return (provider_probe(now),) if would_start(picture, now) else ()
+    asked = analysis.queries(now) if analysis is not None else ()
+    return (*asked, provider_probe(now)) if would_start(picture, now) else asked
 
 
 def reconcile(snapshot: DeploymentSnapshot, now: datetime) -> Decision:
@@ -164,7 +164,7 @@ def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float
     floor = found.status.stable_floor
     if floor is not None and floor.until is not None:
         yield (parse_time(floor.until) - now).total_seconds()
-    if found.status.kept is not None:
+    if found.status.kept is not None and not is_going_back(found.status):
         yield (parse_time(found.status.kept.until) - now).total_seconds()
     if canary is None:
         return

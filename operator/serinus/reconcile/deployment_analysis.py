@@ -28,6 +28,7 @@ from serinus.manifests.naming import revision_object_name
 from serinus.manifests.workload import cohort_length_seconds, maturity_seconds
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_facts import Observed
+from serinus.reconcile.deployment_post_promotion import judged_as_canary
 from serinus.reconcile.deployment_revision import server_of
 from serinus.reconcile.deployment_rules import RolloutRules
 from serinus.rollout.alarm import metric_alarm
@@ -54,7 +55,7 @@ class CanaryAnalysis:
     namespace: str
     deployment: str
     canary: CanaryStatus
-    stable_revision: str
+    stable_revision: str | None
     stable_since: datetime | None
     rules: RolloutRules
     traffic_started_at: datetime
@@ -81,6 +82,7 @@ class CanaryAnalysis:
             workloads=tuple(
                 revision_object_name(self.deployment, revision)
                 for revision in (self.canary.revision, self.stable_revision)
+                if revision is not None
             ),
             started_at=self.traffic_started_at,
             first_cohort_at=self._first_cohort_at(),
@@ -103,7 +105,7 @@ class CanaryAnalysis:
         lengths = [
             cohort_length_seconds(server_of(self.seen.records[revision]).feedback)
             for revision in (self.canary.revision, self.stable_revision)
-            if revision in self.seen.records
+            if revision is not None and revision in self.seen.records
         ]
         length = max(lengths, default=cohort_length_seconds(None))
         started = self.traffic_started_at.timestamp()
@@ -137,16 +139,17 @@ def analysis_of(
     seen: Observed,
     versions: Sequence[ModelVersion],
 ) -> CanaryAnalysis | None:
-    """The analysis that runs; None before the canary has traffic."""
-    canary, stable = status.canary, status.stable
+    """The analysis that runs: of a canary with traffic, or of what was promoted lately."""
+    canary, stable = status.canary or judged_as_canary(status), status.stable
     if canary is None or stable is None or rules is None or canary.traffic_started_at is None:
         return None
+    beside = stable if status.canary else None  # what was promoted has nothing beside it
     return CanaryAnalysis(
         namespace=namespace,
         deployment=deployment,
         canary=canary,
-        stable_revision=stable.revision,
-        stable_since=parse_time(stable.since) if stable.since else None,
+        stable_revision=beside.revision if beside else None,
+        stable_since=parse_time(beside.since) if beside and beside.since else None,
         rules=rules,
         traffic_started_at=parse_time(canary.traffic_started_at),
         states={item.metric: item.state for item in status.analysis if item.state is not None},

@@ -34,6 +34,7 @@ from serinus.reconcile.decision import (
 from serinus.reconcile.deployment_autoscaler import pods_within
 from serinus.reconcile.deployment_facts import Workload
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_post_promotion import kept_replicas
 from serinus.reconcile.deployment_preview import preview_service
 from serinus.reconcile.deployment_rejections import rejection_of, taken_back, unrecorded
 from serinus.reconcile.deployment_rollout_facts import strangers, wanted_canary_replicas
@@ -115,7 +116,12 @@ def _wanted_replicas(picture: Picture, status: DeploymentStatus, now: datetime) 
     if status.stable:
         wanted[status.stable.revision] = total
     if status.kept and status.kept.revision in seen.workloads:
-        wanted[status.kept.revision] = total
+        kept, count = status.kept.revision, kept_replicas(status.kept, total)
+        has_requests = _still_serves(picture, status, kept) or is_still_routed(
+            picture, status, kept, now
+        )
+        if count >= seen.replicas(kept) or not has_requests:
+            wanted[kept] = count
     if status.canary and status.stable:
         wanted[status.canary.revision] = wanted_canary_replicas(
             total, status.canary, picture.router

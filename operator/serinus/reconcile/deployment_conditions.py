@@ -13,6 +13,7 @@ from serinus.manifests.naming import preview_service_name
 from serinus.reconcile.deployment_autoscaler import AutoscalerFacts
 from serinus.reconcile.deployment_course import Course
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_post_promotion import judged_as_canary
 from serinus.reconcile.deployment_router import route_condition
 from serinus.reconcile.deployment_rules import frozen_rules, rules_hash
 from serinus.reconcile.deployment_transition import WOULD_HAVE_ROLLED_BACK
@@ -124,12 +125,26 @@ def _stalled(picture: Picture, found: Course, hold: Finding | None) -> Finding |
         return Finding(Reason.NAME_CONFLICT, taken)
     if missing := picture.gateway_missing:
         return Finding(Reason.GATEWAY_API_MISSING, missing)
+    if (way_back := _on_the_way_back(found.status, hold)) is not None:
+        return way_back
     resolution = picture.resolution
     if isinstance(resolution, Unresolved) and resolution.needs_a_person:
         return Finding(resolution.reason, resolution.message)
     if rejected := _just_rejected(picture, found.transition):
         return rejected
     return hold if hold and hold.reason in _STALLING else None
+
+
+def _on_the_way_back(status: DeploymentStatus, hold: Finding | None) -> Finding | None:
+    """What was promoted is rejected, and what was stable gets its pods to take over."""
+    stable, kept = status.stable, status.kept
+    if stable is None or kept is None or kept.analysis is None:
+        return None
+    decided = kept.analysis.going_back
+    if decided is None:
+        return None
+    message = hold.message if hold else decided.message
+    return Finding(Reason(decided.reason), _rejected_message(stable.revision, message))
 
 
 def _just_rejected(picture: Picture, transition: Transition | None) -> Finding | None:
@@ -250,7 +265,7 @@ def _weight_approximated(picture: Picture, canary: CanaryStatus) -> Condition:
 def _message(
     picture: Picture, status: DeploymentStatus, because: Finding | None, observed: Finding | None
 ) -> str:
-    parts = [_where(picture, status)]
+    parts = [_where(picture, status), _judged_until(status)]
     if observed:
         parts.append(f"{WOULD_HAVE_ROLLED_BACK}: {observed.message}")
     if because:
@@ -260,6 +275,13 @@ def _message(
             "strategy or analysis were edited since the rollout began; that counts for the next"
         )
     return "; ".join(part for part in parts if part)
+
+
+def _judged_until(status: DeploymentStatus) -> str:
+    kept = status.kept
+    if kept is None or judged_as_canary(status) is None:
+        return ""
+    return f"it is judged until {kept.until}, {kept.revision} ({kept.model_version}) stays ready"
 
 
 def _edited_since(picture: Picture, canary: CanaryStatus) -> bool:

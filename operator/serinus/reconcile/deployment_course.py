@@ -22,6 +22,7 @@ from serinus.reconcile.deployment_analysis import (
     provider_problem,
 )
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_promoted import judged_after_promotion
 from serinus.reconcile.deployment_requests import AskedFor, answered, asked_for
 from serinus.reconcile.deployment_rollout_facts import (
     canary_pods,
@@ -168,6 +169,14 @@ def ends_whatever_metrics_say(picture: Picture, now: datetime) -> bool:
 
 
 def _without_canary(picture: Picture, status: DeploymentStatus, now: datetime) -> Course:
+    judged = judged_after_promotion(picture, status, now)
+    if judged.moved or judged.waits:
+        hold = _waiting(judged.waits) if judged.waits else None
+        return Course(judged.status, moved=judged.moved, hold=hold, events=judged.events)
+    return _told_too(_settled_or_started(picture, judged.status, now), judged.events)
+
+
+def _settled_or_started(picture: Picture, status: DeploymentStatus, now: datetime) -> Course:
     resolution, wanted = picture.resolution, picture.wanted
     if wanted is None:
         assert isinstance(resolution, Unresolved)

@@ -28,6 +28,7 @@ from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
 from serinus.reconcile.deployment_autoscaler import autoscaler_ref, pods_within
 from serinus.reconcile.deployment_facts import Observed, observed
+from serinus.reconcile.deployment_post_promotion import judged_as_canary
 from serinus.reconcile.deployment_rejections import with_rejections
 from serinus.reconcile.deployment_revision import Wanted, wanted
 from serinus.reconcile.deployment_route import route_ref
@@ -88,7 +89,8 @@ class Picture:
     template_problem
         Why a metric's template can't be used; None when all can, or while a rollout runs.
     rules
-        Frozen rules of the rollout that runs; None when none does, or at a first revision.
+        Frozen rules of the rollout that runs, or by which what was promoted is judged; None when
+        neither is so, or at a first revision.
     """
 
     metadata: ObjectMeta
@@ -329,7 +331,7 @@ def _last_known_replicas(status: DeploymentStatus, seen: Observed) -> int:
 
 
 def _rules(status: DeploymentStatus) -> RolloutRules | None:
-    canary = status.canary
+    canary = status.canary or judged_as_canary(status)
     if canary is None or canary.rules is None:
         return None
     try:

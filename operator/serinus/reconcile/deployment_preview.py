@@ -7,14 +7,14 @@ pods get none of its requests though they bear the label of the Deployment.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from serinus.api.conditions import format_micro_time, parse_time
-from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, KeptRevision
+from serinus.api.deployment_status import DeploymentStatus
 from serinus.manifests.naming import preview_service_name
 from serinus.manifests.service import make_preview_service
 from serinus.reconcile.decision import DesiredObject, ObjectRef
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_post_promotion import is_over
 
 
 def preview_service(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
@@ -32,29 +32,12 @@ def preview_service(picture: Picture, status: DeploymentStatus) -> Iterator[Desi
         yield DesiredObject(body)
 
 
-def kept_after_switch(
-    status: DeploymentStatus, canary: CanaryStatus, now: datetime
-) -> KeptRevision | None:
-    """The revision that was stable until the switch; None where it wasn't one, or nothing stays."""
-    if canary.preview is None or status.stable is None:
-        return None
-    seconds = canary.preview.scale_down_delay_seconds
-    if not seconds:
-        return None
-    until = now + timedelta(seconds=seconds)
-    return KeptRevision(
-        revision=status.stable.revision,
-        model_version=status.stable.model_version,
-        until=format_micro_time(until),
-    )
-
-
 def with_kept(picture: Picture, status: DeploymentStatus, now: datetime) -> DeploymentStatus:
     """The status without what isn't kept any more: its time is over, or another release begins."""
     kept, canary, stable = status.kept, status.canary, status.stable
     if kept is None:
         return status
     taken_up = canary is not None or (stable is not None and stable.revision == kept.revision)
-    if taken_up or not picture.replicas or now >= parse_time(kept.until):
+    if taken_up or not picture.replicas or is_over(kept, now):
         return status.model_copy(update={"kept": None})
     return status

@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serinus.api.conditions import format_micro_time
-from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, KeptRevision
+from serinus.api.deployment_status import (
+    CanaryStatus,
+    DeploymentStatus,
+    KeptRevision,
+    RevisionStatus,
+)
 from serinus.api.enums import Reason, Verb
 from serinus.api.metadata import ActionRequest
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_post_promotion import is_going_back
 from serinus.reconcile.deployment_rejections import rejection_of, with_retried
-from serinus.reconcile.deployment_transition import switched_back
+from serinus.reconcile.deployment_transition import going_back, switched_back
 from serinus.reconcile.requests import RequestOutcome, handled, pending_request, why_refused
 from serinus.rollout.advance import Promote, RollBack, StartStep, Transition
-from serinus.rollout.facts import Request
+from serinus.rollout.facts import Finding, Request
 
 VERBS = frozenset({Verb.PROMOTE, Verb.ABORT, Verb.RETRY, Verb.PAUSE, Verb.RESUME})
 _PAUSED_BY_MAX = 256
@@ -193,12 +199,34 @@ def _switched_back(
     if stable is None or stable.revision != request.revision:
         refused = f"revision {request.revision} isn't the one that serves since the switch"
         return AskedFor(status, request, refused=refused)
+    why = f": {request.reason}" if request.reason else ""
+    if kept.analysis is not None and picture.seen.available(kept.revision) < picture.replicas:
+        return _going_back(status, stable, kept, request, why, now)
     if not picture.seen.available(kept.revision):
         refused = f"no pod of revision {kept.revision} is ready any more; change the spec instead"
         return AskedFor(status, request, refused=refused)
-    why = f": {request.reason}" if request.reason else ""
     changed = switched_back(status, stable, kept, why, request.actor, now)
     return AskedFor(changed.status, request, done=f"revision {kept.revision} is stable again{why}")
+
+
+def _going_back(
+    status: DeploymentStatus,
+    stable: RevisionStatus,
+    kept: KeptRevision,
+    request: ActionRequest,
+    why: str,
+    now: datetime,
+) -> AskedFor:
+    """The old revision has too few pods to take over at once; it gets them first."""
+    if is_going_back(status):
+        return AskedFor(status, request, refused="it is on the way back already")
+    because = Finding(
+        Reason.ABORTED_BY_USER,
+        f"revision {stable.revision} ({stable.model_version}) was aborted after its promotion{why}",
+    )
+    changed = going_back(status, stable, kept, because, request.actor, now)
+    done = f"revision {kept.revision} becomes stable again when its pods are ready{why}"
+    return AskedFor(changed.status, request, done=done)
 
 
 def _carried_out(request: Request | None, transition: Transition | None) -> str:

@@ -30,7 +30,7 @@ from serinus.api.deployment_status import PreviewStatus
 from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
 from serinus.api.quantities import duration_seconds, parse_decimal, parse_duration
 from serinus.api.schema_model import ApiModel
-from serinus.api.strategy import BlueGreen, Weekday
+from serinus.api.strategy import BlueGreen, PostPromotionAnalysis, Weekday
 from serinus.api.strategy import PromotionWindow as ApiWindow
 from serinus.api.strategy import Step as ApiStep
 from serinus.rollout.promotion_window import PromotionWindow
@@ -55,7 +55,8 @@ DEFAULT_METRIC = AnalysisMetric(
 )
 
 FrozenRules = dict[str, Any]
-"""`steps`, `analysis`, `promotionWindows`, and `blueGreen` where it is one, in the spec's words."""
+"""`steps`, `analysis`, `promotionWindows`, and where they are given `blueGreen` and
+`postPromotionAnalysis`, in the spec's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class RolloutRules:
     preview: PreviewStatus | None
     mode: AnalysisMode
     windows: tuple[PromotionWindow, ...]
+    post_promotion: PostPromotionAnalysis | None
     warmup: timedelta
     scrape_interval: timedelta
     on_deadline: OnEvent
@@ -79,12 +81,14 @@ def frozen_rules(spec: DeploymentSpec) -> FrozenRules:
     canary = spec.strategy.canary if spec.strategy else None
     switch = spec.strategy.blue_green if spec.strategy else None
     steps = explicit_steps(canary) if switch is None else steps_of_a_switch(switch)
+    after = spec.strategy.post_promotion_analysis if spec.strategy else None
     windows = (spec.strategy.promotion_windows if spec.strategy else None) or []
     return {
         "steps": [_dumped(step) for step in steps],
         "analysis": _dumped(explicit_analysis(spec.analysis)),
         "promotionWindows": [_dumped(_explicit_window(one)) for one in windows],
         **({"blueGreen": _dumped(_explicit_switch(switch))} if switch else {}),
+        **({"postPromotionAnalysis": _dumped(after)} if after else {}),
     }
 
 
@@ -109,6 +113,8 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
         analysis = explicit_analysis(Analysis.model_validate(frozen["analysis"]))
         given = frozen.get("promotionWindows") or []  # none before there were windows
         windows = [ApiWindow.model_validate(one) for one in given]
+        after = frozen.get("postPromotionAnalysis")
+        post_promotion = PostPromotionAnalysis.model_validate(after) if after else None
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"the frozen rules of the rollout can't be read: {error}") from error
     rules, interval = analysis_rules(analysis), analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL
@@ -120,6 +126,7 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
         preview=_preview(frozen.get("blueGreen")),
         mode=analysis.mode or AnalysisMode.AUTO,
         windows=tuple(_window(one) for one in windows),
+        post_promotion=post_promotion,
         warmup=parse_duration(analysis.warmup or DEFAULT_WARMUP),
         scrape_interval=parse_duration(interval),
         on_deadline=analysis.on_deadline or OnEvent.HOLD,

@@ -12,6 +12,7 @@ from serinus.api.conditions import format_time, parse_time
 from serinus.api.deployment_status import (
     CanaryStatus,
     DeploymentStatus,
+    KeptRevision,
     RevisionStatus,
     StableFloor,
 )
@@ -31,11 +32,13 @@ def stored_status(resource: JsonObject) -> DeploymentStatus:
     readable = readable_part(DeploymentStatus, resource.get("status"))
     status = readable.value
     canary, stable, floor = status.canary, status.stable, status.stable_floor
+    kept = status.kept
     return status.model_copy(
         update={
             "observed_generation": 0 if "stable" in readable.lost else status.observed_generation,
             "canary": canary if canary and _is_sound(canary) else None,
             "stable": _with_sound_time(stable) if stable else None,
+            "kept": kept if kept and _can_be_kept(kept) else None,
             "stable_floor": floor if floor and _has_sound_times(floor) else None,
             "history": [entry for entry in status.history if _is_time(entry.at)],
         }
@@ -124,6 +127,11 @@ def _with_sound_time(stable: RevisionStatus) -> RevisionStatus:
 
 def _has_sound_times(floor: StableFloor) -> bool:
     return _is_time(floor.since) and (floor.until is None or _is_time(floor.until))
+
+
+def _can_be_kept(kept: KeptRevision) -> bool:
+    analysis = kept.analysis
+    return _is_time(kept.until) and (analysis is None or _is_time(analysis.started_at))
 
 
 def _is_time(text: str) -> bool:

@@ -27,7 +27,7 @@ from serinus.manifests.revision import RevisionRecord
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_analysis import without_states
 from serinus.reconcile.deployment_picture import FIRST_REVISION_WEIGHT_PERCENT
-from serinus.reconcile.deployment_preview import kept_after_switch
+from serinus.reconcile.deployment_post_promotion import kept_after_promotion
 from serinus.reconcile.deployment_rules import FrozenRules, parsed_rules, rules_hash
 from serinus.reconcile.deployment_shadow import shadow_at_start
 from serinus.rollout.advance import Hold
@@ -168,7 +168,7 @@ def promoted(
     changed = status.model_copy(
         update={
             "stable": stable,
-            "kept": kept_after_switch(status, canary, now),
+            "kept": kept_after_promotion(status, canary, now),
             "former_stable": with_former(status.former_stable, status.stable, canary.revision),
             "canary": None,
             "analysis": without_states(status.analysis),
@@ -221,6 +221,59 @@ def switched_back(
         }
     )
     return _told(changed, Action.ABORT, stable, because, now, actor=actor, type_=EventType.WARNING)
+
+
+def going_back(
+    status: DeploymentStatus,
+    stable: RevisionStatus,
+    kept: KeptRevision,
+    because: Finding,
+    actor: str,
+    now: datetime,
+) -> Changed:
+    """It is decided that what is kept becomes stable again; what was promoted is rejected."""
+    decided = Withdrawal(
+        reason=because.reason, message=because.message[:MESSAGE_MAX], at=format_time(now)
+    )
+    assert kept.analysis is not None
+    analysis = kept.analysis.model_copy(update={"going_back": decided})
+    changed = status.model_copy(
+        update={
+            "kept": kept.model_copy(update={"analysis": analysis}),
+            **_rejection(status, stable, because, now),
+            "analysis": without_states(status.analysis),
+        }
+    )
+    by_user = because.reason is Reason.ABORTED_BY_USER
+    action = Action.ABORT if by_user else Action.ROLLBACK
+    return _told(changed, action, stable, because, now, actor=actor, type_=EventType.WARNING)
+
+
+def restored(
+    status: DeploymentStatus, kept: KeptRevision, because: Finding, now: datetime
+) -> Changed:
+    """What was kept has its pods and is stable again; only the pointer moved."""
+    again = RevisionStatus(
+        revision=kept.revision, model_version=kept.model_version, since=format_time(now)
+    )
+    changed = status.model_copy(
+        update={
+            "stable": again,
+            "kept": None,
+            "former_stable": with_former(status.former_stable, None, kept.revision),
+        }
+    )
+    message = f"revision {kept.revision} ({kept.model_version}) is stable again"
+    return Changed(changed, (_event(EventType.NORMAL, Finding(because.reason, message)),))
+
+
+def harm_told(
+    status: DeploymentStatus, promoted: CanaryStatus, told: Finding, now: datetime
+) -> Changed:
+    """Harm after a promotion that is left to a person: told once."""
+    if any(_is_same(one, Action.OBSERVE, promoted, told.reason) for one in status.history):
+        return Changed(status)
+    return _told(status, Action.OBSERVE, promoted, told, now, type_=EventType.WARNING)
 
 
 def withdrawn(

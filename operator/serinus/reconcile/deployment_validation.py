@@ -27,6 +27,7 @@ LATENCY_BOUNDS_SECONDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
 COHORT_LENGTH_MAX_SECONDS = 3600
+POST_PROMOTION_MAX_SECONDS = 30 * 24 * 3600
 _METRIC_KINDS = ("template", "prometheus", "template_ref")
 
 
@@ -60,6 +61,7 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
             )
     yield from _canary_weight_problems(spec)
     yield from _shadow_problems(spec)
+    yield from _post_promotion_problems(spec)
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
 
@@ -123,6 +125,17 @@ def _shadow_problems(spec: DeploymentSpec) -> Iterator[str]:
         if index and step.shadow is not None:
             path = f"spec.strategy.canary.steps[{index}].shadow"
             yield f"{path}: only the first step may be a shadow"
+
+
+def _post_promotion_problems(spec: DeploymentSpec) -> Iterator[str]:
+    after = spec.strategy.post_promotion_analysis if spec.strategy else None
+    if after is None:
+        return
+    path = "spec.strategy.postPromotionAnalysis"
+    if not 0 < duration_seconds(after.duration) <= POST_PROMOTION_MAX_SECONDS:
+        yield f"{path}.duration: `{after.duration}` isn't above 0s and at most 30d"
+    if not explicit_analysis(spec.analysis).metrics:
+        yield f"{path}: needs `spec.analysis.metrics`; without any, nothing could be judged"
 
 
 def _feedback_problems(feedback: Feedback | None) -> Iterator[str]:

@@ -25,6 +25,11 @@ STRATEGIES = (
     {"blueGreen": {"autoPromotionEnabled": False}},
     {"blueGreen": {"prePromotionAnalysis": {"minSamples": 20}}},
     {
+        "canary": {"steps": [{"setWeight": 50}, {"analyze": {}}]},
+        "postPromotionAnalysis": {"duration": "60s"},
+    },
+    {"blueGreen": {}, "postPromotionAnalysis": {"duration": "60s", "keptReplicas": 2}},
+    {
         "canary": {"steps": [{"setWeight": 30}]},
         "promotionWindows": [{"start": "22:14", "end": "22:15"}],  # the world begins at 22:13:20
     },
@@ -46,6 +51,7 @@ PARTS_OF_STATUS = (
     "all",
     "stable",
     "formerStable",
+    "kept",
     "canary",
     "history",
     "conditions",

@@ -38,6 +38,17 @@ CASES = [
         "spec.strategy.canary: a weight of 60 is above 50 and needs `spec.traffic.gatewayAPI`",
     ),
     ({"strategy": {"abTest": {}}}, "spec.strategy: neither `canary` nor `blueGreen`"),
+    (
+        {"strategy": {"canary": {"steps": []}, "postPromotionAnalysis": {"duration": "0s"}}},
+        "spec.strategy.postPromotionAnalysis.duration: `0s` isn't above 0s and at most 30d",
+    ),
+    (
+        {
+            "strategy": {"canary": {"steps": []}, "postPromotionAnalysis": {"duration": "5m"}},
+            "analysis": {"metrics": []},
+        },
+        "spec.strategy.postPromotionAnalysis: needs `spec.analysis.metrics`",
+    ),
     ({"strategy": {"canary": {}}}, "spec.strategy.canary: neither `steps` nor `stepWeights`"),
     (
         {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"mirror": {"percent": 100}}]}}},
