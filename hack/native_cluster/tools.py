@@ -90,7 +90,7 @@ TRAEFIK = ToolModule("traefik", ("github.com/traefik/traefik/v3/cmd/traefik",))
 KUBECONFORM = ToolModule("kubeconform", ("github.com/yannh/kubeconform/cmd/kubeconform",))
 
 CLUSTER_MODULES = (KUBERNETES, ETCD, COREDNS, PAUSE, HELM, PROMETHEUS)
-TEST_MODULES = (KUBERNETES, ETCD, HELM, KUBECONFORM)
+TEST_MODULES = (KUBERNETES, ETCD, HELM, KUBECONFORM, PROMETHEUS)
 KEPT_BUILDS = 3
 """Of each module: going back and forth between branches builds nothing."""
 

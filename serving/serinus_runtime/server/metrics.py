@@ -45,6 +45,10 @@ _HELP = {
         "counter",
         "Rows predicted of which a value broke a promise of the data.",
     ),
+    "serinus_predictions_binned_total": (
+        "counter",
+        "Rows predicted by tenth of the probability, by class, or by the value's power of two.",
+    ),
     "serinus_flagged_values_total": (
         "counter",
         "Values that break a promise of the data and were used all the same.",
@@ -109,7 +113,10 @@ class CohortCells:
 
 @dataclass(slots=True)
 class Metrics:
-    """All cells of the server. `cohorts` is keyed by (revision, cohort)."""
+    """All cells of the server. `cohorts` is keyed by (revision, cohort).
+
+    `predictions_binned` has a cell for each of the `bins`.
+    """
 
     deployment: str
     revision: str
@@ -124,6 +131,8 @@ class Metrics:
     unread: int = 0
     predictions: int = 0
     predictions_out_of_range: int = 0
+    bins: tuple[str, ...] = ()
+    predictions_binned: list[int] = field(default_factory=list)
     cohorts: dict[tuple[str, int], CohortCells] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
@@ -133,6 +142,7 @@ class Metrics:
 
     def __post_init__(self) -> None:
         self.late.setdefault(self.revision, 0)
+        self.predictions_binned = [0] * len(self.bins)
 
     def observe(self, code: int, seconds: float) -> None:
         """One prediction request was answered."""
@@ -203,6 +213,10 @@ def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
         ],
         "serinus_predictions_out_of_range_total": [
             _sample("serinus_predictions_out_of_range_total", own, metrics.predictions_out_of_range)
+        ],
+        "serinus_predictions_binned_total": [
+            _sample("serinus_predictions_binned_total", own | {"bin": name}, count)
+            for name, count in zip(metrics.bins, metrics.predictions_binned, strict=True)
         ],
         "serinus_connections": [_sample("serinus_connections", own, elsewhere.connections)],
         "serinus_requests_coming": [_sample("serinus_requests_coming", own, elsewhere.coming)],

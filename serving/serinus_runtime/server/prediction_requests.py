@@ -109,9 +109,11 @@ class PredictionRequests:
         serving.metrics.predictions_out_of_range += flagged_rows
         serving.metrics.cohort_cells(serving.revision, serving.ledger.cohort(now_ms))
         if not serving.model.is_classification:
+            serving.bins.count(answers, None, serving.metrics.predictions_binned)
             identity = serving.ids.of_values(answers[:, 0], issued_at_ms=now_ms)
             return Answered(answers, None, identity)
         decided = serving.model.decided(answers)
+        serving.bins.count(answers, decided, serving.metrics.predictions_binned)
         identity = serving.ids.of_classes(answers, decided, issued_at_ms=now_ms)
         return Answered(answers, decided, identity)
 

@@ -12,6 +12,7 @@ from serinus_runtime.server.engine import BatchingEngine, InlineEngine
 from serinus_runtime.server.feedback import FeedbackLedger
 from serinus_runtime.server.metrics import Metrics
 from serinus_runtime.server.peers import Peers
+from serinus_runtime.server.prediction_bins import PredictionBins
 from serinus_runtime.server.prediction_id import PredictionIds
 from serinus_runtime.server.shadow import Shadow
 
@@ -46,6 +47,7 @@ class Serving:
     aside: Executor
     ids: PredictionIds
     metrics: Metrics
+    bins: PredictionBins
     ledger: FeedbackLedger
     peers: Peers | None
     shadow: Shadow | None

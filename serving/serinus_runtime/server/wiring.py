@@ -20,6 +20,7 @@ from serinus_runtime.server.feedback_home import tag_of
 from serinus_runtime.server.feedback_memory import FeedbackMemory
 from serinus_runtime.server.metrics import Metrics
 from serinus_runtime.server.peers import ForwardSeal, ServicePeers, dns_lookup
+from serinus_runtime.server.prediction_bins import bins_of
 from serinus_runtime.server.prediction_id import PredictionIds
 from serinus_runtime.server.serving import Readiness, RequestLimits, Serving
 from serinus_runtime.server.settings import Settings
@@ -49,11 +50,13 @@ def made_serving(
 ) -> Serving:
     """All that requests need, wired together."""
     signature = model.manifest.signature
+    bins = bins_of(model)
     metrics = Metrics(
         deployment=settings.deployment,
         revision=settings.revision,
         model=model.manifest.model_name,
         digest=model.digest,
+        bins=bins.names,
     )
     return Serving(
         model=model,
@@ -62,6 +65,7 @@ def made_serving(
         aside=ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside"),
         ids=made_ids(settings, key),
         metrics=metrics,
+        bins=bins,
         ledger=FeedbackLedger(
             metrics,
             FeedbackMemory(settings.feedback_memory_bytes),

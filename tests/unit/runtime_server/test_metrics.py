@@ -1,7 +1,11 @@
 """The metrics are exact, complete from the start, and readable by Prometheus' own parser."""
 
+from collections.abc import Callable
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.metrics import (
     LATENCY_BOUNDS_SECONDS,
     SHADOWS_KEPT,
@@ -10,6 +14,7 @@ from serinus_runtime.server.metrics import (
     ShadowOutcome,
     rendered,
 )
+from tests.support.flight_requests import ROW
 from tests.support.model_servers import REVISION, Client
 from tests.support.trained_models import flights
 
@@ -121,3 +126,28 @@ def test_shadows_of_long_ago_are_forgotten() -> None:
         cells.shadowed(f"{number:010}", ShadowOutcome.SAME)
 
     assert [int(revision) for revision in cells.shadows] == [3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("package", ["two_classes", "three_classes", "regression"])
+@pytest.mark.parametrize("rows", [1, 40])
+def test_each_prediction_is_counted_in_a_bin_that_was_there_from_the_start(
+    package: str, rows: int, request: pytest.FixtureRequest, client_of: Callable[..., Client]
+) -> None:
+    packaged: Packaged = request.getfixturevalue(package)
+    client = client_of(packaged)
+    before = binned(client)
+    assert client.post("/predict", {"rows": [ROW] * rows}).status_code == 200
+    after = binned(client)
+
+    assert set(before.values()) == {0}
+    assert after.keys() == before.keys()
+    assert sorted(after.values())[-1] == sum(after.values()) == rows
+
+
+def binned(client: Client) -> dict[str, float]:
+    found = samples(client.get("/metrics").text).items()
+    return {
+        dict(labels)["bin"]: value
+        for (name, labels), value in found
+        if name == "serinus_predictions_binned_total"
+    }
