@@ -176,7 +176,15 @@ def may_return(picture: Picture, status: DeploymentStatus, revision: str) -> boo
 def _may_be_split(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) -> bool:
     if picture.router is Router.GATEWAY_API:
         return canary.weight > 0 and router_problem(picture) is None
-    return canary.weight > 0 and not strangers(picture, status, canary)
+    spare = _has_spare_pods(picture, canary)
+    return canary.weight > 0 and not spare and not strangers(picture, status, canary)
+
+
+def _has_spare_pods(picture: Picture, canary: CanaryStatus) -> bool:
+    """Whether it has more pods than its weight asks for, which would get more requests."""
+    workload = picture.seen.workloads.get(canary.revision)
+    wanted = wanted_canary_replicas(picture.replicas, canary, picture.router)
+    return workload is not None and workload.pods > wanted
 
 
 def _has_analysis(picture: Picture, canary: CanaryStatus) -> bool:

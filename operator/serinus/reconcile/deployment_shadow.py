@@ -8,7 +8,8 @@ them is restarted for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, ShadowStatus
 from serinus.manifests.naming import shadow_service_name
@@ -25,6 +26,15 @@ def shadow_at_start(steps: tuple[Step, ...]) -> ShadowStatus | None:
     """How requests are mirrored at the first step; None where they aren't."""
     first = steps[0] if steps else None
     return ShadowStatus(replicas=first.replicas) if isinstance(first, Shadow) else None
+
+
+def out_of_the_shadow(canary: CanaryStatus) -> Mapping[str, Any]:
+    """The fields of a canary that is no shadow any more.
+
+    Its requests begin anew: users' go to as many pods as their weight asks for, and a shadow may
+    have had more. What was counted stays counted.
+    """
+    return {"shadow": None, "traffic_started_at": None} if canary.shadow is not None else {}
 
 
 def shadow_service(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:

@@ -29,7 +29,7 @@ from serinus.reconcile.deployment_analysis import without_states
 from serinus.reconcile.deployment_picture import FIRST_REVISION_WEIGHT_PERCENT
 from serinus.reconcile.deployment_post_promotion import kept_after_promotion
 from serinus.reconcile.deployment_rules import FrozenRules, parsed_rules, rules_hash
-from serinus.reconcile.deployment_shadow import shadow_at_start
+from serinus.reconcile.deployment_shadow import out_of_the_shadow, shadow_at_start
 from serinus.rollout.advance import Hold
 from serinus.rollout.facts import Finding, PodFacts
 from serinus.rollout.revision import with_former, with_rejected
@@ -134,7 +134,7 @@ def moved_on(
             "frozen_seconds": 0,
             "samples_before": requests,
             "served_weight": None,
-            "shadow": None,
+            **out_of_the_shadow(canary),
         }
     )
     changed = status.model_copy(update={"canary": stepped})
@@ -151,7 +151,7 @@ def promoting(
             "paused_by": None,
             "frozen_since": None,
             "ready_at": None,
-            "shadow": None,
+            **out_of_the_shadow(canary),
         }
     )
     changed = status.model_copy(update={"canary": decided})

@@ -209,3 +209,22 @@ def test_a_shadow_that_mostly_agrees_is_let_on_to_users() -> None:
 
     assert "rollback" not in world.actions()
     assert world.canary is None or world.canary["step"] > 0
+
+
+def test_users_never_meet_more_pods_than_their_weight_though_the_shadow_had_more() -> None:
+    shadow, *_ = STEPS
+    steps = [{"shadow": {**shadow["shadow"], "replicas": 4}}, {"setWeight": 20}, {"pause": {}}]
+    world = shadowing(steps=steps)
+    world.runs(20, until="canary has traffic")
+    before, pods, counted = len(world.writes), world.ready_pods(world.canary_revision), [0]
+    for _ in range(120):
+        world.ticks()
+        counted += [one["canary"]["total"] for one in world.status["analysis"] if "canary" in one]
+    since = world.writes[before:]
+    smaller = since.index(f"apply Deployment {NAME}-{world.canary_revision}")
+
+    assert (pods, world.ready_pods(world.canary_revision)) == (4, 1)
+    assert smaller < since.index(f"apply Service {NAME}")
+    assert counted == sorted(counted)
+    assert world.canary is not None
+    assert world.canary["step"] == 2
