@@ -39,7 +39,6 @@ WAITING_MAX = 256
 WAITING_BYTES_MAX = 4 << 20
 BODY_BYTES_MAX = 256 << 10
 """A larger request, or one with a larger answer, isn't mirrored but counted as dropped."""
-_LOOKUP_SECONDS = 2.0
 _MIRRORED_STATUSES = frozenset({200, 400, 500})
 """What the model answered: neither what was never read nor what there was no room for."""
 _VERSION_IN_PATH = re.compile(r"/versions/[^/]+(?=/infer$)")
@@ -128,11 +127,14 @@ class Shadow:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Ask DNS who the shadow is; where it can't tell now, what it said before holds."""
+        """Ask DNS who the shadow is; where it can't tell now, what it said before holds.
+
+        It may take its time: nobody waits for it, and a lookup that was given up would go on
+        holding a thread that others need.
+        """
         before = self._addresses
         try:
-            async with asyncio.timeout(_LOOKUP_SECONDS):
-                self._addresses = tuple(sorted(set(await self._lookup())))
+            self._addresses = tuple(sorted(set(await self._lookup())))
         except socket.gaierror as error:
             if error.errno != socket.EAI_AGAIN:
                 self._addresses = ()
