@@ -1,5 +1,6 @@
 """What users say to the chart, and what Helm makes of it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,6 +132,23 @@ def test_its_prometheus_scrapes_the_model_servers_and_the_operator() -> None:
     assert wanted.items() <= labels_of(manifests, "serinus").items()
     assert not wanted.items() <= labels_of(manifests, "serinus-prometheus").items()
     assert jobs["serinus-operator"]["honor_labels"] is True
+
+
+def test_a_server_that_isn_t_ours_is_scraped_where_it_says() -> None:
+    keep, path, *_ = scrape_jobs(rendered())["serinus-model-servers"]["relabel_configs"]
+
+    def kept(annotation: str, port: str) -> bool:
+        return re.fullmatch(keep["regex"], f"{annotation};{port}") is not None
+
+    assert [one.rpartition("_annotation_")[2] for one in keep["source_labels"]] == [
+        "serinus_dev_metrics_port", "__meta_kubernetes_pod_container_port_name",
+    ]  # fmt: skip
+    assert kept("", "http")
+    assert kept("http", "http")
+    assert kept("metrics", "metrics")
+    assert not kept("metrics", "http")
+    assert not kept("none", "http")
+    assert path["target_label"] == "__metrics_path__"
 
 
 def granted(manifests: list[Body], service_account: str) -> Iterator[tuple[str, Any]]:

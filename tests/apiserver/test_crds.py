@@ -27,6 +27,7 @@ TAILNUM = {"name": "tailnum", "type": "string"}
 PRIVATE = {**TAILNUM, "sensitivity": "pseudonymize"}
 PRIVACY = {"name": "privacy", "key": "hash"}
 RATE = {"name": "errors", "template": "error-rate", "compareTo": "stable"}
+CONTAINER = {"image": "iris:1", "port": 3000, "probes": {"readyPath": "/readyz"}}
 SCALAR = {"name": "queue", "prometheus": {"query": "max(queue_depth)"}, "max": "100"}
 
 
@@ -169,6 +170,9 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("a counted metric as a dry run", MD, metric(**RATE, dryRun=True)),
     ("weighed metrics and a scalar", MD,
      {"analysis": {"metrics": [{**RATE, "weight": "1"}, SCALAR]}}),
+    ("a server of one's own", MD,
+     {"server": {"container": {**CONTAINER, "metrics": {"profile": "triton", "port": 8002}}},
+      "analysis": {"metrics": [RATE]}}),
     ("a template of the library", MD,
      metric(name="m", templateRef={"name": "cost-per-1000", "parameters": {"cpuCoreHour": "0.04"}},
             successMax="0.1", inconclusiveLimit=1, failureLimit=2)),
@@ -183,6 +187,19 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
 ]  # fmt: skip
 
 REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
+    (("`image`, `limits` and `feedback` are for Serinus' server, and not for a `container` of your "
+     "own"), MD, {"server": {"container": CONTAINER, "image": "i"}}),
+    ("set exactly one of `profile`, `custom`",
+     MD, {"server": {"container": {**CONTAINER, "metrics": {}}}}),
+    ("`requests` and `failed` go together: bad of total",
+     MD, {"server": {"container": {**CONTAINER, "metrics": {"custom": {
+         "requests": [{"name": "a"}], "duration": {"name": "b"}}}}}}),
+    ("name `requests` and `failed`, `duration`, or all of them",
+     MD, {"server": {"container": {**CONTAINER, "metrics": {"custom": {}}}}}),
+    (("with `server.container` the metrics' templates are error-rate and slow-requests: what else "
+     "there is, only Serinus' server counts"),
+     MD, {"server": {"container": CONTAINER}, "analysis": {"metrics": [
+         {"name": "w", "template": "wrong-predictions", "compareTo": "stable"}]}}),
     ("a feature with `sensitivity: pseudonymize` needs `pseudonymizationKeySecretRef`",
      FS, {"features": [PRIVATE]}),
     ("`expect.in` isn't for a boolean: leave it out, or make the feature a string",

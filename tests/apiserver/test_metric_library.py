@@ -4,20 +4,16 @@ What the pods export is what the model server renders.
 """
 
 import asyncio
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import yaml
 
 from serinus.analysis.promql import scalar_query
 from serinus.analysis.samples import Query
@@ -29,10 +25,11 @@ from serinus.metrics.prometheus_reader import PrometheusReader, PrometheusServer
 from serinus.reconcile.metric_templates import templated
 from serinus.reconcile.snapshot import TemplateMap, TemplatesSeen
 from serinus_runtime.server.metrics import Elsewhere, Metrics, rendered
-from tests.support.api_server import ROOT, folder_with
+from tests.support.api_server import ROOT
+from tests.support.prometheus_process import NAMESPACE, scraping
 
 SHIPPED = ROOT / "charts" / "serinus" / "metric-templates"
-NAMESPACE, DEPLOYMENT, CANARY, STABLE = "flights", "delay", "c0ffee0000", "5ab1e00000"
+DEPLOYMENT, CANARY, STABLE = "delay", "c0ffee0000", "5ab1e00000"
 BINS = tuple(str(number) for number in range(10))
 POD = {"spec": {"containers": [{"resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}]}}
 PRICES = {"cpuCoreHour": "0.04", "memoryGibHour": "0.006"}
@@ -109,50 +106,6 @@ def exported(metrics: Metrics) -> Iterator[int]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@contextmanager
-def scraping(folder: Path, ports: dict[str, int]) -> Iterator[str]:
-    """The address of a Prometheus that scrapes these pods, by their names."""
-    targets = [
-        {"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": NAMESPACE, "pod": name}}
-        for name, port in ports.items()
-    ]
-    config = {
-        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
-        "scrape_configs": [{"job_name": "pods", "static_configs": targets}],
-    }
-    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    log = folder / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                folder_with("prometheus") / "prometheus",
-                f"--config.file={folder / 'prometheus.yaml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                "--web.listen-address=127.0.0.1:0",
-            ],
-            stderr=output,
-        )
-    try:
-        yield listening(log)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def listening(log: Path) -> str:
-    """Where it listens, once it says so and answers."""
-    deadline = datetime.now(UTC) + timedelta(seconds=30)
-    while datetime.now(UTC) < deadline:
-        for line in log.read_text().splitlines():
-            if "Listening on" in line:
-                url = f"http://{line.rpartition('address=')[2].strip()}"
-                with suppress(httpx.TransportError):
-                    if httpx.get(f"{url}/-/ready").status_code == httpx.codes.OK:
-                        return url
-        time.sleep(0.1)
-    raise AssertionError(f"Prometheus doesn't listen: {log.read_text()}")
 
 
 @pytest.fixture

@@ -161,7 +161,13 @@ scrape_configs:
     {{- with .Values.watchNamespaces }}
     namespaces: {names: {{ toJson . }}}
     {{- end }}
-  relabel_configs: {{- include "serinus.prometheus.relabelling" . | nindent 2 }}
+  relabel_configs:
+  # A server that isn't ours says where its metrics are, or that it has none.
+  - source_labels: [__meta_kubernetes_pod_annotation_serinus_dev_metrics_port, __meta_kubernetes_pod_container_port_name]
+    regex: (|http);http|metrics;metrics
+    action: keep
+  - {source_labels: [__meta_kubernetes_pod_annotation_serinus_dev_metrics_path], regex: (.+), target_label: __metrics_path__}
+  {{- include "serinus.prometheus.relabelling" . | nindent 2 }}
 - job_name: serinus-operator
   # The operator tells of objects by their namespaces; without this they would be its own.
   honor_labels: true
@@ -171,11 +177,12 @@ scrape_configs:
     - role: pod
       label: "app.kubernetes.io/name={{ include "serinus.name" . }},app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=operator"
     namespaces: {names: [{{ .Release.Namespace }}]}
-  relabel_configs: {{- include "serinus.prometheus.relabelling" . | nindent 2 }}
+  relabel_configs:
+  - {source_labels: [__meta_kubernetes_pod_container_port_name], regex: http, action: keep}
+  {{- include "serinus.prometheus.relabelling" . | nindent 2 }}
 {{- end }}
 
 {{- define "serinus.prometheus.relabelling" -}}
-- {source_labels: [__meta_kubernetes_pod_container_port_name], regex: http, action: keep}
 - {source_labels: [__meta_kubernetes_pod_phase], regex: Running, action: keep}
 - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
 - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}

@@ -66,14 +66,15 @@ def counter_series(
     samples: defaultdict[tuple[str, ...], list[Sample]] = defaultdict(list)
     for source, vector in enumerate(vectors):
         labels = vector.labels
-        role, arm = series_role(rule, labels), arms.get(labels.get("revision"))
+        role = series_role(rule, labels)
+        arm = _arm_of_pod(labels, context) if rule.counters else arms.get(labels.get("revision"))
         if role is None or arm is None or not vector.samples:
             continue
         cohort = _cohort(labels.get("cohort", "")) if role.by_cohort else 0.0
         if role.by_cohort and cohort < first_cohort_seconds:
             continue
         pod = labels.get("pod") or labels.get("instance", "")
-        key = (pod, *series_identity(labels))
+        key = (pod, *series_identity(rule, labels))
         kinds[key] = (Cell(arm, pod, cohort), role)
         samples[key].extend(
             Sample(round(at * 1000), float(value), source) for at, value in vector.samples
@@ -82,6 +83,16 @@ def counter_series(
         CounterSeries(*kinds[key], tuple(sorted(found, key=lambda item: item.at_ms)))
         for key, found in sorted(samples.items())
     )
+
+
+def _arm_of_pod(labels: Mapping[str, str], context: AnalysisContext) -> Arm | None:
+    """The version that a pod serves, by its name: workload `<deployment>-<revision>`, and more."""
+    arms = {context.stable_revision: Arm.STABLE, context.canary_revision: Arm.CANARY}
+    pod = labels.get("pod", "")
+    for workload in context.workloads:
+        if pod.startswith(f"{workload}-"):
+            return arms.get(workload.rpartition("-")[2])
+    return None
 
 
 def scrape_times(series: Iterable[CounterSeries]) -> dict[str, tuple[int, ...]]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from serinus.analysis.foreign_counters import counted, identity, names_of
 from serinus.analysis.samples import Contradiction
 from serinus.analysis.spec import AnalysisContext, RateRule, ScalarRule
 from serinus.api.enums import MetricTemplate
@@ -74,8 +75,11 @@ def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> st
     """The series of both revisions that `rule` counts, `range_ms` milliseconds back.
 
     A series says itself of which revision it speaks; the target's label `pod` says who exported
-    it. What another pod exports is no evidence.
+    it. What another pod exports is no evidence. Servers that aren't ours don't know of revisions:
+    there the pod alone says it.
     """
+    if rule.counters:
+        return _of_foreign_servers(rule, context, range_ms=range_ms)
     revisions = [context.canary_revision]
     if context.stable_revision is not None:
         revisions.append(context.stable_revision)
@@ -86,6 +90,18 @@ def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> st
         f'pod=~"({_alternatives(context.workloads)})-.+"',
     ]
     return "{" + ",".join(_series_of(rule) + where) + f"}}[{range_ms}ms]"
+
+
+def _of_foreign_servers(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> str:
+    matchers = [
+        _named(*names_of(rule.counters, rule.template)),
+        f'namespace="{_escaped(context.namespace)}"',
+        f'pod=~"({_alternatives(context.workloads)})-.+"',
+    ]
+    if rule.template is MetricTemplate.SLOW_REQUESTS:
+        bounds = bound_spellings(rule.latency_seconds or 0.0)
+        matchers.append(_one_of_or_absent("le", bounds))
+    return "{" + ",".join(matchers) + f"}}[{range_ms}ms]"
 
 
 def _series_of(rule: RateRule) -> list[str]:
@@ -147,6 +163,8 @@ def with_values(query: str, values: Mapping[str, str]) -> str:
 
 def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
     """What a series of `rate_query` counts as; None when it counts as nothing."""
+    if rule.counters:
+        return _foreign_role(rule, labels)
     name = labels.get("__name__", "")
     match rule.template:
         case MetricTemplate.ERROR_RATE if name == REQUESTS:
@@ -174,12 +192,22 @@ def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
     return None
 
 
-def series_identity(labels: Mapping[str, str]) -> tuple[str, ...]:
+def _foreign_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
+    found = counted(rule.counters, rule.template, labels)
+    if found is None:
+        return None
+    needs = Contradiction.NO_BUCKET if found.histogram and not found.bucket else None
+    return Role(bad=found.bad, total=found.total, companion=found.bucket, needs=needs)
+
+
+def series_identity(rule: RateRule, labels: Mapping[str, str]) -> tuple[str, ...]:
     """What tells two series of one pod apart; two with the same identity are duplicates.
 
     Labels that the scrape adds (instance, job, replica of Prometheus) are no part of it, nor is
     the bound of a bucket: only one bound was asked for.
     """
+    if rule.counters:
+        return identity(labels)
     own = ("__name__", "revision", "code", "outcome", "cohort", "score")
     return tuple(labels.get(label, "") for label in own)
 

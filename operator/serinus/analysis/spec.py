@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from serinus.api.counters import Counters
 from serinus.api.enums import MetricTemplate
 
 
@@ -70,7 +71,7 @@ LABEL_TEMPLATES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RateRule:
-    """Bad of total, from counters of Serinus' server.
+    """Bad of total, from counters of the server.
 
     Attributes
     ----------
@@ -88,6 +89,8 @@ class RateRule:
         Primary metrics share one half of alpha, unless weights are given. Of gates only.
     weight
         Share of alpha, 0 to 1; None: what others leave, in equal parts. Of gates only.
+    counters
+        What the servers of both revisions count, where one of them isn't Serinus'; else empty.
     """
 
     name: str
@@ -99,6 +102,7 @@ class RateRule:
     dry_run: bool = False
     primary: bool = False
     weight: float | None = None
+    counters: tuple[Counters, ...] = ()
 
     @property
     def against_stable(self) -> bool:

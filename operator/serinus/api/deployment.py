@@ -67,6 +67,17 @@ class DeploymentSpec(ApiModel):
             ),
             (
                 (
+                    "!has(self.server) || !has(self.server.container) || !has(self.analysis) || "
+                    "!has(self.analysis.metrics) || self.analysis.metrics.all(m, "
+                    "!has(m.template) || m.template in ['error-rate', 'slow-requests'])"
+                ),
+                (
+                    "with `server.container` the metrics' templates are error-rate and "
+                    "slow-requests: what else there is, only Serinus' server counts"
+                ),
+            ),
+            (
+                (
                     "!has(self.analysis) || !has(self.analysis.onProviderError) || "
                     "self.analysis.onProviderError in ['hold', 'pause']"
                 ),

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from serinus.api.pod_settings import PodTemplate, ResourceRequirements
 from serinus.api.quantities import Duration
 from serinus.api.schema_model import ApiModel, SecretKeySelector, cel, exactly_one, map_list
+from serinus.api.server_container import ServerContainer
 
 COHORTS_MAX = 64
 
@@ -72,6 +73,24 @@ class RequestLimits(ApiModel):
 class Server(ApiModel):
     """The pods that serve. Every field here is part of the revision."""
 
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                (
+                    "!has(self.container) || !(has(self.image) || has(self.limits) || "
+                    "has(self.feedback))"
+                ),
+                (
+                    "`image`, `limits` and `feedback` are for Serinus' server, and not for a "
+                    "`container` of your own"
+                ),
+            ),
+        )
+    )
+
+    container: ServerContainer | None = Field(
+        default=None, description="A server of your own instead of Serinus'."
+    )
     image: Annotated[str, StringConstraints(max_length=512)] | None = Field(
         default=None, description="Image of the server. Default: the operator's setting."
     )

@@ -26,6 +26,7 @@ from serinus.cli.session import Session
 from serinus.reconcile.deployment_autoscaler import min_replicas
 from serinus.reconcile.deployment_picture import DEFAULT_REPLICAS
 from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
+from serinus.reconcile.server_counters import counters_of_rollout
 from serinus.rollout.steps import Analyze, Pause, SetWeight, Shadow, Step, steps_taken
 from serinus.rollout.weights import Router, canary_replicas
 
@@ -76,7 +77,8 @@ def _share(router: Router, replicas: int, weight_percent: int) -> float:
 def _planned_and_shown(
     deployment: Deployment, arguments: argparse.Namespace, session: Session
 ) -> bool:
-    rules = parsed_rules(frozen_rules(deployment.spec))
+    server = deployment.spec.server
+    rules = parsed_rules(frozen_rules(deployment.spec, counters_of_rollout(server, server)))
     if rules.preview is not None:
         session.console.print(
             f"Deployment {deployment.metadata.name} is released by a switch: no user's request "

@@ -15,6 +15,7 @@ from serinus.api.enums import Kind
 from serinus.api.job_contract import STORE_MOUNT_PATH
 from serinus.api.quantities import duration_seconds
 from serinus.api.server import EnvironmentVariable, Feedback, RequestLimits, Server
+from serinus.api.server_container import ServerContainer
 from serinus.manifests.naming import (
     OWNER_LABELS,
     REVISION_LABEL,
@@ -24,6 +25,7 @@ from serinus.manifests.naming import (
     revision_object_name,
     shadow_service_name,
 )
+from serinus.manifests.own_container import make_own_container, metrics_annotations
 from serinus.manifests.pod import (
     PodParts,
     StoreMount,
@@ -69,6 +71,8 @@ class ServingRevision:
 
 def make_server_pod_template(serving: ServingRevision, settings: Settings) -> JsonObject:
     """The whole pod template of a revision that is being born."""
+    if serving.server.container is not None:
+        return _template_of_own(serving, serving.server.container, settings)
     store = StoreMount(settings.store, read_only=True)
     container = make_container(
         CONTAINER,
@@ -90,6 +94,31 @@ def make_server_pod_template(serving: ServingRevision, settings: Settings) -> Js
         labels=revision_labels(serving.deployment, serving.revision),
         containers=(container,),
         volumes=(_feedback_volume(serving.deployment),),
+        store=store,
+        additions=serving.server.pod_template,
+        image_pull_secrets=settings.image_pull_secrets,
+        termination_grace_period_seconds=TERMINATION_GRACE_PERIOD_SECONDS,
+    )
+    return make_pod_template(parts)
+
+
+def _template_of_own(
+    serving: ServingRevision, container: ServerContainer, settings: Settings
+) -> JsonObject:
+    """The pod template of a server that isn't ours."""
+    store = StoreMount(settings.store, read_only=True)
+    made = make_own_container(
+        CONTAINER,
+        container,
+        image_pull_policy=settings.image_pull_policy,
+        env=_told_to_all(serving),
+        resources=with_disk_limit(serving.server.resources, settings.scratch.server_size),
+        store=store,
+    )
+    parts = PodParts(
+        labels=revision_labels(serving.deployment, serving.revision),
+        annotations=metrics_annotations(container),
+        containers=(made,),
         store=store,
         additions=serving.server.pod_template,
         image_pull_secrets=settings.image_pull_secrets,
@@ -152,8 +181,8 @@ def maturity_seconds(feedback: Feedback | None) -> float:
     return duration_seconds(given or DEFAULT_MATURITY)
 
 
-def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
-    feedback = serving.server.feedback
+def _told_to_all(serving: ServingRevision) -> tuple[JsonObject, ...]:
+    """What also a server that isn't ours may want to know."""
     return (
         *(_user_variable(variable) for variable in serving.server.env),
         env_value("SERINUS_DEPLOYMENT", serving.deployment),
@@ -165,6 +194,13 @@ def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
         env_from_field("SERINUS_POD_NAME", "metadata.name"),
         env_from_field("SERINUS_POD_UID", "metadata.uid"),
         env_from_field("SERINUS_POD_IP", "status.podIP"),
+    )
+
+
+def _environment(serving: ServingRevision) -> tuple[JsonObject, ...]:
+    feedback = serving.server.feedback
+    return (
+        *_told_to_all(serving),
         env_value("SERINUS_PEERS", feedback_service_name(serving.deployment)),
         env_value("SERINUS_SHADOW", shadow_service_name(serving.deployment)),
         env_value("SERINUS_FEEDBACK_KEY_FILE", f"{FEEDBACK_MOUNT_PATH}/{FEEDBACK_SECRET_KEY}"),

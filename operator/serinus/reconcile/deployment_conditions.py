@@ -287,7 +287,7 @@ def _judged_until(status: DeploymentStatus) -> str:
 def _edited_since(picture: Picture, canary: CanaryStatus) -> bool:
     if not canary.rules_hash or picture.spec_problem or refers_to_library(picture.spec.analysis):
         return False  # the library isn't looked at while a rollout runs
-    return rules_hash(frozen_rules(picture.spec)) != canary.rules_hash
+    return rules_hash(frozen_rules(picture.spec, picture.counters)) != canary.rules_hash
 
 
 def _where(picture: Picture, status: DeploymentStatus) -> str:

@@ -194,7 +194,7 @@ def _settled_or_started(picture: Picture, status: DeploymentStatus, now: datetim
         started = first_revision_started(status, wanted, picture.wanted_version, now)
     else:
         starts = return_started if returning else canary_started
-        rules = frozen_rules(picture.spec)
+        rules = frozen_rules(picture.spec, picture.counters)
         started = starts(status, wanted, picture.wanted_version, rules, now)
     return _happened(started)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serinus.analysis.samples import Query, QueryResult
+from serinus.api.counters import Counters
 from serinus.api.deployment import DeploymentSpec
 from serinus.api.deployment_status import DeploymentStatus
 from serinus.api.enums import Reason
@@ -30,7 +31,7 @@ from serinus.reconcile.deployment_autoscaler import autoscaler_ref, pods_within
 from serinus.reconcile.deployment_facts import Observed, observed
 from serinus.reconcile.deployment_post_promotion import judged_as_canary
 from serinus.reconcile.deployment_rejections import with_rejections
-from serinus.reconcile.deployment_revision import Wanted, wanted
+from serinus.reconcile.deployment_revision import Wanted, server_of, wanted
 from serinus.reconcile.deployment_route import route_ref
 from serinus.reconcile.deployment_rules import RolloutRules, parsed_rules
 from serinus.reconcile.deployment_status import (
@@ -47,6 +48,7 @@ from serinus.reconcile.model_reference import (
     is_rejected,
 )
 from serinus.reconcile.readable_part import readable_part
+from serinus.reconcile.server_counters import counters_of_rollout
 from serinus.reconcile.snapshot import (
     Children,
     DeploymentSnapshot,
@@ -113,6 +115,13 @@ class Picture:
     router: Router = Router.REPLICAS
     knows_routes: bool = False
     template_problem: str | None = None
+
+    @property
+    def counters(self) -> tuple[Counters, ...]:
+        """What the servers count that the spec asks for and that serve, where one isn't ours."""
+        stable = self.status.stable
+        record = self.seen.records.get(stable.revision) if stable else None
+        return counters_of_rollout(self.spec.server, server_of(record) if record else None)
 
     @property
     def gateway(self) -> GatewayTraffic | None:

@@ -78,6 +78,7 @@ def rules_after_promotion(
     return {
         "steps": [{"analyze": {"maxDuration": duration}}],
         "analysis": kept.model_dump(mode="json", by_alias=True, exclude_none=True),
+        **{key: frozen[key] for key in ("counters",) if key in frozen},
     }
 
 

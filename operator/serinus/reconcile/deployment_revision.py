@@ -88,7 +88,7 @@ def wanted_revision(
     known = known_revision(inputs, seen.records.values(), running=running)
     if known is not None:
         return known
-    image = (server.image if server else None) or settings.server_image
+    image = _image(server) or settings.server_image
     revision = revision_hash(inputs, image=image)
     serving = ServingRevision(
         deployment=deployment,
@@ -109,6 +109,13 @@ def wanted_revision(
         # Where only the record was lost, what runs is the truth: nothing is restarted for it.
         template=workload.template if workload else make_server_pod_template(serving, settings),
     )
+
+
+def _image(server: Server | None) -> str | None:
+    """The image that the spec names, its own container's or ours."""
+    if server is not None and server.container is not None:
+        return server.container.image
+    return server.image if server else None
 
 
 def known_revision(

@@ -6,7 +6,7 @@ edit nor an operator with other defaults changes the rules of a rollout that run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from serinus.analysis.spec import (
     ScalarRule,
 )
 from serinus.api.analysis import Allowance, Analysis, AnalysisMetric, CompareTo
+from serinus.api.counters import Counters
 from serinus.api.deployment import DeploymentSpec
 from serinus.api.deployment_status import PreviewStatus
 from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
@@ -56,7 +57,7 @@ DEFAULT_METRIC = AnalysisMetric(
 
 FrozenRules = dict[str, Any]
 """`steps`, `analysis`, `promotionWindows`, and where they are given `blueGreen` and
-`postPromotionAnalysis`, in the spec's words."""
+`postPromotionAnalysis`, in the spec's words; `counters` too, where a server isn't Serinus'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,11 @@ class RolloutRules:
     on_provider_error: OnEvent
 
 
-def frozen_rules(spec: DeploymentSpec) -> FrozenRules:
-    """The rules that a rollout which begins now goes by."""
+def frozen_rules(spec: DeploymentSpec, counters: Sequence[Counters] = ()) -> FrozenRules:
+    """The rules that a rollout which begins now goes by.
+
+    `counters` are those of the servers of both revisions; none where both are Serinus'.
+    """
     canary = spec.strategy.canary if spec.strategy else None
     switch = spec.strategy.blue_green if spec.strategy else None
     steps = explicit_steps(canary) if switch is None else steps_of_a_switch(switch)
@@ -89,6 +93,7 @@ def frozen_rules(spec: DeploymentSpec) -> FrozenRules:
         "promotionWindows": [_dumped(_explicit_window(one)) for one in windows],
         **({"blueGreen": _dumped(_explicit_switch(switch))} if switch else {}),
         **({"postPromotionAnalysis": _dumped(after)} if after else {}),
+        **({"counters": [_dumped(one) for one in counters]} if counters else {}),
     }
 
 
@@ -115,9 +120,11 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
         windows = [ApiWindow.model_validate(one) for one in given]
         after = frozen.get("postPromotionAnalysis")
         post_promotion = PostPromotionAnalysis.model_validate(after) if after else None
+        counters = [Counters.model_validate(one) for one in frozen.get("counters") or []]
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"the frozen rules of the rollout can't be read: {error}") from error
-    rules, interval = analysis_rules(analysis), analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL
+    rules = analysis_rules(analysis, counters)
+    interval = analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL
     if not (0 < rules.alpha < 1 and 0 < rules.beta < 1 and duration_seconds(interval) > 0):
         raise ValueError("the frozen rules of the rollout have a rate or an interval of nothing")
     return RolloutRules(
@@ -156,12 +163,12 @@ def explicit_analysis(given: Analysis | None) -> Analysis:
     )
 
 
-def analysis_rules(analysis: Analysis) -> AnalysisRules:
+def analysis_rules(analysis: Analysis, counters: Sequence[Counters] = ()) -> AnalysisRules:
     """An explicit analysis as the evidence is judged by it."""
     inflation = analysis.variance_inflation
     measured = inflation is None or inflation == MEASURED
     return AnalysisRules(
-        metrics=tuple(_metric_rule(metric) for metric in analysis.metrics),
+        metrics=tuple(_metric_rule(metric, tuple(counters)) for metric in analysis.metrics),
         alpha=parse_decimal(analysis.false_rollback_rate or DEFAULT_ALPHA),
         beta=parse_decimal(analysis.false_promotion_rate or DEFAULT_BETA),
         variance_inflation=None if measured else parse_decimal(inflation or ""),
@@ -249,7 +256,7 @@ def _explicit_allowance(given: Allowance | None, default: Boundary) -> Allowance
     return Allowance(ratio=given.ratio or "1", increase=given.increase or "0")
 
 
-def _metric_rule(metric: AnalysisMetric) -> MetricRule:
+def _metric_rule(metric: AnalysisMetric, counters: tuple[Counters, ...]) -> MetricRule:
     if metric.template is None:
         return ScalarRule(
             name=metric.name,
@@ -279,6 +286,7 @@ def _metric_rule(metric: AnalysisMetric) -> MetricRule:
         dry_run=bool(metric.dry_run),
         primary=bool(metric.primary),
         weight=_decimal(metric.weight),
+        counters=counters,
     )
 
 

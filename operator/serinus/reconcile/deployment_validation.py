@@ -21,6 +21,7 @@ from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT
 from serinus.manifests.naming import NAME_MAX_LENGTH
 from serinus.manifests.pod import denied_entries
 from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis
+from serinus.reconcile.server_counters import metric_problems
 from serinus.rollout.promotion_window import is_time_zone
 
 LATENCY_BOUNDS_SECONDS = (
@@ -64,6 +65,9 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
     yield from _post_promotion_problems(spec)
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
+        if spec.server is None or spec.server.container is None:
+            yield from _latency_problems(spec.analysis)
+    yield from metric_problems(spec.server, explicit_analysis(spec.analysis))
 
 
 def _unknown_choices(spec: DeploymentSpec) -> Iterator[str]:
@@ -91,6 +95,10 @@ def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, .
     if spec.server:
         for index, variable in enumerate(spec.server.env):
             yield f"spec.server.env[{index}]", variable, ("value", "secret_key_ref")
+        container = spec.server.container
+        if container and container.metrics:
+            path = "spec.server.container.metrics"
+            yield path, container.metrics, ("profile", "custom")
     if spec.traffic:
         yield "spec.traffic", spec.traffic, ("replicas", "gateway_api")
     if spec.strategy:
@@ -122,6 +130,11 @@ def _shadow_problems(spec: DeploymentSpec) -> Iterator[str]:
     """As with weights: refused at apply by a CRD of this operator's version."""
     canary = spec.strategy.canary if spec.strategy else None
     for index, step in enumerate((canary.steps if canary else None) or ()):
+        if step.shadow is not None and spec.server and spec.server.container:
+            yield (
+                f"spec.strategy.canary.steps[{index}].shadow: requests are mirrored by Serinus' "
+                "server and in its protocols; with `server.container` begin with `setWeight`"
+            )
         if index and step.shadow is not None:
             path = f"spec.strategy.canary.steps[{index}].shadow"
             yield f"{path}: only the first step may be a shadow"
@@ -178,8 +191,6 @@ def _metric_problems(metric: AnalysisMetric) -> Iterator[str]:
     if metric.template is None:
         yield from _scalar_problems(metric)
         return
-    if metric.template is MetricTemplate.SLOW_REQUESTS:
-        yield from _latency_problems(metric)
     if metric.max is not None and not 0 < parse_decimal(metric.max) < 1:
         yield f'.max: "{metric.max}" is no share of requests between 0 and 1, both excluded'
     if metric.compare_to and metric.tolerance and metric.non_inferiority_margin:
@@ -194,7 +205,15 @@ def _metric_problems(metric: AnalysisMetric) -> Iterator[str]:
             )
 
 
-def _latency_problems(metric: AnalysisMetric) -> Iterator[str]:
+def _latency_problems(analysis: Analysis) -> Iterator[str]:
+    """Bounds that our server's histogram doesn't have; of other servers nobody knows them here."""
+    for index, metric in enumerate(analysis.metrics):
+        if metric.template is MetricTemplate.SLOW_REQUESTS:
+            for problem in _bound_problems(metric):
+                yield f"spec.analysis.metrics[{index}]{problem} (metric `{metric.name}`)"
+
+
+def _bound_problems(metric: AnalysisMetric) -> Iterator[str]:
     seconds = duration_seconds(metric.latency or "0s")
     if not any(abs(seconds - bound) < 1e-9 for bound in LATENCY_BOUNDS_SECONDS):
         below = [bound for bound in LATENCY_BOUNDS_SECONDS if bound < seconds][-1:]
