@@ -110,6 +110,11 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "strategy: {blueGreen: {previewReplicas: 0}}",
         ["spec.strategy.blueGreen.previewReplicas: ", "should be greater than or equal to 1"],
     ),
+    "a weight above the most": (
+        DEPLOYMENT,
+        "strategy: {canary: {stepWeights: [20, 50], maxWeight: 30}}",
+        ["spec.strategy.canary: ", "no weight may be above `maxWeight`"],
+    ),
     "a look after the promotion without a time": (
         DEPLOYMENT,
         "strategy: {canary: {steps: []}, postPromotionAnalysis: {keptReplicas: 2}}",

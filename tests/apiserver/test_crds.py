@@ -286,6 +286,8 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("set exactly one of `steps`, `stepWeights`", MD, canary()),
     ("set exactly one of `steps`, `stepWeights`", MD, canary(steps=[], stepWeights=[20])),
     ("`stepWeights` must rise: each above the one before", MD, canary(stepWeights=[50, 20])),
+    ("no weight may be above `maxWeight`", MD, canary(stepWeights=[20, 50], maxWeight=30)),
+    ("no weight may be above `maxWeight`", MD, canary(steps=weights(20, 50), maxWeight=49)),
     ("`stepWeights` must rise: each above the one before", MD, canary(stepWeights=[20, 20])),
     ("the `setWeight` of `steps` must rise: each above the one before",
      MD, canary(steps=weights(50, 20))),

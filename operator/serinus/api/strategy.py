@@ -127,6 +127,14 @@ class Canary(ApiModel):
                 ),
                 "only the first of `steps` may be a `shadow`: later on users get answers anyway",
             ),
+            (
+                (
+                    "!has(self.maxWeight) || ((!has(self.steps) || self.steps.all(s, "
+                    "!has(s.setWeight) || s.setWeight <= self.maxWeight)) && "
+                    "(!has(self.stepWeights) || self.stepWeights.all(w, w <= self.maxWeight)))"
+                ),
+                "no weight may be above `maxWeight`",
+            ),
         )
     )
 
@@ -138,6 +146,13 @@ class Canary(ApiModel):
         min_length=1,
         max_length=16,
         description="Short for a `setWeight` and an `analyze` each, in percent.",
+    )
+    max_weight: int | None = Field(
+        default=None,
+        ge=1,
+        le=WEIGHT_MAX_PERCENT,
+        description="Most percent of requests that the canary may get before it is decided to "
+        "promote it, also where whole pods only come near to a weight. Default: no limit.",
     )
 
 

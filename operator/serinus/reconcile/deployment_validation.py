@@ -5,7 +5,7 @@ A spec with such an error starts no rollout; what runs isn't touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic.alias_generators import to_camel
 
@@ -23,6 +23,12 @@ from serinus.manifests.pod import denied_entries
 from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis
 from serinus.reconcile.server_counters import metric_problems
 from serinus.rollout.promotion_window import is_time_zone
+from serinus.rollout.weights import (
+    actual_weight_percent,
+    canary_replicas,
+    first_above,
+    replicas_for_exact_weight,
+)
 
 LATENCY_BOUNDS_SECONDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -62,6 +68,7 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
             )
     yield from _canary_weight_problems(spec)
     yield from _shadow_problems(spec)
+    yield from _max_weight_problems(spec)
     yield from _post_promotion_problems(spec)
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
@@ -138,6 +145,36 @@ def _shadow_problems(spec: DeploymentSpec) -> Iterator[str]:
         if index and step.shadow is not None:
             path = f"spec.strategy.canary.steps[{index}].shadow"
             yield f"{path}: only the first step may be a shadow"
+
+
+def _max_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
+    """Beside few pods even one of the canary may get more; a gateway gives each weight exactly."""
+    canary = spec.strategy.canary if spec.strategy else None
+    if canary is None or canary.max_weight is None:
+        return
+    weights = [step.set_weight or 0 for step in canary.steps or ()] + (canary.step_weights or [])
+    path, limit = "spec.strategy.canary.maxWeight", canary.max_weight
+    if max(weights, default=0) > limit:
+        yield f"{path}: a weight of {max(weights)} is above {limit}"
+        return
+    if spec.traffic and spec.traffic.gateway_api:
+        return
+    above = first_above(limit, weights, _possible_replicas(spec))
+    if above is not None:
+        pods, weight = above
+        given = actual_weight_percent(pods, canary_replicas(pods, weight))
+        beside = "1 pod" if pods == 1 else f"{pods} pods"
+        yield (
+            f"{path}: beside {beside} of stable, whole pods give {given} % for a weight of "
+            f"{weight}, which is above {limit}. {replicas_for_exact_weight(weight)} pods give it "
+            "exactly, and so does `spec.traffic.gatewayAPI`"
+        )
+
+
+def _possible_replicas(spec: DeploymentSpec) -> Iterable[int]:
+    if spec.autoscaling is not None:
+        return range(spec.autoscaling.min_replicas or 1, spec.autoscaling.max_replicas + 1)
+    return (1 if spec.replicas is None else spec.replicas,)
 
 
 def _post_promotion_problems(spec: DeploymentSpec) -> Iterator[str]:

@@ -8,6 +8,7 @@ each weight exactly, and the canary needs pods for its share of the requests.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from enum import StrEnum
 
 from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT
@@ -63,6 +64,22 @@ def effect_of_weight(router: Router, stable_replicas: int, weight_percent: int) 
     if router is Router.GATEWAY_API:
         return weight_percent
     return canary_replicas(stable_replicas, weight_percent)
+
+
+def first_above(
+    limit_percent: int, weights: Iterable[int], stable_replicas: Iterable[int]
+) -> tuple[int, int] | None:
+    """A number of stable's pods beside which whole pods give more than the limit, and the weight.
+
+    None where none of `stable_replicas` does so at any of `weights`.
+    """
+    percents = sorted(set(weights))
+    for stable in stable_replicas:
+        for weight in percents:
+            pods = canary_replicas(stable, weight)
+            if 100 * pods > limit_percent * (stable + pods):
+                return stable, weight
+    return None
 
 
 def warmed_weight_percent(weight_percent: int, seconds_with_traffic: float) -> int:

@@ -49,6 +49,25 @@ CASES = [
         },
         "spec.strategy.postPromotionAnalysis: needs `spec.analysis.metrics`",
     ),
+    (
+        {"replicas": 4, "strategy": {"canary": {"stepWeights": [10], "maxWeight": 15}}},
+        "of stable, whole pods give 20 % for a weight of 10, which is above 15. 9 pods give it",
+    ),
+    (
+        {"strategy": {"canary": {"steps": [{"setWeight": 20}], "maxWeight": 25}}},
+        "beside 1 pod of stable, whole pods give 50 % for a weight of 20",
+    ),
+    (
+        {
+            "autoscaling": {"minReplicas": 4, "maxReplicas": 6, "metrics": []},
+            "strategy": {"canary": {"stepWeights": [20], "maxWeight": 22}},
+        },
+        "beside 6 pods of stable, whole pods give 25 % for a weight of 20",
+    ),
+    (
+        {"replicas": 4, "strategy": {"canary": {"stepWeights": [20, 50], "maxWeight": 30}}},
+        "spec.strategy.canary.maxWeight: a weight of 50 is above 30",
+    ),
     ({"strategy": {"canary": {}}}, "spec.strategy.canary: neither `steps` nor `stepWeights`"),
     (
         {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"mirror": {"percent": 100}}]}}},
@@ -155,6 +174,12 @@ def test_names_that_children_can_t_bear(name: str, said: str) -> None:
 @pytest.mark.parametrize(
     "given",
     [
+        {"replicas": 4, "strategy": {"canary": {"stepWeights": [20], "maxWeight": 20}}},
+        {"replicas": 0, "strategy": {"canary": {"stepWeights": [20], "maxWeight": 20}}},
+        {
+            "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
+            "strategy": {"canary": {"stepWeights": [5, 20], "maxWeight": 20}},
+        },
         {},
         {"analysis": {"metrics": []}},
         of_metric(),

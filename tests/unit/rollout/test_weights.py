@@ -9,6 +9,7 @@ from serinus.rollout.weights import (
     actual_weight_percent,
     canary_replicas,
     effect_of_weight,
+    first_above,
     pods_for_weight,
     replicas_for_exact_weight,
     warmed_weight_percent,
@@ -76,6 +77,32 @@ def test_with_a_gateway_pods_are_to_stable_s_as_the_weight_is_to_all(
     stable: int, weight: int, pods: int
 ) -> None:
     assert pods_for_weight(Router.GATEWAY_API, stable, weight) == pods
+
+
+@pytest.mark.parametrize(
+    ("limit", "weights", "stable", "found"),
+    [
+        (20, [20], [4, 8, 12], None),
+        (20, [20], [4, 5, 6], (6, 20)),  # 5 pods: 1 of 6; 6 pods: 2 of 8
+        (49, [20], [1], (1, 20)),
+        (50, [20, 50], [1, 2, 3], None),
+        (24, [10, 20], [0], None),
+    ],
+)
+def test_where_whole_pods_give_more_than_allowed(
+    limit: int, weights: list[int], stable: list[int], found: tuple[int, int] | None
+) -> None:
+    assert first_above(limit, weights, stable) == found
+
+
+@given(limit=st.integers(1, 50), weight=st.integers(1, 50), stable=st.integers(1, 60))
+def test_beside_a_number_of_pods_that_passes_no_canary_gets_more(
+    limit: int, weight: int, stable: int
+) -> None:
+    pods = canary_replicas(stable, weight)
+    passes = first_above(limit, [weight], [stable]) is None
+
+    assert passes == (pods / (stable + pods) <= limit / 100 + 1e-12)
 
 
 def test_without_a_gateway_a_weight_above_fifty_is_as_many_pods_as_stable_has() -> None:
