@@ -71,9 +71,9 @@ def mirroring_problem(picture: Picture, status: DeploymentStatus) -> str | None:
     if _VARIABLE in names:
         return None
     return (
-        f"revision {stable.revision} was made before servers could mirror requests, and its pods "
-        "aren't restarted for it; `kubectl serinus promote` goes on without a shadow, or release "
-        "without one this once"
+        f"the pods of revision {stable.revision} can't mirror requests: it was made before servers "
+        "could, or by a server of your own, and isn't restarted for it; `kubectl serinus promote` "
+        "goes on without a shadow, or release without one"
     )
 
 

@@ -136,7 +136,7 @@ def test_beside_a_stable_that_cannot_mirror_it_says_so() -> None:
     world.runs(30)
 
     assert world.condition("Reconciling") == ("True", "WaitingForPods")
-    assert "was made before servers could mirror" in world.status["message"]
+    assert "can't mirror requests: it was made before servers could" in world.status["message"]
 
 
 def test_a_gateway_gives_a_shadow_no_weight() -> None:
