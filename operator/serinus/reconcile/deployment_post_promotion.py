@@ -8,6 +8,7 @@ frozen at the promotion.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from serinus.api.strategy import PostPromotionAnalysis
 from serinus.reconcile.deployment_rules import DEFAULT_ALPHA, FrozenRules, boundary, parsed_rules
 
 LIMIT_FIGURES = 6
+_NEEDS_STABLE = re.compile(r"\{\{\s*\.stableRevision\s*\}\}")
 
 
 def kept_after_promotion(
@@ -68,7 +70,7 @@ def rules_after_promotion(
     """The frozen rules of a rollout, with each comparison as a limit that needs no other revision.
 
     A rate that was only compared with stable, of which too little was seen to say what would be
-    harm, is left out.
+    harm, is left out; so is a query that names stable, which has no requests any more.
     """
     analysis = Analysis.model_validate(frozen["analysis"])
     miss = parse_decimal(analysis.false_rollback_rate or DEFAULT_ALPHA)
@@ -86,7 +88,8 @@ def _limited(
     metric: AnalysisMetric, seen: MetricStatus | None, miss: float
 ) -> AnalysisMetric | None:
     if metric.template is None:
-        return metric
+        query = metric.prometheus.query if metric.prometheus else ""
+        return None if _NEEDS_STABLE.search(query) else metric
     limits = [parse_decimal(metric.max)] if metric.max else []
     if metric.compare_to and metric.tolerance and seen and seen.stable and seen.limits:
         reached = upper_rate(

@@ -37,6 +37,8 @@ COMPARED = {
 }
 SCALAR = {"name": "queue", "prometheus": {"query": "queue"}, "max": "9"}
 
+BESIDE = {**SCALAR, "prometheus": {"query": 'differs{of="{{ .stableRevision }}"}'}}
+
 
 def frozen(*metrics: dict[str, Any], **after: Any) -> dict[str, Any]:
     analysis = explicit_analysis(Analysis.model_validate({"metrics": list(metrics)}))
@@ -81,6 +83,7 @@ def limit_of(metric: dict[str, Any], *seen: MetricStatus) -> str | None:
         pytest.param(COMPARED, [counted(0, 3)], None, id="three requests say nothing"),
         pytest.param(COMPARED | {"max": "0.05"}, [], "0.05", id="a maximum needs no stable"),
         pytest.param(SCALAR, [], "9", id="a scalar has its own limits"),
+        pytest.param(BESIDE, [], None, id="a scalar that asks for stable"),
     ],
 )
 def test_what_it_is_held_against(
