@@ -16,6 +16,7 @@ from pathlib import Path
 
 BENCHMARKS = {
     "decisions": "benchmarks.decisions.run",
+    "rollback-latency": "benchmarks.rollback_latency.run",
 }
 """Modules by name, each with `main(arguments) -> exit code`; only the one asked for is imported."""
 
