@@ -8,6 +8,7 @@ pass, too: what was decided on is no longer so.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from serinus.api.enums import Reason
@@ -93,25 +94,35 @@ class Applier:
 
     async def _carried_out(self, resource: JsonObject, decision: Decision) -> Outcome:
         postponed = await self._write_status(resource, decision)
-        if postponed is None:
-            for event in decision.events:
-                await self.events.record(resource, event)
-        # What isn't in the status yet isn't recorded either.
-        records = decision.records if postponed is None else ()
+        # What isn't in the status yet is neither told nor recorded.
+        events, records = (decision.events, decision.records) if postponed is None else ((), ())
         try:
-            for wanted in decision.desired:
-                if not await self._ensure(resource, wanted):
-                    return Outcome(0.0)  # the reconciler has to say that a name is taken
-            for pruned in decision.prune:
-                await self._delete(pruned)
+            names_are_ours = await self._acted(resource, decision)
         except KubeError:
+            await self._told(resource, events)
             await self.records.write(resource, records)
             raise
+        await self._told(resource, events)  # after what moves requests: that is what is waited for
+        if not names_are_ours:
+            return Outcome(0.0)  # the reconciler has to say that a name is taken
         waits = [postponed, decision.requeue_after_seconds]
         waits.append(await self.records.write(resource, records))
         if self.taken.of(ref_of(resource)):
             waits.append(RETRY_AFTER_SECONDS)
         return Outcome(min((wait for wait in waits if wait is not None), default=None))
+
+    async def _acted(self, resource: JsonObject, decision: Decision) -> bool:
+        """Make objects as they should be; False, at once, where a name is somebody else's."""
+        for wanted in decision.desired:
+            if not await self._ensure(resource, wanted):
+                return False
+        for pruned in decision.prune:
+            await self._delete(pruned)
+        return True
+
+    async def _told(self, resource: JsonObject, events: Iterable[Event]) -> None:
+        for event in events:
+            await self.events.record(resource, event)
 
     def forget(self, owner: ObjectRef) -> None:
         """The owner is gone, and with it what was remembered for it."""

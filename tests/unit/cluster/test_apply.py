@@ -390,6 +390,30 @@ def test_an_event_is_sent_once_the_status_is_stored_and_only_once() -> None:
     play(scenario, deciding(decision))
 
 
+@pytest.mark.parametrize("refused", [False, True], ids=["written", "not written"])
+def test_what_moves_requests_is_written_before_it_is_told_and_told_in_any_case(
+    refused: bool,
+) -> None:
+    happened = Event(EventType.WARNING, "EvidenceOfHarm", "it is worse")
+    decision = Decision(
+        {"phase": "Degraded"}, desired=(DesiredObject(service()),), events=(happened,)
+    )
+
+    async def scenario(world: World) -> None:
+        world.kube.put(owner())
+        if refused:
+            error = Transient("POST", code=500, reason="", message="no")
+            world.kube.faults = [Fault("create", error, "Service")]
+        await world.settle(for_seconds=30)
+
+        kinds = [one.ref.kind for one in world.kube.writes]
+        told, written = kinds.index("Event"), kinds.index("Service")
+        assert kinds[0] == "Deployment"
+        assert (told < written) is refused
+
+    play(scenario, deciding(decision))
+
+
 def test_no_event_tells_of_what_was_not_stored() -> None:
     happened = Event(EventType.NORMAL, "Promoted", "it is better")
     decision = Decision({"phase": "Healthy"}, events=(happened,))
