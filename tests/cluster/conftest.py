@@ -112,3 +112,15 @@ def asked(served: Namespace) -> Namespace:
     served.apply(*small_model.traffic(image("jobs"), "points"))
     served.kubectl("wait", "--for=condition=Ready", "pod/traffic", "--timeout=60s")
     return served
+
+
+def add_a_version_that_refuses(namespace: Namespace) -> None:
+    """Train `third-1`, which refuses values that clients send, and wait until it may serve."""
+    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
+    namespace.apply(
+        small_model.feature_set("narrow", file="narrow.csv", x1=narrow),
+        small_model.training_job("third", features_from="narrow"),
+    )
+    namespace.wait_for(
+        "mver", "third-1", "ready", lambda it: it.get("status", {}).get("phase") == "Ready"
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import image
+from tests.cluster.conftest import add_a_version_that_refuses, image
 from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
     answers,
@@ -19,6 +19,7 @@ from tests.cluster.test_rollouts import (
 )
 from tests.support import gateway, small_model
 from tests.support.live_cluster import (
+    KubectlError,
     Namespace,
     audit_writes,
     canary_of,
@@ -43,6 +44,7 @@ def routed(served: Namespace) -> Iterator[Namespace]:
     served.kubectl("wait", "--for=condition=Ready", f"pod/{gateway.NAME}", "--timeout=60s")
     served.kubectl("wait", "--for=condition=Programmed", f"gateway/{gateway.NAME}", "--timeout=60s")
     behind(served, "points")
+    served.wait_until("the gateway leads to the model", lambda: leads_to_the_model(served))
     asking = small_model.traffic(image("jobs"), gateway.NAME, rate=REQUESTS_PER_SECOND)
     served.apply(*asking)
     served.kubectl("wait", "--for=condition=Ready", "pod/traffic", "--timeout=60s")
@@ -62,6 +64,15 @@ def behind(namespace: Namespace, deployment: str) -> None:
         "its route accepted",
         lambda it: condition(it, "RouteAccepted")[0] == "True",
     )
+
+
+def leads_to_the_model(namespace: Namespace) -> bool:
+    """Whether the gateway follows the route: it says that it takes it a moment before."""
+    service = f"/api/v1/namespaces/{namespace.name}/services/{gateway.NAME}:80/proxy"
+    try:
+        return "true" in namespace.kubectl("get", "--raw", f"{service}/v2/health/ready")
+    except KubectlError:
+        return False
 
 
 def change(namespace: Namespace, **spec: Any) -> None:
@@ -152,14 +163,7 @@ def writes_since(log: Path, start: int, namespace: str) -> list[tuple[str, str]]
 def test_a_rollback_takes_the_requests_away_first_and_keeps_what_people_added(
     routed: Namespace,
 ) -> None:
-    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
-    routed.apply(
-        small_model.feature_set("narrow", file="narrow.csv", x1=narrow),
-        small_model.training_job("third", features_from="narrow"),
-    )
-    routed.wait_for(
-        "mver", "third-1", "ready", lambda it: it.get("status", {}).get("phase") == "Ready"
-    )
+    add_a_version_that_refuses(routed)
     header = {"name": "x-team", "value": "points"}
     route = routed.get("httproute", "points")
     (ours,) = route["spec"]["rules"]

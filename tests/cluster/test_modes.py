@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.conftest import add_a_version_that_refuses
 from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
     answers,
     assert_no_client_was_let_down,
     release,
 )
-from tests.support import small_model
 from tests.support.live_cluster import (
     Namespace,
     canary_of,
@@ -24,14 +24,7 @@ from tests.support.live_cluster import (
 @pytest.fixture
 def with_a_bad_version(asked: Namespace) -> Namespace:
     """The namespace with `third-1`, which refuses values that users send."""
-    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
-    asked.apply(
-        small_model.feature_set("narrow", file="narrow.csv", x1=narrow),
-        small_model.training_job("third", features_from="narrow"),
-    )
-    asked.wait_for(
-        "mver", "third-1", "ready", lambda it: it.get("status", {}).get("phase") == "Ready"
-    )
+    add_a_version_that_refuses(asked)
     return asked
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.cluster.conftest import image, install_chart
+from tests.cluster.conftest import add_a_version_that_refuses, image, install_chart
 from tests.support import small_model
 from tests.support.live_cluster import (
     OPERATOR_NAMESPACE,
@@ -82,14 +82,7 @@ def test_a_better_version_is_promoted_and_no_pod_is_restarted(asked: Namespace) 
 
 
 def test_a_version_that_refuses_live_values_is_rolled_back(asked: Namespace) -> None:
-    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
-    asked.apply(
-        small_model.feature_set("narrow", file="narrow.csv", x1=narrow),
-        small_model.training_job("third", features_from="narrow"),
-    )
-    asked.wait_for(
-        "mver", "third-1", "ready", lambda it: it.get("status", {}).get("phase") == "Ready"
-    )
+    add_a_version_that_refuses(asked)
     release(asked, "third-1")
     rolled_back = asked.wait_for(
         "mdep", "points", "rolled back", lambda it: rejected_reasons(it) != [], ROLLOUT_SECONDS

@@ -3,13 +3,13 @@
 import json
 import re
 
+from tests.cluster.conftest import add_a_version_that_refuses
 from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
     answers,
     assert_no_client_was_let_down,
     settled_on,
 )
-from tests.support import small_model
 from tests.support.live_cluster import Namespace, canary_of, rejected_reasons, stable_model
 
 STEPS = [
@@ -76,14 +76,7 @@ def test_stables_pods_mirror_without_a_restart_and_the_client_meets_the_canary_a
 def test_a_version_that_refuses_live_values_is_rolled_back_and_no_client_met_it(
     asked: Namespace,
 ) -> None:
-    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
-    asked.apply(
-        small_model.feature_set("narrow", file="narrow.csv", x1=narrow),
-        small_model.training_job("third", features_from="narrow"),
-    )
-    asked.wait_for(
-        "mver", "third-1", "ready", lambda it: it.get("status", {}).get("phase") == "Ready"
-    )
+    add_a_version_that_refuses(asked)
     first = stable_revision(asked)
     released_by_a_shadow(asked, "third-1")
     found = asked.wait_for(
