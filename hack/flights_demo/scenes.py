@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -84,4 +84,5 @@ ENCORE = Scene(
     End.ROLLED_BACK,
     ("wrong", "brier"),
 )
+ENCORE_IS_TRAINED = replace(ENCORE, requests_per_second=FIRST.requests_per_second)
 DECISION_SECONDS_MAX = 120

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flights_demo import manifests, objects
 from flights_demo.cluster import apply, in_thread, wait_for_pods
 from flights_demo.observer import NotInTime, Observer
-from flights_demo.scenes import DECISION_SECONDS_MAX, ENCORE, FIRST, RELEASES, End, Scene
+from flights_demo.scenes import (
+    DECISION_SECONDS_MAX,
+    ENCORE,
+    ENCORE_IS_TRAINED,
+    FIRST,
+    RELEASES,
+    End,
+    Scene,
+)
 from flights_demo.summary import SceneResult, with_traffic
 from flights_demo.view import View
 from flights_demo.world import Node, World
@@ -17,6 +26,7 @@ from serinus.api.enums import Action
 
 _TRAINED = 420
 _SETTLED = 60
+_ANSWERED = 30
 FIRST_SCENE_SECONDS_MIN = 2
 _ENDS = {Action.PROMOTE: End.PROMOTED, Action.ROLLBACK: End.ROLLED_BACK}
 
@@ -29,8 +39,12 @@ async def told(
     for scene in RELEASES:
         results.append(await release(observer, view, scene))  # noqa: PERF401 (what is over counts)
     if encore:
+        await observer.begin_scene(ENCORE_IS_TRAINED)
         await refused_leak(observer, view)
         results.append(await release(observer, view, ENCORE))
+    await observer.begin_scene(replace(results[-1].scene, requests_per_second=0))
+    await observer.pause(1)  # what is known of the callers is from before
+    await observer.wait_for("every request has its end", all_are_answered, _ANSWERED)
 
 
 def first_objects() -> list[manifests.JsonObject]:
@@ -177,6 +191,11 @@ def refuses_the_leak(seen: World) -> bool:
 def is_ready(nodes: Mapping[str, Node], name: str) -> bool:
     """Whether an object is there and may be used."""
     return name in nodes and nodes[name].phase == "Ready"
+
+
+def all_are_answered(seen: World) -> bool:
+    """Whether no caller waits: one that gives up does so only after seconds."""
+    return seen.traffic.waiting == 0
 
 
 def is_settled(seen: World) -> bool:

@@ -15,9 +15,13 @@ SLOW_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class TrafficReport:
-    """Sums of `replay.measurements.Measurements` over pods; `clock` is in seconds since 1970."""
+    """Sums of `replay.measurements.Measurements` over pods.
+
+    `clock` is in seconds since 1970; `waiting` callers have no answer yet.
+    """
 
     clock: float = 0.0
+    waiting: int = 0
     outcomes: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     latencies: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     last_answered_at: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -58,12 +62,13 @@ class TrafficReport:
 
 def added(reports: Iterable[Mapping[str, Any]]) -> TrafficReport:
     """One report of those of the pods."""
-    clock = 0.0
+    clock, waiting = 0.0, 0
     outcomes: Counter[tuple[str, str, str, str]] = Counter()
     latencies: dict[tuple[str, str], list[int]] = {}
     last: dict[tuple[str, str], float] = {}
     for report in reports:
         clock = max(clock, report["clock"])
+        waiting += report["waiting"]
         for scene, asked, revision, outcome, count in report["outcomes"]:
             outcomes[scene, asked, revision, outcome] += count
         for scene, revision, counts in report["latencies"]:
@@ -71,4 +76,4 @@ def added(reports: Iterable[Mapping[str, Any]]) -> TrafficReport:
             latencies[scene, revision] = [a + b for a, b in zip(known, counts, strict=True)]
         for scene, revision, at in report["lastAnsweredAt"]:
             last[scene, revision] = max(at, last.get((scene, revision), 0.0))
-    return TrafficReport(clock, outcomes, latencies, last)
+    return TrafficReport(clock, waiting, outcomes, latencies, last)

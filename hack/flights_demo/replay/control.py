@@ -16,7 +16,7 @@ def application(traffic: Traffic) -> web.Application:
     """The application that tells and is told."""
 
     async def report(_request: web.Request) -> web.Response:
-        state = {"scene": traffic.scene, "clock": traffic.clock, "position": traffic.position}
+        state = {"scene": traffic.scene, "clock": traffic.clock, "waiting": traffic.waiting}
         return web.json_response(state | traffic.measurements.report())
 
     async def scene(request: web.Request) -> web.Response:

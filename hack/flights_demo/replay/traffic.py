@@ -50,6 +50,8 @@ class Traffic:
     scene: str = ""
     position: int = 0
     rate_per_second: float = 0.0
+    waiting: int = 0
+    """Callers that wait for an answer now."""
     _known: list[int] = field(default_factory=list)
     _labels: list[tuple[float, str, bool]] = field(default_factory=list)
     _jobs: asyncio.Queue[Job] = field(default_factory=asyncio.Queue)
@@ -122,12 +124,15 @@ class Traffic:
             job = await self._jobs.get()
             if connection is not None and connection.requests >= REQUESTS_PER_CONNECTION:
                 connection.close()
+            self.waiting += 1
             try:
                 if connection is None or not connection.is_open:
                     connection = await self.open_connection()
                 await self._ask(job, connection)
             except Unanswered as error:
                 self.measurements.unanswered(job.scene, job.asked, error.failure, time.time())
+            finally:
+                self.waiting -= 1
 
     async def _ask(self, job: Job, connection: Connection) -> None:
         started = time.perf_counter()

@@ -165,3 +165,21 @@ async def test_a_new_scene_starts_at_its_date_and_drops_what_is_open(
 
     assert replay.position == 150
     assert replay.clock == 60.0 * 150
+
+
+async def test_callers_that_wait_for_an_answer_are_told_of() -> None:
+    held = asyncio.Event()
+
+    async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await held.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    replay = traffic(server.sockets[0].getsockname()[1], questions(), callers=3)
+
+    await replayed(replay, lambda: replay.waiting == 3)
+
+    held.set()
+    server.close()
+    assert replay.measurements.outcomes.total() == 0
+    assert replay.waiting == 0

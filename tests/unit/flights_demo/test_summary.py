@@ -34,7 +34,7 @@ def seen(*, scene: str = "c", outcome: str = "400", revision: str = BAD, count: 
             pods[0].answered(scene, Asked.PREDICTION, revision, int(outcome), 0.01, 64.5)
         else:
             pods[0].unanswered(scene, Asked.PREDICTION, outcome, 64.5)
-    return added({"clock": 1.0, **pod.report()} for pod in pods)
+    return added({"clock": 1.0, "waiting": 1, **pod.report()} for pod in pods)
 
 
 def test_a_scene_gets_its_figures_from_the_pods_of_callers() -> None:
@@ -46,6 +46,7 @@ def test_a_scene_gets_its_figures_from_the_pods_of_callers() -> None:
     assert result.stable_slow_share == pytest.approx(0.01)
     assert client_errors(result) == "3 x 400"
     assert broken_promises([result], seen()) == []
+    assert seen().waiting == 2
 
 
 @pytest.mark.parametrize(
