@@ -13,6 +13,8 @@ from native_cluster import layout, processes
 from native_cluster.processes import Daemon, Record
 from native_cluster.terminal import ClusterError, report
 
+pytestmark = pytest.mark.slow
+
 WAITS = "import time, sys; print('started', flush=True); time.sleep(600)"
 
 

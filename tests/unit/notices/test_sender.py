@@ -16,6 +16,8 @@ from serinus.notices.sender import Limits, NoticeSender, Outcome
 from serinus.notices.sinks import sinks_of
 from tests.unit.notices.test_notice import RECORD, owner
 
+pytestmark = pytest.mark.slow
+
 QUICK = Limits(first_wait_seconds=0.01, spacing_seconds=0.001)
 SECRET_PATH = "/services/correct-horse-battery"
 

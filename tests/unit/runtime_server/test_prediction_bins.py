@@ -67,6 +67,7 @@ def test_values_have_the_power_of_two_that_they_reach() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", [VALUES, TWO, THREE, MANY])
 @given(numbers=st.lists(st.floats(width=32), min_size=FEW_ROWS + 1, max_size=FEW_ROWS * 3))
 def test_many_rows_are_counted_as_one_by_one(found: PredictionBins, numbers: list[float]) -> None:

@@ -123,6 +123,7 @@ def test_a_large_body_isnt_even_parsed_on_the_loop(watched: Client, aside: Aside
     assert aside.work[0] == "json_object"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_large_request_gets_the_answers_of_small_ones(client: Client, form: str) -> None:
     path, body = FORMS[form]
