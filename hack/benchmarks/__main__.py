@@ -10,15 +10,21 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 BENCHMARKS = {
+    "control-loop": "benchmarks.control_loop.run",
     "decisions": "benchmarks.decisions.run",
     "rollback-latency": "benchmarks.rollback_latency.run",
+    "serving": "benchmarks.serving.run",
+    "soak": "benchmarks.soak.run",
 }
 """Modules by name, each with `main(arguments) -> exit code`; only the one asked for is imported."""
+
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,6 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return 0
+    # As an exception it lets what was started be ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     name, *options = arguments
     if name not in BENCHMARKS:
         print(f"hack/bench: there is no `{name}`; there are: {', '.join(BENCHMARKS)}")

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.decisions import page
-from generators import chart, crds, reference, user_docs
+from generators import chart, crds, grpc_messages, reference, user_docs
 
 ROOT = Path(__file__).parents[2]
 TARGETS: dict[str, Callable[[], dict[str, str]]] = {
     "crds": crds.files,
     "reference": reference.files,
     "chart": chart.files,
+    "grpc": grpc_messages.files,
     "docs": user_docs.files,
     "decisions": page.files,
 }

@@ -11,6 +11,17 @@ import yaml
 
 from generators import crds
 from serinus.api.enums import Action
+from serinus.api.hooks import HOOK_NAME_PATTERN, HookType
+from serinus.api.tracing import (
+    COLLECTOR_NAME_PATTERN,
+    COLLECTOR_URL_MAX_LENGTH,
+    COLLECTOR_URL_PATTERN,
+)
+from serinus.hooks.declared import (
+    INTERVAL_MAX_SECONDS,
+    INTERVAL_MIN_SECONDS,
+    TIMEOUT_MAX_SECONDS,
+)
 from serinus.notices.sinks import SINK_NAME_PATTERN, SinkType
 
 CHART = Path(__file__).parents[2] / "charts" / "serinus"
@@ -30,11 +41,24 @@ OPEN_MAPS = {
     "serviceAccount.annotations",
     "resources",
     "prometheus.resources",
+    "recordExport.resources",
     "nodeSelector",
     "affinity",
 }
 """Values whose keys are the user's or Kubernetes' own."""
-PATTERNS = {"prometheus.url": r"^(https?://[^/@]+(/[^@]*)?)?$"}
+PATTERNS = {
+    "prometheus.url": r"^(https?://[^/@]+(/[^@]*)?)?$",
+    "recordExport.schedule": r"^(@[a-z]+|(\S+ +){4}\S+)$",
+}
+_KEY_OF_SECRET: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "key"],
+    "properties": {
+        "name": {"type": "string", "minLength": 1},
+        "key": {"type": "string", "minLength": 1},
+    },
+}
 ITEMS: dict[str, dict[str, Any]] = {
     "imagePullSecrets": {
         "type": "object",
@@ -43,6 +67,7 @@ ITEMS: dict[str, dict[str, Any]] = {
         "properties": {"name": {"type": "string", "minLength": 1}},
     },
     "watchNamespaces": {"type": "string", "minLength": 1},
+    "recordExport.namespaces": {"type": "string", "minLength": 1},
     "tolerations": {"type": "object"},
     "notices": {
         "type": "object",
@@ -51,18 +76,47 @@ ITEMS: dict[str, dict[str, Any]] = {
         "properties": {
             "name": {"type": "string", "pattern": SINK_NAME_PATTERN},
             "type": {"type": "string", "enum": [one.value for one in SinkType]},
-            "secret": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["name", "key"],
-                "properties": {
-                    "name": {"type": "string", "minLength": 1},
-                    "key": {"type": "string", "minLength": 1},
-                },
-            },
+            "secret": _KEY_OF_SECRET,
             "actions": {
                 "type": "array",
                 "items": {"type": "string", "enum": [one.value for one in Action]},
+            },
+            "namespaces": {"type": "array", "items": {"type": "string", "minLength": 1}},
+        },
+    },
+    "hooks": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "secret"],
+        "properties": {
+            "name": {"type": "string", "pattern": HOOK_NAME_PATTERN},
+            "secret": _KEY_OF_SECRET,
+            "headersSecret": _KEY_OF_SECRET,
+            "types": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "string", "enum": [one.value for one in HookType]},
+            },
+            "namespaces": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+            "intervalSeconds": {
+                "type": "integer",
+                "minimum": INTERVAL_MIN_SECONDS,
+                "maximum": INTERVAL_MAX_SECONDS,
+            },
+            "timeoutSeconds": {"type": "integer", "minimum": 1, "maximum": TIMEOUT_MAX_SECONDS},
+        },
+    },
+    "traceCollectors": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "url"],
+        "properties": {
+            "name": {"type": "string", "pattern": COLLECTOR_NAME_PATTERN},
+            "url": {
+                "type": "string",
+                "pattern": COLLECTOR_URL_PATTERN,
+                "maxLength": COLLECTOR_URL_MAX_LENGTH,
             },
             "namespaces": {"type": "array", "items": {"type": "string", "minLength": 1}},
         },

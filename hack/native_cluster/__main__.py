@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from native_cluster import choice, tools
+from native_cluster import choice, redis_server, tools
 from native_cluster.terminal import ClusterError, report, say
 
 DESCRIPTION = """\
@@ -51,6 +51,9 @@ def _run(arguments: argparse.Namespace) -> int:
             tools.ensure(tools.TEST_MODULES)
             for module in tools.TEST_MODULES:
                 print(tools.folder_of(module))
+        case "redis":
+            program = redis_server.ensure()
+            print(program.name, program.path)
     return 0
 
 
@@ -70,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("archives", nargs="+", type=Path)
     verbs.add_parser("gateway", help="give the nodes the gateway of the tests, print its image")
     verbs.add_parser("tools", help="build the programs that tests need, print their folders")
+    verbs.add_parser(
+        "redis",
+        help="install the Redis-protocol server that tests need; print its name and its program",
+    )
     return parser
 
 

@@ -48,15 +48,24 @@ def ensure() -> None:
     ClusterError
         If there is no apt-get, or it fails; the message lists the packages.
     """
-    missing = missing_packages()
-    if not missing:
-        return
+    if missing := missing_packages():
+        install(*missing)
+
+
+def install(*packages: str) -> None:
+    """Install packages, and start no service of theirs.
+
+    Raises
+    ------
+    ClusterError
+        If there is no apt-get, or it fails; the message lists the packages.
+    """
     if shutil.which("apt-get") is None:
-        raise ClusterError("packages", f"install {', '.join(missing)} and try again")
+        raise ClusterError("packages", f"install {', '.join(packages)} and try again")
     apt_get = ["flock", str(layout.PACKAGES_LOCK_FILE), "apt-get"]
     options = ["-y", "-q", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]
     env = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"]}
-    with phase(f"installing {', '.join(missing)}"), _services_stay_off():
+    with phase(f"installing {', '.join(packages)}"), _services_stay_off():
         run(
             "apt-get update",
             [*apt_get, "-q", "-o", "DPkg::Lock::Timeout=600", "update"],
@@ -64,7 +73,7 @@ def ensure() -> None:
         )
         run(
             "apt-get install",
-            [*apt_get, "install", *options, *missing],
+            [*apt_get, "install", *options, *packages],
             env=env,
             timeout_seconds=_INSTALL_TIMEOUT_SECONDS,
         )

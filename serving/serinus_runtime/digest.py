@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import mmap
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 PREFIX = "sha256:"
 _BLOCK_BYTES = 1 << 20
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 
 
-def digest_of(content: bytes) -> str:
+def digest_of(content: bytes | memoryview[Any]) -> str:
     """Digest of bytes."""
     return PREFIX + hashlib.sha256(content).hexdigest()
 
@@ -42,6 +43,14 @@ def read_file(path: Path) -> bytes:
     """Content of a published file; `FileNotFoundError` where there is no regular one."""
     with _opened(path) as file:
         return file.read()
+
+
+def mapped_file(path: Path) -> memoryview[Any]:
+    """As `read_file`, in memory that the system fills as it is read, and may take back."""
+    with _opened(path) as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -22,11 +22,12 @@ from pydantic import ValidationError
 
 from serinus.api.enums import Outcome, Reason
 from serinus.api.job_contract import (
+    ONLINE_CA_PATH,
+    ONLINE_PASSWORD_PATH,
     PSEUDONYMIZATION_KEY_PATH,
     RUN_INPUT,
     RUN_INPUT_PATH,
     RUN_RESULT,
-    STORE_MOUNT_PATH,
     TERMINATION_MESSAGE_MAX_BYTES,
     FeatureSetRunInput,
     FeatureSetRunResult,
@@ -37,6 +38,7 @@ from serinus.api.job_contract import (
     VerificationRunInput,
     VerificationRunResult,
 )
+from serinus.api.store_mount import STORE_MOUNT_PATH
 from serinus_runtime.features.pod_limits import PodLimits, pod_limits
 from serinus_runtime.server.json_log import configure_logging
 from serinus_runtime.store import Store, publish_file
@@ -60,6 +62,8 @@ class Settings:
     scratch: Path
     termination_log: Path
     pseudonymization_key: Path
+    online_password: Path
+    online_ca: Path
     limits: PodLimits
 
     @staticmethod
@@ -76,6 +80,8 @@ class Settings:
             pseudonymization_key=Path(
                 environment.get("SERINUS_PSEUDONYMIZATION_KEY", PSEUDONYMIZATION_KEY_PATH)
             ),
+            online_password=Path(environment.get("SERINUS_ONLINE_PASSWORD", ONLINE_PASSWORD_PATH)),
+            online_ca=Path(environment.get("SERINUS_ONLINE_CA", ONLINE_CA_PATH)),
             limits=pod_limits(environment, scratch),
         )
 
@@ -85,11 +91,13 @@ def _featureset(run: RunInput, settings: Settings) -> RunResult:
     from serinus_runtime.features.download import HttpDownloader
     from serinus_runtime.features.featureset_run import make_snapshot
     from serinus_runtime.features.loaded_sources import Surroundings
+    from serinus_runtime.features.online_writes import ServerAccess
 
     surroundings = Surroundings(
         store=settings.store,
         scratch=settings.scratch,
         pseudonymization_key=settings.pseudonymization_key,
+        online_server=ServerAccess(settings.online_password, settings.online_ca),
         download=HttpDownloader(),
         limits=settings.limits,
         now=lambda: datetime.now(UTC),

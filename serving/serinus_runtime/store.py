@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from serinus.api.job_contract import STORE_MOUNT_PATH
+from serinus.api.store_mount import STORE_MOUNT_PATH
 from serinus_runtime.user_error import SnapshotError
 
 LEFTOVER_AGE = timedelta(days=1)
 """Age from which half-written files are taken for those of a pod that died: nobody pauses so long
 while writing."""
 _URI_PREFIX = f"file://{STORE_MOUNT_PATH}/"
-_SCRATCH_PREFIX = ".tmp-"
+SCRATCH_PREFIX = ".tmp-"
 _FILE_MODE = 0o664
 _DIRECTORY_MODE = 0o775
 
@@ -39,13 +39,17 @@ class Store:
         """The user's source files; the only place that `file://` sources are read from."""
         return self.root / "data"
 
+    def feature_set(self, feature_set: str) -> Path:
+        """All that there is of a FeatureSet."""
+        return self.root / "featuresets" / feature_set
+
     def snapshots(self, feature_set: str) -> Path:
         """Snapshots that may be used."""
-        return self.root / "featuresets" / feature_set / "snapshots"
+        return self.feature_set(feature_set) / "snapshots"
 
     def rejected_snapshots(self, feature_set: str) -> Path:
         """Snapshots that failed validation, for inspection."""
-        return self.root / "featuresets" / feature_set / "rejected"
+        return self.feature_set(feature_set) / "rejected"
 
     def models(self, model_name: str) -> Path:
         """Packages of one model."""
@@ -54,6 +58,10 @@ class Store:
     def run(self, run: str) -> Path:
         """Folder of a run."""
         return self.root / "runs" / run
+
+    def record(self, namespace: str, deployment: str, number: int) -> Path:
+        """Where an exported record of a decision is; names are in order of the numbers."""
+        return self.root / "records" / namespace / deployment / f"{number:09}.json"
 
     def uri(self, path: Path) -> str:
         """Address of a path in the store, wherever the store is mounted."""
@@ -86,7 +94,7 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
 
 def _scratch_name(parent: Path) -> Path:
     """A name that no other writer has: every pod's process has the same number."""
-    return parent / f"{_SCRATCH_PREFIX}{secrets.token_hex(8)}"
+    return parent / f"{SCRATCH_PREFIX}{secrets.token_hex(8)}"
 
 
 def _remove_leftovers(parent: Path, scratch: Path) -> None:
@@ -95,7 +103,7 @@ def _remove_leftovers(parent: Path, scratch: Path) -> None:
     Its time is that of the store's own clock, as that of all others is.
     """
     latest = scratch.stat().st_mtime - LEFTOVER_AGE.total_seconds()
-    for path in parent.glob(f"{_SCRATCH_PREFIX}*"):
+    for path in parent.glob(f"{SCRATCH_PREFIX}*"):
         if _last_written(path) < latest:
             _remove(path)
 

@@ -103,7 +103,17 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "two ways to release": (
         DEPLOYMENT,
         "strategy: {canary: {steps: []}, blueGreen: {}}",
-        ["spec.strategy: ", "set exactly one of `canary`, `blueGreen`"],
+        ["spec.strategy: ", "set exactly one of `canary`, `blueGreen`, `abTest`"],
+    ),
+    "an A/B test of nobody": (
+        DEPLOYMENT,
+        "strategy: {abTest: {canaryPercent: 20}}",
+        ["spec.strategy.abTest.unit: ", "Required value"],
+    ),
+    "an A/B test of all": (
+        DEPLOYMENT,
+        "strategy: {abTest: {unit: {header: X-User-Id}, canaryPercent: 100}}",
+        ["spec.strategy.abTest.canaryPercent: ", "should be less than or equal to 99"],
     ),
     "a preview without pods": (
         DEPLOYMENT,
@@ -134,6 +144,26 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         DEPLOYMENT,
         'strategy: {canary: {steps: []}, promotionWindows: [{start: "24:00"}]}',
         ["spec.strategy.promotionWindows[0].start: ", "should match"],
+    ),
+    "a hook that is asked nothing known": (
+        DEPLOYMENT,
+        "strategy: {canary: {steps: []}, hooks: [{type: event, name: board}]}",
+        ["spec.strategy.hooks[0].type: ", 'supported values: "confirm-promotion", "rollback"'],
+    ),
+    "an address for a hook": (
+        DEPLOYMENT,
+        "strategy: {canary: {steps: []}, hooks: [{type: rollback, name: 'http://169.254.169.254'}]}",
+        ["spec.strategy.hooks[0].name: ", "should match"],
+    ),
+    "an address for spans": (
+        DEPLOYMENT,
+        "server: {tracing: {collector: 'http://169.254.169.254'}}",
+        ["spec.server.tracing.collector: ", "should match"],
+    ),
+    "a hook that is asked the same twice": (
+        DEPLOYMENT,
+        "strategy: {canary: {}, hooks: [{type: rollback, name: a}, {type: rollback, name: a}]}",
+        ["spec.strategy.hooks[1]: Duplicate value"],
     ),
     "a rollback window of nothing": (
         DEPLOYMENT,

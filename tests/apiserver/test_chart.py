@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from serinus.api.tracing import collectors_of
+from serinus.hooks.declared import hooks_of
 from serinus.notices.sinks import sinks_of
 from tests.support.api_server import ROOT
 from tests.support.chart import NAMESPACE, REGISTRY, Body, helm_template, rendered
@@ -80,7 +82,10 @@ def test_pull_secrets_reach_all_pods() -> None:
         ("prometheus.url=http://ada:secret@prometheus:9090", "prometheus"),
         ("image.regsitry=registry.example.com", "regsitry"),
         ("store.accessMode=ReadWriteSome", "accessMode"),
+        ("recordExport.schedule=daily", "recordExport"),
         ("notices[0].name=ops", "notices"),
+        ("hooks[0].name=board", "hooks"),
+        ("traceCollectors[0].name=platform", "traceCollectors"),
     ],
 )
 def test_a_value_that_can_t_be_meant_is_refused_by_name(setting: str, field: str) -> None:
@@ -105,6 +110,43 @@ def test_addresses_of_notices_come_from_secrets_that_only_the_pod_mounts() -> No
     }
     assert str(sink.url_file) == f"{mount['mountPath']}/url"
     assert "SERINUS_NOTICES" not in told(pods(rendered())["serinus"])
+
+
+def test_collectors_of_spans_are_told_to_the_operator() -> None:
+    settings = ("name=platform", "url=http://collector:4318", "namespaces={team-a}")
+    pod = pods(rendered(*(f"traceCollectors[0].{one}" for one in settings)))["serinus"]
+
+    (collector,) = collectors_of(told(pod)["SERINUS_TRACE_COLLECTORS"])
+    assert (collector.url, collector.namespaces) == ("http://collector:4318", ("team-a",))
+    assert "SERINUS_TRACE_COLLECTORS" not in told(pods(rendered())["serinus"])
+
+
+def test_addresses_and_headers_of_hooks_come_from_secrets_that_only_the_pod_mounts() -> None:
+    settings = (
+        "name=board",
+        "secret.name=hooks",
+        "secret.key=board",
+        "headersSecret.name=hooks",
+        "headersSecret.key=board-headers",
+        "types={confirm-promotion}",
+        "metadata.type=gate",
+        "intervalSeconds=60",
+    )
+    pod = pods(rendered(*(f"hooks[0].{one}" for one in settings)))["serinus"]
+
+    (hook,) = hooks_of(told(pod)["SERINUS_HOOKS"])
+    (volume,) = [one for one in pod["volumes"] if one["name"] == "hooks-board"]
+    (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "hooks-board"]
+    sources = [one["secret"] for one in volume["projected"]["sources"]]
+    assert (hook.types, hook.interval_seconds) == (("confirm-promotion",), 60)
+    assert hook.metadata == {"type": "gate"}
+    assert [(one["name"], one["items"], one["optional"]) for one in sources] == [
+        ("hooks", [{"key": "board", "path": "url"}], True),
+        ("hooks", [{"key": "board-headers", "path": "headers"}], True),
+    ]
+    assert str(hook.url_file) == f"{mount['mountPath']}/url"
+    assert str(hook.headers_file) == f"{mount['mountPath']}/headers"
+    assert "SERINUS_HOOKS" not in told(pods(rendered())["serinus"])
 
 
 def scrape_jobs(manifests: list[Body]) -> dict[str, Body]:
@@ -212,3 +254,34 @@ def test_another_scrape_interval_restarts_prometheus() -> None:
     assert checksum() == checksum()
     assert checksum() != checksum("prometheus.scrapeInterval=30s")
     assert checksum() != checksum("watchNamespaces={team-a}")
+
+
+def exports(*settings: str) -> list[Body]:
+    return [one for one in rendered(*settings) if one["metadata"]["name"].endswith("record-export")]
+
+
+def test_records_are_exported_where_the_user_says_and_nowhere_else() -> None:
+    made = exports("recordExport.namespaces={flights,trains}")
+
+    assert exports() == []
+    assert sorted((one["kind"], one["metadata"]["namespace"]) for one in made) == [
+        (kind, namespace)
+        for kind in ("CronJob", "Role", "RoleBinding", "ServiceAccount")
+        for namespace in ("flights", "trains")
+    ]
+
+
+def test_an_export_may_list_config_maps_and_nothing_else() -> None:
+    [role] = [one for one in exports("recordExport.namespaces={flights}") if one["kind"] == "Role"]
+
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
+
+
+@pytest.mark.parametrize(("mode", "beside"), [("ReadWriteOnce", True), ("ReadWriteMany", False)])
+def test_an_export_goes_where_the_store_can_be_mounted(mode: str, beside: bool) -> None:
+    made = exports("recordExport.namespaces={flights}", f"store.accessMode={mode}")
+    [job] = [one for one in made if one["kind"] == "CronJob"]
+
+    template = job["spec"]["jobTemplate"]["spec"]["template"]
+    assert ("affinity" in template["spec"]) is beside
+    assert template["metadata"]["labels"]["serinus.dev/store"] == "serinus-store"

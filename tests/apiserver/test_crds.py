@@ -28,6 +28,11 @@ PRIVATE = {**TAILNUM, "sensitivity": "pseudonymize"}
 PRIVACY = {"name": "privacy", "key": "hash"}
 RATE = {"name": "errors", "template": "error-rate", "compareTo": "stable"}
 CONTAINER = {"image": "iris:1", "port": 3000, "probes": {"readyPath": "/readyz"}}
+ONLINE = {
+    "online": {"maxStaleness": "26h"},
+    "timestampField": "at",
+    "entities": [{"name": "carrier", "type": "string"}, {"name": "flight", "type": "int32"}],
+}
 SCALAR = {"name": "queue", "prometheus": {"query": "max(queue_depth)"}, "max": "100"}
 
 
@@ -37,6 +42,34 @@ def on_missing(**policy: str) -> dict[str, Any]:
 
 def private(**fields: Any) -> dict[str, Any]:
     return {"features": [{**PRIVATE, **fields}], "pseudonymizationKeySecretRef": PRIVACY}
+
+
+PASSWORD = {"name": "cache", "key": "password"}
+
+
+def on_server(**redis: Any) -> dict[str, Any]:
+    """A FeatureSet with its newest values on a server."""
+    return {**ONLINE, "online": {"maxStaleness": "26h", "redis": redis}}
+
+
+def online_features(*names: str) -> dict[str, Any]:
+    return {"onlineFeatures": [{"featureSetRef": {"name": name}} for name in names]}
+
+
+VALUE_SCORES = (
+    {"score": "absoluteError", "bound": "60"},
+    {"score": "squaredError", "bound": "3600.5"},
+    {"score": "pinball", "bound": "60", "quantile": "0.9"},
+)
+
+
+def feedback(*scores: dict[str, str], **fields: str) -> dict[str, Any]:
+    given = {"scores": list(scores)} if scores else {}
+    return {"server": {"feedback": {**fields, **given}}}
+
+
+def loss(score: str) -> dict[str, Any]:
+    return {**RATE, "name": score.lower(), "template": "prediction-loss", "score": score}
 
 
 def metric(**one: Any) -> dict[str, Any]:
@@ -103,6 +136,32 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
         },
     ),
     (
+        "an A/B test with everything",
+        MD,
+        {
+            "strategy": {
+                "abTest": {
+                    "unit": {"cookie": "session"},
+                    "canaryPercent": 20,
+                    "salt": "autumn",
+                    "layer": {"name": "ranking", "fromPercent": 0, "toPercent": 50},
+                    "minSamples": 5000,
+                    "minDuration": "2h",
+                    "maxDuration": "48h",
+                }
+            }
+        },
+    ),
+    (
+        "a shadow of a server of one's own, of which a Gateway mirrors a share",
+        MD,
+        {
+            **canary(steps=[{"shadow": {"percent": 20}}, *weights(20)]),
+            "server": {"container": CONTAINER},
+            "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
+        },
+    ),
+    (
         "a shadow before users get an answer",
         MD,
         {
@@ -164,6 +223,12 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("false alarms", MD, metric(**{**RATE, "template": "false-positives"})),
     ("inputs out of range", MD, metric(**{**RATE, "template": "out-of-range"})),
     ("a loss", MD, metric(**{**RATE, "template": "prediction-loss", "score": "brier"})),
+    ("losses of values, each with its bound", MD,
+     {**feedback(*VALUE_SCORES, wrongBeyond="0.5"), "analysis": {"metrics": [
+         loss("absoluteError"), loss("squaredError"), loss("pinball"), loss("brier")]}}),
+    ("a loss of classes with a bound", MD,
+     {**feedback({"score": "logLoss", "bound": "5"}), **metric(**loss("logLoss"))}),
+    ("values that are right or wrong", MD, feedback(wrongBeyond="30")),
     ("a scalar", MD, metric(**SCALAR, interval="1m", failureLimit=2, dryRun=True)),
     ("a scalar with all of Argo's words", MD,
      metric(**SCALAR, successMax="80", inconclusiveLimit=2, count=5, initialDelay="2m")),
@@ -182,13 +247,72 @@ ACCEPTED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("an autoscaler by CPU and a queue", MD,
      scaled(by("Resource", **UTILIZATION), by("External", type="AverageValue", averageValue="9"),
             minReplicas=2, behavior={"scaleDown": {"stabilizationWindowSeconds": 60}})),
+    ("a line for each request", MD, {"server": {"accessLog": {}}}),
+    ("spans of requests", MD,
+     {"server": {"tracing": {"collector": "platform", "sampleRatio": "0.05"}}}),
+    ("a log of predictions", MD,
+     {"server": {"predictionLog": {"samplePercent": 0, "retention": {"maxSize": "1Gi"}}}}),
+    ("gRPC beside HTTP", MD, {"server": {"grpc": {}}}),
+    ("several workers", MD, {"server": {"workers": 16, "limits": {"concurrency": 16}}}),
+    ("several workers over gRPC", MD, {"server": {"workers": 2, "grpc": {}}}),
+    ("one worker, and what it alone can", MD,
+     {"server": {"workers": 1}, "strategy": {"abTest": {"unit": {"header": "X-User-Id"}}}}),
+    ("values that requests leave out", MD, {"server": online_features("flights", "airports")}),
+    ("newest values of each entity", FS, ONLINE),
+    ("newest values on a server", FS, on_server(url="redis://cache.shop:6379")),
+    ("newest values on a server, with all that can be said of it", FS,
+     on_server(url="rediss://[::1]:6379/15", username="writer", passwordSecretRef=PASSWORD,
+               caSecretRef={"name": "cache", "key": "ca.crt"}, ttl="72h", timeout="50ms")),
+    ("who reads on a server", MD,
+     {"server": {"onlineFeatures": [{"featureSetRef": {"name": "flights"}, "credentials": {
+         "username": "reader", "passwordSecretRef": PASSWORD}}]}}),
+    ("newest values, switched off", FS,
+     {**ONLINE, "online": {"maxStaleness": "1h", "enabled": False}}),
     ("a secret in the environment", MD,
      {"server": {"env": [{"name": "KEY", "secretKeyRef": {"name": "s", "key": "k"}}]}}),
 ]  # fmt: skip
 
 REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
-    (("`image`, `limits` and `feedback` are for Serinus' server, and not for a `container` of your "
-     "own"), MD, {"server": {"container": CONTAINER, "image": "i"}}),
+    (("`image`, `limits`, `feedback`, `grpc`, `workers` and `onlineFeatures` are for Serinus' "
+      "server, and not for a `container` of your own"),
+     MD, {"server": {"container": CONTAINER, "image": "i"}}),
+    (("`image`, `limits`, `feedback`, `grpc`, `workers` and `onlineFeatures` are for Serinus' "
+      "server, and not for a `container` of your own"),
+     MD, {"server": {"container": CONTAINER, "grpc": {}}}),
+    (("`image`, `limits`, `feedback`, `grpc`, `workers` and `onlineFeatures` are for Serinus' "
+      "server, and not for a `container` of your own"),
+     MD, {"server": {"container": CONTAINER, "workers": 2}}),
+    (("`image`, `limits`, `feedback`, `grpc`, `workers` and `onlineFeatures` are for Serinus' "
+      "server, and not for a `container` of your own"),
+     MD, {"server": {"container": CONTAINER, **online_features("flights")}}),
+    ("name each FeatureSet once in `onlineFeatures`",
+     MD, {"server": online_features("flights", "airports", "flights")}),
+    (("`url` may hold no user name or password (`redis://user:password@…`): they would stand in "
+      "manifests and logs. Use `username` and `passwordSecretRef`"),
+     FS, on_server(url="redis://writer:hunter2@cache:6379")),
+    ("`username` needs `passwordSecretRef`", FS, on_server(url="redis://c:1", username="writer")),
+    ("`caSecretRef` is for `rediss://` only, which speaks TLS",
+     FS, on_server(url="redis://c:1", caSecretRef=PASSWORD)),
+    (("`online` needs `entities`, by which values are looked up, and `timestampField`, which tells "
+      "their age"), FS, {**ONLINE, "timestampField": None}),
+    (("`online` needs `entities`, by which values are looked up, and `timestampField`, which tells "
+      "their age"), FS, {**ONLINE, "entities": []}),
+    ("`online` looks values up by texts, whole numbers and booleans: give `entities` such types",
+     FS, {**ONLINE, "entities": [{"name": "x", "type": "float64"}]}),
+    (("`online` can't look values up by a pseudonymized feature: the table has hashes, and clients "
+      "send the value itself"), FS,
+     {**ONLINE, "entities": [{"name": "tailnum", "type": "string"}],
+      "pseudonymizationKeySecretRef": {"name": "s", "key": "k"}, "features": [PRIVATE]}),
+    ("`limits.concurrency` is divided among `workers`: it must be at least as many",
+     MD, {"server": {"workers": 4, "limits": {"concurrency": 3}}}),
+    (("`strategy.abTest` counts units in pods of one process; with `server.workers` release by "
+      "`canary` or `blueGreen`"), MD,
+     {"server": {"workers": 2}, "strategy": {"abTest": {"unit": {"header": "x-user"}}}}),
+    (("`predictionLog`, `accessLog` and `tracing` are for Serinus' server, and not for a "
+      "`container` of your own"), MD, {"server": {"container": CONTAINER, "predictionLog": {}}}),
+    (("`predictionLog`, `accessLog` and `tracing` are for Serinus' server, and not for a "
+      "`container` of your own"), MD,
+     {"server": {"container": CONTAINER, "tracing": {"collector": "a"}}}),
     ("set exactly one of `profile`, `custom`",
      MD, {"server": {"container": {**CONTAINER, "metrics": {}}}}),
     ("`requests` and `failed` go together: bad of total",
@@ -279,7 +403,19 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
     ("`averageValue` goes with `type: AverageValue`, and only with it",
      MD, scaled(by("Pods", type="AverageValue"))),
     ("`value` goes with `type: Value`, and only with it", MD, scaled(by("External", type="Value"))),
-    ("set exactly one of `canary`, `blueGreen`", MD, {"strategy": {}}),
+    ("set exactly one of `canary`, `blueGreen`, `abTest`", MD, {"strategy": {}}),
+    ("set exactly one of `canary`, `blueGreen`, `abTest`",
+     MD, {"strategy": {"abTest": {"unit": {"header": "X-User-Id"}}, "canary": {"steps": []}}}),
+    ("set exactly one of `header`, `cookie`", MD, {"strategy": {"abTest": {"unit": {}}}}),
+    ("set exactly one of `header`, `cookie`",
+     MD, {"strategy": {"abTest": {"unit": {"header": "X-User-Id", "cookie": "session"}}}}),
+    ("`fromPercent` must be below `toPercent`",
+     MD, {"strategy": {"abTest": {"unit": {"header": "X-User-Id"},
+                                  "layer": {"name": "a", "fromPercent": 30, "toPercent": 30}}}}),
+    (("`strategy.abTest` is for Serinus' server, whose pods assign the units; with "
+      "`server.container` release by `canary` or `blueGreen`"),
+     MD, {"strategy": {"abTest": {"unit": {"header": "X-User-Id"}}},
+          "server": {"container": CONTAINER}}),
     ("`strategy.postPromotionAnalysis` needs `analysis.metrics`, else nothing is judged",
      MD, {"strategy": {"canary": {"steps": []}, "postPromotionAnalysis": {"duration": "1h"}},
           "analysis": {"metrics": []}}),
@@ -301,6 +437,14 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, canary(steps=[{"shadow": {}}, {"analyze": {}}, *weights(20)])),
     ("only the first of `steps` may be a `shadow`: later on users get answers anyway",
      MD, canary(steps=[*weights(20), {"shadow": {}}])),
+    (("a `shadow` with `server.container` needs `traffic.gatewayAPI`: requests are mirrored by "
+      "Serinus' server or by a Gateway, not by a server of your own. Choose a gateway that "
+      "mirrors, or begin with `setWeight`"),
+     MD, {**canary(steps=[{"shadow": {}}, *weights(20)]), "server": {"container": CONTAINER}}),
+    (("`shadow.percent` needs `server.container` and `traffic.gatewayAPI`: Serinus' server "
+      "mirrors all that the shadow has room for. Leave it out, or say by `shadow.replicas` how "
+      "much room"),
+     MD, canary(steps=[{"shadow": {"percent": 20}}, *weights(20)])),
     ("only the first of `steps` may be a `shadow`: later on users get answers anyway",
      MD, canary(steps=[{"shadow": {}}, *weights(20), {"shadow": {}}])),
     ("set exactly one of `setWeight`, `pause`, `analyze`, `shadow`",
@@ -343,13 +487,42 @@ REFUSED: list[tuple[str, Kind, dict[str, Any]]] = [
      MD, metric(**{**RATE, "template": "prediction-loss"})),
     ("`tolerance` and `nonInferiorityMargin` need `compareTo: stable`",
      MD, metric(name="a", template="error-rate", max="0.1", tolerance={"ratio": "2"})),
+    ("a `score` but `brier` has to be in `server.feedback.scores`, which says its `bound`",
+     MD, metric(**loss("absoluteError"))),
+    ("a `score` but `brier` has to be in `server.feedback.scores`, which says its `bound`",
+     MD, {**feedback(VALUE_SCORES[0], wrongBeyond="30"), **metric(**loss("pinball"))}),
+    (("`absoluteError`, `squaredError` and `pinball` need `wrongBeyond`: without it labels of a "
+      "model that answers values aren't taken"), MD, feedback(VALUE_SCORES[0])),
+    ("`quantile` goes with `score: pinball`, and only with it",
+     MD, feedback({"score": "pinball", "bound": "60"}, wrongBeyond="30")),
+    ("`quantile` goes with `score: pinball`, and only with it",
+     MD, feedback({"score": "logLoss", "bound": "5", "quantile": "0.5"})),
 ]  # fmt: skip
 
 # What the schema itself refuses: the answer names the field and what was expected.
 REFUSED_BY_SCHEMA: list[tuple[tuple[str, ...], Kind, dict[str, Any]]] = [
     (('unknown field "spec.bogus"',), FS, {"bogus": 1}),
-    (('unknown field "spec.strategy.abTest"',), MD, {"strategy": {"abTest": {}}}),
+    (('unknown field "spec.strategy.mirror"',), MD, {"strategy": {"mirror": {}}}),
     (("spec.label: Required value",), TJ, {"label": None}),
+    (("spec.server.onlineFeatures", "8"),
+     MD, {"server": online_features(*(f"set-{number}" for number in range(9)))}),
+    (("spec.online.maxStaleness",), FS, {"online": {}}),
+    (("spec.online.redis.url",), FS, on_server(url="http://cache:6379")),
+    (("spec.online.redis.url",), FS, on_server(url="redis://cache:6379/db")),
+    (("spec.online.redis.url",), FS, on_server()),
+    (("spec.server.predictionLog.samplePercent",), MD,
+     {"server": {"predictionLog": {"samplePercent": 101}}}),
+    (("spec.server.feedback.wrongBeyond", "should match"), MD, feedback(wrongBeyond="0.00")),
+    (("spec.server.feedback.scores[0].bound", "should match"), MD,
+     feedback({"score": "logLoss", "bound": "-5"})),
+    (("spec.server.feedback.scores[0].bound: Required value",), MD,
+     feedback({"score": "logLoss"})),
+    (("spec.server.feedback.scores[0].quantile", "should match"), MD,
+     feedback({"score": "pinball", "bound": "60", "quantile": "1.0"}, wrongBeyond="30")),
+    (("spec.server.feedback.scores[0].score", "supported values"), MD,
+     feedback({"score": "brier", "bound": "1"})),
+    (("spec.server.feedback.scores[1]", "Duplicate value"), MD,
+     feedback({"score": "logLoss", "bound": "5"}, {"score": "logLoss", "bound": "6"})),
     (("spec.strategy.canary.stepWeights[0]", "less than or equal to 100"), MD,
      canary(stepWeights=[101])),
     (("spec.strategy.canary.steps[0].setWeight", "greater than or equal to 1"), MD,

@@ -8,15 +8,20 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from serinus.api.enums import PLURALS, Kind, Outcome, Verb
 from serinus.api.job_contract import RUN_INPUT
+from serinus.cluster.credentials import find_api_server
+from serinus.cluster.gateways import Gateways
+from serinus.cluster.kube import KubeOverHttp
 from serinus.cluster.resources import OBSERVED, OPTIONAL
+from serinus.reconcile.snapshot import GatewaySeen
 from tests.support import chart
-from tests.support.api_server import ApiServer
+from tests.support.api_server import ApiServer, write_kubeconfig
 from tests.support.operator_process import Machine, wait_until
 from tests.support.run_world import (
     DIGEST_A,
@@ -31,6 +36,7 @@ Right = tuple[str, str, str]
 """API group, resource (with its subresource) and verb."""
 
 OURS = "/apis/serinus.dev/v1alpha1"
+GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
 PREDICTOR = {"kind": "linear", "verifiedRows": 1, "mismatches": 0}
 
 # What is asked for in other circumstances than a story's.
@@ -40,6 +46,11 @@ OWNING: set[Right] = {
     ("serinus.dev", f"{plural}/finalizers", "update") for plural in PLURALS.values()
 }
 """Asked for by the API server itself, where it guards who may be made an object's owner."""
+
+MIRRORING: set[Right] = {
+    ("gateway.networking.k8s.io", resource, "get") for resource in ("gateways", "gatewayclasses")
+}
+"""Asked for while a Gateway is to mirror requests; a test of its own does that."""
 
 RECORDING: set[Right] = {("serinus.dev", "modeldeployments", "record")}
 """Asked for by the admission policy, where a record of a decision is made."""
@@ -305,7 +316,46 @@ def test_each_right_is_used_and_no_other_is_needed(
     wait_until("old revisions go", lambda: old_revisions_are_gone(story))
 
     assert not machine.refused()
-    assert set(used(machine.requests())) | LOOKED_AT | OWNING | RECORDING == set(granted(machine))
+    asked_for = set(used(machine.requests()))
+    assert asked_for | LOOKED_AT | OWNING | MIRRORING | RECORDING == set(granted(machine))
+
+
+async def test_what_gateways_can_is_read_with_the_rights_of_the_chart(
+    api_server: ApiServer,
+    machine: Machine,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    features = [{"name": "HTTPRouteRequestMirror"}]
+    gateway_class = {"metadata": {"name": namespace}, "spec": {"controllerName": "example.org/x"}}
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    spec = {"gatewayClassName": namespace, "listeners": [listener]}
+    made = api_server.post(f"{GATEWAY_API}/gatewayclasses", _of("GatewayClass", gateway_class))
+    status = {**made.body, "status": {"supportedFeatures": features}}
+    api_server.put(f"{GATEWAY_API}/gatewayclasses/{namespace}/status", status)
+    gateway = {"metadata": {"name": "public"}, "spec": spec}
+    path = f"{GATEWAY_API}/namespaces/{namespace}/gateways"
+    assert api_server.post(path, _of("Gateway", gateway)).accepted
+    resource = {
+        "apiVersion": "serinus.dev/v1alpha1",
+        "kind": "Deployment",
+        "metadata": {"name": "delay", "namespace": namespace},
+        "spec": {"traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}}},
+        "status": {"canary": {"shadow": {}}},
+    }
+    config = write_kubeconfig(tmp_path / "operator", url=api_server.url, token=machine.token)
+    monkeypatch.setenv("KUBECONFIG", str(config))
+
+    async with KubeOverHttp(await find_api_server()) as kube:
+        seen = await Gateways(kube).seen(resource)
+
+    mirrors = frozenset({"HTTPRouteRequestMirror"})
+    assert seen == (GatewaySeen(namespace, "public", namespace, mirrors),)
+
+
+def _of(kind: str, body: Body) -> Body:
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, **body}
 
 
 def test_an_actor_is_verified_only_while_the_policy_is_there(

@@ -116,11 +116,7 @@ def asked(served: Namespace) -> Namespace:
 
 def add_a_version_that_refuses(namespace: Namespace) -> None:
     """Train `third-1`, which refuses values that clients send, and wait until it may serve."""
-    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
-    namespace.apply(
-        small_model.feature_set("narrow", file="narrow.csv", x1=narrow),
-        small_model.training_job("third", features_from="narrow"),
-    )
+    namespace.apply(*small_model.version_that_refuses("third"))
     namespace.wait_for(
         "mver", "third-1", "ready", lambda it: it.get("status", {}).get("phase") == "Ready"
     )

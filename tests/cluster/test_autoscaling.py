@@ -17,6 +17,7 @@ from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
     assert_no_client_was_let_down,
     canary_is_at,
+    change,
     release,
     settled_on,
 )
@@ -95,8 +96,7 @@ def test_a_canary_takes_no_pods_from_stable_and_a_promotion_takes_the_autoscaler
         },
         "strategy": {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}},
     }
-    patch = json.dumps({"spec": scaled})
-    measured.kubectl("patch", "mdep", "points", "--type=merge", "-p", patch)
+    change(measured, **scaled)
     measured.wait_for("hpa", "points", "at its target", sees_percent(TARGET_PERCENT))
     stable = measured.get("mdep", "points")["status"]["stable"]["revision"]
     assert pods_wanted(measured, stable) == 2

@@ -1,6 +1,5 @@
 """A release by a switch on real pods, and the way back: one write each, no client let down."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,20 @@ import pytest
 
 from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
-    answers,
+    answered,
     assert_no_client_was_let_down,
+    change,
     release,
 )
+from tests.support.audit_log import AuditLog
 from tests.support.live_cluster import (
     Namespace,
-    audit_writes,
     canary_of,
     kubectl,
     rejected_reasons,
     stable_model,
 )
 
-USER_AGENT = "serinus-operator/"
 KEPT_SECONDS = 600
 
 
@@ -30,8 +29,7 @@ KEPT_SECONDS = 600
 def switching(asked: Namespace) -> Namespace:
     """The namespace with `points` released by a switch that waits for a person."""
     switch = {"autoPromotionEnabled": False, "scaleDownDelaySeconds": KEPT_SECONDS}
-    patch = {"spec": {"strategy": {"canary": None, "blueGreen": switch}}}
-    asked.kubectl("patch", "mdep", "points", "--type=merge", "-p", json.dumps(patch))
+    change(asked, strategy={"canary": None, "blueGreen": switch})
     return asked
 
 
@@ -51,40 +49,39 @@ def serves(model_version: str):
     return lambda it: stable_model(it) == model_version and not canary_of(it)
 
 
-def writes_to_service(log: Path, since: int, namespace: str) -> list[str]:
-    """Verbs of the operator's writes to the users' Service since a place in the audit log."""
-    with log.open() as lines:
-        lines.seek(since)
-        writes = audit_writes((it for it in lines if USER_AGENT in it), USER_AGENT, namespace)
+def writes_to_service(log: AuditLog, namespace: str) -> list[str]:
+    """Verbs of the operator's writes to the users' Service."""
     return [
         it["verb"]
-        for it in writes
+        for it in log.operator_writes(namespace)
         if it["objectRef"]["resource"] == "services" and it["objectRef"].get("name") == "points"
     ]
 
 
 @pytest.mark.skipif("SERINUS_AUDIT_LOG" not in os.environ, reason="the cluster has no audit log")
 def test_users_go_over_in_one_write_and_back_in_another(switching: Namespace) -> None:
-    log = Path(os.environ["SERINUS_AUDIT_LOG"])
+    audit_log = Path(os.environ["SERINUS_AUDIT_LOG"])
     old = switching.get("mdep", "points")["status"]["stable"]["revision"]
     release(switching, "second-1")
     waiting = switching.wait_for("mdep", "points", "previewed", previewed, ROLLOUT_SECONDS)
     new = canary_of(waiting)["revision"]
     assert served_by(switching, "points-preview") == new
-    assert {it.split()[0] for it in answers(switching)} & {new} == set()
+    assert new not in answered(switching)
     pods = switching.pods_of("points")
 
-    start = log.stat().st_size
-    kubectl("serinus", "promote", "points", "-n", switching.name)
-    switching.wait_for("mdep", "points", "switched", serves("second-1"), ROLLOUT_SECONDS)
-    assert writes_to_service(log, start, switching.name) == ["patch"]
+    with AuditLog(audit_log) as log:
+        kubectl("serinus", "promote", "points", "-n", switching.name)
+        switching.wait_for("mdep", "points", "switched", serves("second-1"), ROLLOUT_SECONDS)
+        switching.wait_until("the log tells", lambda: writes_to_service(log, switching.name))
+        assert writes_to_service(log, switching.name) == ["patch"]
     assert served_by(switching) == new
-    switching.wait_until("its answers arrive", lambda: any(new in it for it in answers(switching)))
+    switching.wait_until("its answers arrive", lambda: new in answered(switching))
 
-    start = log.stat().st_size
-    release(switching, "first-1")
-    switching.wait_for("mdep", "points", "switched back", serves("first-1"), ROLLOUT_SECONDS)
-    assert writes_to_service(log, start, switching.name) == ["patch"]
+    with AuditLog(audit_log) as log:
+        release(switching, "first-1")
+        switching.wait_for("mdep", "points", "switched back", serves("first-1"), ROLLOUT_SECONDS)
+        switching.wait_until("the log tells", lambda: writes_to_service(log, switching.name))
+        assert writes_to_service(log, switching.name) == ["patch"]
     assert served_by(switching) == old
     waited = {name: uid for name, uid in pods.items() if old in name}
     assert waited.items() <= switching.pods_of("points").items()

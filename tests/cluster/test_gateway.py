@@ -11,17 +11,18 @@ import pytest
 from tests.cluster.conftest import add_a_version_that_refuses, image
 from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
-    answers,
+    answered,
     assert_no_client_was_let_down,
     canary_is_at,
+    change,
     release,
     settled_on,
 )
 from tests.support import gateway, small_model
+from tests.support.audit_log import AuditLog
 from tests.support.live_cluster import (
     KubectlError,
     Namespace,
-    audit_writes,
     canary_of,
     condition,
     kubectl,
@@ -29,29 +30,22 @@ from tests.support.live_cluster import (
     stable_model,
 )
 
-USER_AGENT = "serinus-operator/"
 REQUESTS_PER_SECOND = 100
 
 
 @pytest.fixture
 def routed(served: Namespace) -> Iterator[Namespace]:
     """The namespace with `points` behind a gateway, through which a client asks steadily."""
-    for file in gateway.crd_files():
-        kubectl("apply", "--server-side", "-f", str(file))
-    for one in gateway.cluster_objects(served.name):
-        kubectl("apply", "-f", "-", stdin=json.dumps(one))
-    served.apply(*gateway.namespaced_objects(os.environ["SERINUS_GATEWAY_IMAGE"], served.name))
-    served.kubectl("wait", "--for=condition=Ready", f"pod/{gateway.NAME}", "--timeout=60s")
-    served.kubectl("wait", "--for=condition=Programmed", f"gateway/{gateway.NAME}", "--timeout=60s")
+    gateway.set_up(served)
     behind(served, "points")
     served.wait_until("the gateway leads to the model", lambda: leads_to_the_model(served))
     asking = small_model.traffic(image("jobs"), gateway.NAME, rate=REQUESTS_PER_SECOND)
     served.apply(*asking)
     served.kubectl("wait", "--for=condition=Ready", "pod/traffic", "--timeout=60s")
+    served.wait_until("the client counts", lambda: "{" in served.kubectl("logs", "pod/traffic"))
     served.wait_until("answers arrive", lambda: bool(answered(served)))
     yield served
-    for one in gateway.cluster_objects(served.name):
-        kubectl("delete", one["kind"], one["metadata"]["name"], "--ignore-not-found")
+    gateway.remove_from_cluster(served.name)
 
 
 def behind(namespace: Namespace, deployment: str) -> None:
@@ -75,29 +69,10 @@ def leads_to_the_model(namespace: Namespace) -> bool:
         return False
 
 
-def change(namespace: Namespace, **spec: Any) -> None:
-    """Change members of the Deployment's spec."""
-    patch = json.dumps({"spec": spec})
-    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", patch)
-
-
 def steps(*weights: int) -> dict[str, Any]:
     """Steps that wait for a person at each weight."""
     pauses = [step for weight in weights for step in ({"setWeight": weight}, {"pause": {}})]
     return {"canary": {"steps": pauses}}
-
-
-def answered(namespace: Namespace) -> dict[str, int]:
-    """Answers so far, by revision."""
-    counts: dict[str, int] = {}
-    try:
-        seen = answers(namespace)
-    except (IndexError, ValueError):
-        return {}
-    for key, count in seen.items():
-        if not key.startswith(("broken", "feedback")):
-            counts[key.split()[0]] = counts.get(key.split()[0], 0) + count
-    return counts
 
 
 def weights(namespace: Namespace) -> dict[str, int]:
@@ -145,18 +120,22 @@ def test_the_share_is_that_of_the_weight_and_a_promotion_fails_no_request(
 
     kubectl("serinus", "promote", "points", "-n", routed.name)
     routed.wait_for("mdep", "points", "promoted", settled_on("second-1"), ROLLOUT_SECONDS)
-    assert weights(routed).get(canary) == 100 or set(weights(routed)) == {canary}
+    # Status comes first, and what moves requests right after it.
+    routed.wait_until(
+        "the route is its",
+        lambda: set(weights(routed)) == {canary} or weights(routed).get(canary) == 100,
+    )
     # The gateway takes up to two seconds to follow a route.
     routed.wait_until("all requests are its", lambda: share_from_now(routed, canary, 200) == 1)
     assert_no_client_was_let_down(routed)
 
 
-def writes_since(log: Path, start: int, namespace: str) -> list[tuple[str, str]]:
-    """Kind and name of what the operator wrote, in order, since a place in the audit log."""
-    with log.open() as lines:
-        lines.seek(start)
-        writes = audit_writes((it for it in lines if USER_AGENT in it), USER_AGENT, namespace)
-    return [(it["objectRef"]["resource"], it["objectRef"].get("name", "")) for it in writes]
+def written_in(log: AuditLog, namespace: str) -> list[tuple[str, str]]:
+    """Kind and name of what the operator wrote, in order."""
+    return [
+        (it["objectRef"]["resource"], it["objectRef"].get("name", ""))
+        for it in log.operator_writes(namespace)
+    ]
 
 
 @pytest.mark.skipif("SERINUS_AUDIT_LOG" not in os.environ, reason="the cluster has no audit log")
@@ -177,18 +156,18 @@ def test_a_rollback_takes_the_requests_away_first_and_keeps_what_people_added(
     }
     added = json.dumps({"spec": {"rules": [ours, theirs]}})
     routed.kubectl("patch", "httproute", "points", "--type=merge", "-p", added)
-    log = Path(os.environ["SERINUS_AUDIT_LOG"])
-    start = log.stat().st_size
-
-    change(routed, strategy={"canary": {"steps": [{"setWeight": 30}, {"analyze": {}}]}})
-    release(routed, "third-1")
-    rolled_back = routed.wait_for(
-        "mdep", "points", "rolled back", lambda it: rejected_reasons(it) != [], ROLLOUT_SECONDS
-    )
-    bad = rolled_back["status"]["rejectedRevisions"][0]["revision"]
-    routed.wait_until(
-        "no pod of the bad revision", lambda: not routed.list("pods", f"serinus.dev/revision={bad}")
-    )
+    with AuditLog(Path(os.environ["SERINUS_AUDIT_LOG"])) as log:
+        change(routed, strategy={"canary": {"steps": [{"setWeight": 30}, {"analyze": {}}]}})
+        release(routed, "third-1")
+        rolled_back = routed.wait_for(
+            "mdep", "points", "rolled back", lambda it: rejected_reasons(it) != [], ROLLOUT_SECONDS
+        )
+        bad = rolled_back["status"]["rejectedRevisions"][0]["revision"]
+        routed.wait_until(
+            "no pod of the bad revision",
+            lambda: not routed.list("pods", f"serinus.dev/revision={bad}"),
+        )
+        written = written_in(log, routed.name)
 
     assert rejected_reasons(rolled_back) == ["EvidenceOfHarm"]
     assert stable_model(rolled_back) == "first-1"
@@ -196,7 +175,6 @@ def test_a_rollback_takes_the_requests_away_first_and_keeps_what_people_added(
     rules = {rule["name"]: rule for rule in routed.get("httproute", "points")["spec"]["rules"]}
     assert rules["serinus"]["filters"] == ours["filters"]
     assert rules["theirs"]["matches"] == theirs["matches"]
-    written = writes_since(log, start, routed.name)
     last_route = max(index for index, it in enumerate(written) if it == ("httproutes", "points"))
     pods_away = max(
         index for index, it in enumerate(written) if it == ("deployments", f"points-{bad}")

@@ -1,6 +1,5 @@
 """How far the evidence is trusted, with real pods: a version that refuses what users send."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,8 +7,9 @@ import pytest
 from tests.cluster.conftest import add_a_version_that_refuses
 from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
-    answers,
+    answered,
     assert_no_client_was_let_down,
+    change,
     release,
 )
 from tests.support.live_cluster import (
@@ -31,9 +31,7 @@ def with_a_bad_version(asked: Namespace) -> Namespace:
 def in_mode(namespace: Namespace, mode: str) -> None:
     """Trust the evidence so far from now on; the canary's steps wait for a person."""
     steps = [{"setWeight": 50}, {"pause": {}}]
-    spec = {"analysis": {"mode": mode}, "strategy": {"canary": {"steps": steps}}}
-    patch = json.dumps({"spec": spec})
-    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", patch)
+    change(namespace, analysis={"mode": mode}, strategy={"canary": {"steps": steps}})
 
 
 def has_shown_harm(body: dict[str, Any]) -> bool:
@@ -81,10 +79,10 @@ def test_where_harm_pauses_the_canary_gets_no_more_requests_and_keeps_its_pods(
     assert stable_model(paused) == "first-1"
     assert namespace.list("pods", selector) != []
 
-    met = [sum(count for key, count in answers(namespace).items() if bad in key)]
+    met = [answered(namespace).get(bad, 0)]
 
     def it_gets_no_more() -> bool:
-        met.append(sum(count for key, count in answers(namespace).items() if bad in key))
+        met.append(answered(namespace).get(bad, 0))
         return met[-1] == met[-2]
 
     namespace.wait_until("the canary gets no more requests", it_gets_no_more)

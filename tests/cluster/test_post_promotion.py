@@ -1,9 +1,12 @@
 """A version that does harm once all requests are its: taken back by itself, on real pods."""
 
-import json
-
 from tests.cluster.test_modes import with_a_bad_version  # noqa: F401 (a fixture)
-from tests.cluster.test_rollouts import ROLLOUT_SECONDS, assert_no_client_was_let_down, release
+from tests.cluster.test_rollouts import (
+    ROLLOUT_SECONDS,
+    assert_no_client_was_let_down,
+    change,
+    release,
+)
 from tests.support.live_cluster import Namespace, rejected_reasons, stable_model
 
 METRICS = [{"name": "errors", "template": "error-rate", "max": "0.05"}]
@@ -14,8 +17,7 @@ def test_harm_after_a_switch_leads_back_to_the_pods_that_waited(
 ) -> None:
     namespace = with_a_bad_version
     strategy = {"canary": None, "blueGreen": {}, "postPromotionAnalysis": {"duration": "10m"}}
-    spec = {"strategy": strategy, "analysis": {"metrics": METRICS}}
-    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", json.dumps({"spec": spec}))
+    change(namespace, strategy=strategy, analysis={"metrics": METRICS})
     waiting = namespace.pods_of("points")
 
     release(namespace, "third-1")

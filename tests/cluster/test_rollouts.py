@@ -21,16 +21,31 @@ from tests.support.live_cluster import (
 ROLLOUT_SECONDS = 180
 
 
+def change(namespace: Namespace, **spec: object) -> None:
+    """Change members of the Deployment's spec; None takes one away."""
+    patch = json.dumps({"spec": spec})
+    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", patch)
+
+
 def release(namespace: Namespace, model_version: str) -> None:
     """Change the model reference, as a commit would."""
-    patch = {"spec": {"model": {"versionRef": {"name": model_version}}}}
-    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", json.dumps(patch))
+    change(namespace, model={"versionRef": {"name": model_version}})
 
 
 def answers(namespace: Namespace) -> dict[str, int]:
     """All that the client has counted so far."""
     lines = namespace.kubectl("logs", "pod/traffic", "--tail=1").splitlines()
     counts: dict[str, int] = json.loads(lines[-1])
+    return counts
+
+
+def answered(namespace: Namespace) -> dict[str, int]:
+    """How often each revision has answered the client so far, whatever it said."""
+    counts: dict[str, int] = {}
+    for key, count in answers(namespace).items():
+        if not key.startswith(("broken", "feedback")):
+            revision = key.split()[0]
+            counts[revision] = counts.get(revision, 0) + count
     return counts
 
 
@@ -261,7 +276,7 @@ def only_the_newest_operator_runs() -> None:
 
 def edited(namespace: Namespace, **spec: object) -> dict[str, Any]:
     """The Deployment after an edit of its spec that the operator has seen."""
-    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", json.dumps({"spec": spec}))
+    change(namespace, **spec)
     return namespace.wait_for(
         "mdep",
         "points",

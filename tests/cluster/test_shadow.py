@@ -1,13 +1,13 @@
 """A shadow with real pods, a real DNS and a real client: judged, and met by nobody."""
 
-import json
 import re
 
 from tests.cluster.conftest import add_a_version_that_refuses
 from tests.cluster.test_rollouts import (
     ROLLOUT_SECONDS,
-    answers,
+    answered,
     assert_no_client_was_let_down,
+    change,
     settled_on,
 )
 from tests.support.live_cluster import Namespace, canary_of, rejected_reasons, stable_model
@@ -22,9 +22,7 @@ SAME = re.compile(r'serinus_shadow_requests_total\{[^}]*outcome="(\w+)"\} (\d+)'
 
 def released_by_a_shadow(namespace: Namespace, model_version: str) -> None:
     model = {"versionRef": {"name": model_version}}
-    spec = {"model": model, "strategy": {"canary": {"stepWeights": None, "steps": STEPS}}}
-    patch = json.dumps({"spec": spec})
-    namespace.kubectl("patch", "mdep", "points", "--type=merge", "-p", patch)
+    change(namespace, model=model, strategy={"canary": {"stepWeights": None, "steps": STEPS}})
 
 
 def mirrored(namespace: Namespace, pods: dict[str, str]) -> dict[str, int]:
@@ -35,12 +33,6 @@ def mirrored(namespace: Namespace, pods: dict[str, str]) -> dict[str, int]:
         for outcome, count in SAME.findall(namespace.kubectl("get", "--raw", path)):
             counts[outcome] = counts.get(outcome, 0) + int(count)
     return counts
-
-
-def revisions_met(namespace: Namespace) -> set[str]:
-    """Revisions whose answers the client got."""
-    others = ("feedback", "broken")
-    return {key.split()[0] for key in answers(namespace) if not key.startswith(others)}
 
 
 def stable_revision(namespace: Namespace) -> str:
@@ -57,7 +49,7 @@ def test_stables_pods_mirror_without_a_restart_and_the_client_meets_the_canary_a
     asked.wait_until(
         "requests are mirrored", lambda: mirrored(asked, stable).get("same", 0) > 0, ROLLOUT_SECONDS
     )
-    met = revisions_met(asked)
+    met = set(answered(asked))
     shadow = canary_of(asked.get("mdep", "points"))
     asked.wait_for(
         "mdep", "points", "past its shadow", lambda it: canary_of(it).get("step", 0) > 0, 120
@@ -85,5 +77,5 @@ def test_a_version_that_refuses_live_values_is_rolled_back_and_no_client_met_it(
 
     assert rejected_reasons(found) == ["EvidenceOfHarm"]
     assert stable_model(found) == "first-1"
-    assert revisions_met(asked) == {first}
+    assert set(answered(asked)) == {first}
     assert_no_client_was_let_down(asked)

@@ -18,4 +18,4 @@ def test_generated_files_are_up_to_date() -> None:
         check=False,
     )
 
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.returncode == 0, f"{checked.stdout}{checked.stderr}\nRun: hack/generate"

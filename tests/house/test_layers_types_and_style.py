@@ -30,17 +30,6 @@ def test_the_checker_has_nothing_to_say(command: list[str]) -> None:
     assert result.returncode == 0, f"`{' '.join(command)}`:\n{result.stdout}{result.stderr}"
 
 
-@pytest.mark.timeout(300)
-def test_generated_files_are_what_their_sources_say() -> None:
-    generate = ROOT / "hack/generate"
-    if not generate.exists():
-        pytest.skip("nothing is generated yet")
-
-    result = run(generate, "--check")
-
-    assert result.returncode == 0, f"{result.stdout}{result.stderr}\nRun: hack/generate"
-
-
 def test_shell_scripts_parse_and_stop_at_the_first_error() -> None:
     scripts = [path for path in _files_in("hack", ".ci") if _is_bash(path)]
 

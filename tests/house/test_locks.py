@@ -68,7 +68,10 @@ def test_the_data_of_the_demo_is_locked() -> None:
     assert requirement.specifier.contains(version)
 
 
-@pytest.mark.parametrize("lock", [*EXTRAS_OF_LOCK, "demo", "clients"])
+LOCKED_BESIDE = ("demo", "clients", "mlserver", "schemathesis", "shap")
+
+
+@pytest.mark.parametrize("lock", [*EXTRAS_OF_LOCK, *LOCKED_BESIDE])
 def test_each_pin_has_a_hash_and_no_address(lock: str) -> None:
     pins = re.split(r"\n(?=[A-Za-z0-9])", _text(lock).split("\n", 1)[1])
 

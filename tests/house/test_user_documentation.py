@@ -33,6 +33,7 @@ AS_IT_SHOULD_BE = {
     Reason.NOT_REQUIRED,
     Reason.MODEL_RESOLVED,
     Reason.FIRST_REVISION,
+    Reason.FIRST_REVISION_SAFE,
     Reason.ROLLOUT_STARTED,
     Reason.STEP_STARTED,
     Reason.PROMOTED,

@@ -55,6 +55,8 @@ class ApiServer:
     url: str
     client: httpx.Client
     audit_log: Path
+    certificate: Path
+    """That of the server, which it made itself."""
 
     def post(
         self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, user: str | None = None
@@ -112,13 +114,18 @@ class ApiServer:
         return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
-def gateway_api_crds() -> tuple[Path, ...]:
-    """Gateway classes, Gateways and HTTPRoutes, in the version that the gateway of tests has."""
+def gateway_api_folder() -> Path:
+    """Where the Go module of the Gateway API has its standard kinds."""
     command = ["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
     module = ROOT / "hack" / "tools" / "traefik"
     found = subprocess.run(command, cwd=module, capture_output=True, text=True, check=True)
-    folder = Path(json.loads(found.stdout)["Dir"]) / "config" / "crd" / "standard"
+    return Path(json.loads(found.stdout)["Dir"]) / "config" / "crd" / "standard"
+
+
+def gateway_api_crds() -> tuple[Path, ...]:
+    """Gateway classes, Gateways and HTTPRoutes, in the version that the gateway of tests has."""
     kinds = ("gatewayclasses", "gateways", "httproutes")
+    folder = gateway_api_folder()
     return tuple(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in kinds)
 
 
@@ -182,7 +189,7 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
             httpx.Client(base_url=url, headers=headers, verify=False, timeout=30, trust_env=False)
         )
         _await("kube-apiserver is ready", lambda: _is_ready(client, server, folder))
-        yield ApiServer(url, client, audit_log)
+        yield ApiServer(url, client, audit_log, folder / "certificates" / "apiserver.crt")
 
 
 def _speaking_for(user: str | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 BINDINGS = f"{_ADMISSION}/validatingadmissionpolicybindings"
 _PATHS = {
+    "CronJob": "/apis/batch/v1/namespaces/{namespace}/cronjobs",
     "ClusterRole": f"{_RBAC}/clusterroles",
     "ClusterRoleBinding": f"{_RBAC}/clusterrolebindings",
     "Role": f"{_RBAC}/namespaces/{{namespace}}/roles",
@@ -46,7 +47,7 @@ def rendered(*settings: str, only: Sequence[str] = (), release: str = "serinus")
 
 
 def put(server: ApiServer, manifests: Iterable[Body]) -> None:
-    """Create accounts, roles, bindings and policies."""
+    """Create accounts, roles, bindings, policies and CronJobs."""
     for manifest in manifests:
         namespace = manifest["metadata"].get("namespace", "")
         path = _PATHS[manifest["kind"]].format(namespace=namespace)
@@ -59,7 +60,12 @@ def sign_in(server: ApiServer, name: str, *settings: str) -> str:
     server.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})  # which may be there
     own_name = f"fullnameOverride={name}"
     put(server, rendered(own_name, *settings, only=("serviceaccount", "rbac")))
-    path = f"{_PATHS['ServiceAccount'].format(namespace=NAMESPACE)}/{name}/token"
+    return token_of(server, NAMESPACE, name)
+
+
+def token_of(server: ApiServer, namespace: str, service_account: str) -> str:
+    """A token of a service account that is there."""
+    path = f"{_PATHS['ServiceAccount'].format(namespace=namespace)}/{service_account}/token"
     answer = server.post(path, {"spec": {"expirationSeconds": 3600}})
     assert answer.accepted, answer.message
     return str(answer.body["status"]["token"])

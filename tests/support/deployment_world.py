@@ -12,20 +12,28 @@ from typing import Any
 
 from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult, RangeVector
 from serinus.api.conditions import format_time
+from serinus.api.hooks import HookAnswer, HookType
 from serinus.cluster.parsed import Parsed
 from serinus.manifests.settings import Settings, StoreSettings
 from serinus.metrics.prometheus_reader import parsed_answer
 from serinus.reconcile.decision import ApplyPolicy, Decision, DesiredObject, ObjectRef, Ownership
 from serinus.reconcile.deployment import decided, look_at
+from serinus.reconcile.deployment_hooks import open_questions
+from serinus.reconcile.json_values import value_at
 from serinus.reconcile.model_reference import parsed_version
 from serinus.reconcile.snapshot import (
     Children,
     DeploymentSnapshot,
+    GatewaySeen,
+    HookAnswered,
+    HookQuestion,
+    HooksSeen,
     RecordsSeen,
     TemplatesSeen,
 )
 from tests.support import prometheus_faults as faults
 from tests.support.autoscaler import autoscaled
+from tests.support.label_counts import LabelCounts, counts_of
 from tests.support.recorded_counters import RecordedCounters, labels, moment
 
 START = 1_700_000_000
@@ -84,6 +92,8 @@ class Behaviour:
     """How the pods of a model version behave."""
 
     error_percent: int = 0
+    off_by: float = 0
+    """How far an answer is from its label on average, where labels of values are taken."""
     starts: bool = True
     start_seconds: int = 2
 
@@ -99,6 +109,10 @@ class Pod:
     leaves_at: int | None = None
     good: int = 0
     bad: int = 0
+    exposed_good: int = 0
+    exposed_bad: int = 0
+    units: dict[str, int] = field(default_factory=lambda: {"stable": 0, "canary": 0})
+    labels: LabelCounts | None = None
 
 
 @dataclass
@@ -119,6 +133,10 @@ class World:
     """To the Service of the preview, if there is one."""
     mirrors: bool = True
     """Whether stable's pods do what the Service of a shadow makes them do."""
+    unit_percent: int = 100
+    """Percent of requests that name a unit, in an A/B test; each is a unit of its own."""
+    canary_loses_percent: int = 0
+    """Percent of the canary's units that are lost on their way in an A/B test."""
     requests_per_pod: int = 30
     """What an autoscaler aims at."""
     scrape_interval: int = 5
@@ -136,16 +154,30 @@ class World:
     provider_fault: str = faults.NONE
     fault_since: int = 0
     scalars: dict[str, float] = field(default_factory=dict)
+    feature_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     templates: TemplatesSeen | None = None
     """The library of metrics, where the spec refers to it."""
+    hooks: dict[str, HookAnswer] = field(default_factory=dict)
+    """What each hook that is declared says to any question, a second after it is asked."""
+    hook_answers: dict[HookQuestion, HookAnswered] = field(default_factory=dict)
+    hooks_asked: set[HookQuestion] = field(default_factory=set)
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
+    requests_made: int = 0
+    tested: set[str] = field(default_factory=set)
+    """Pods that were told of an A/B test."""
+    last_test: str = ""
     knows_routes: bool = True
     clients_use_gateway: bool = False
     gateway_refuses: str = ""
     gateway_lag_seconds: int = 1
     gateway_weights: dict[str, int] = field(default_factory=dict)
+    gateway_features: frozenset[str] = frozenset()
+    """What the class of the Gateway says that it can; it can no more than that."""
+    gateway_mirrors: dict[str, int] = field(default_factory=dict)
+    """Percent of the requests that go to a Service, too."""
+    gateway_unreadable: str = ""
     route_written_at: dict[int, int] = field(default_factory=dict)
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     """ConfigMaps under the names of records, ours and others'; they outlive the Deployment."""
@@ -254,6 +286,18 @@ class World:
         ours = [rule for rule in rules if rule.get("name") == "serinus"]
         return {one["name"]: one["weight"] for rule in ours for one in rule["backendRefs"]}
 
+    def route_mirrors(self) -> dict[str, int]:
+        """Percent of the requests that our rule as stored mirrors, by the name of the Service."""
+        rules = (self.route or {}).get("spec", {}).get("rules", ())
+        told = [
+            one["requestMirror"]
+            for rule in rules
+            if rule.get("name") == "serinus"
+            for one in rule.get("filters", ())
+            if one["type"] == "RequestMirror"
+        ]
+        return {one["backendRef"]["name"]: one.get("percent", 100) for one in told}
+
     def canary_share(self) -> int:
         """Percent of the requests that the stored route gives the canary."""
         return self.route_weights().get(f"{NAME}-{self.canary_revision}", 0)
@@ -312,6 +356,7 @@ class World:
         self.kubernetes_works()
         self.requests_are_answered()
         self.prometheus_scrapes()
+        self.hooks_answer()
 
     def told(self) -> str:
         return json.dumps({key: self.status.get(key) for key in ("phase", "message", "canary")})
@@ -401,8 +446,21 @@ class World:
             taken=frozenset(number for number, ours in self.records_seen.items() if not ours),
         )
 
-    def snapshot(self, samples: Mapping[Query, QueryResult]) -> DeploymentSnapshot:
-        resource = {
+    def hooks_answer(self) -> None:
+        """Those that the status asks, by the questions that it has now."""
+        before, asked = self.hook_answers, open_questions(self._resource())
+        self.hooks_asked |= {*asked}
+        self.hook_answers = {
+            one: HookAnswered(self.hooks[one.hook], "as the test says", format_time(self.now))
+            for one in asked
+            if one.hook in self.hooks
+        }
+        said = {one: answered.answer for one, answered in self.hook_answers.items()}
+        if said != {one: answered.answer for one, answered in before.items()}:
+            self.dirty = True
+
+    def _resource(self) -> dict[str, Any]:
+        return {
             "apiVersion": "serinus.dev/v1alpha1",
             "kind": "Deployment",
             "metadata": {
@@ -415,20 +473,34 @@ class World:
             "spec": self.spec,
             "status": self.status,
         }
+
+    def snapshot(self, samples: Mapping[Query, QueryResult]) -> DeploymentSnapshot:
         objects = _copied(self.objects) | {
             ObjectRef("v1", "Pod", NAMESPACE, pod.name): self._pod_body(pod) for pod in self.pods
         }
         return DeploymentSnapshot(
-            resource=_copied(resource),
+            resource=_copied(self._resource()),
             settings=self.settings,
             children=Children(objects),
             model_versions=Parsed(parsed_version).of(self.versions.values()),
+            feature_sets=_copied(self.feature_sets),
             samples=samples,
             records=self._records_known(),
             vouched_since=self.vouched_since,
             knows_routes=self.knows_routes,
             templates=None if "canary" in self.status else self.templates,
+            hooks=HooksSeen(
+                {name: frozenset(HookType) for name in self.hooks}, dict(self.hook_answers)
+            ),
+            gateways=self._gateways_seen(),
         )
+
+    def _gateways_seen(self) -> tuple[GatewaySeen, ...] | None:
+        if value_at(self.status, "canary", "shadow") is None:
+            return None
+        if self.gateway_unreadable:
+            return (GatewaySeen(NAMESPACE, "public", problem=self.gateway_unreadable),)
+        return (GatewaySeen(NAMESPACE, "public", "example", self.gateway_features),)
 
     @property
     def provider_away(self) -> bool:
@@ -461,12 +533,15 @@ class World:
         if query.promql in self.scalars:
             value = self.scalars[query.promql]
             return (RangeVector({}, ((query.evaluated_at.timestamp(), value),)),)
+        if "ms]" not in query.promql:
+            return ()  # a number of one's own that nobody has set
         return self.provider.answer(query)
 
     def _write_is_sent(self, what: str) -> None:
         if self.dies_after == 0:
             self.dies_after, self.deaths = None, self.deaths + 1
             self.records_seen = {}
+            self.hook_answers = {}
             raise OperatorKilledError
         if self.dies_after is not None:
             self.dies_after -= 1
@@ -573,7 +648,7 @@ class World:
         """It takes the route some time after it was written, and says so in its status."""
         route = self.route
         if route is None:
-            self.gateway_weights = {}
+            self.gateway_weights, self.gateway_mirrors = {}, {}
             return
         generation = route["metadata"]["generation"]
         written_at = self.route_written_at.setdefault(generation, self.second)
@@ -598,7 +673,7 @@ class World:
             ]
         }
         if not self.gateway_refuses:
-            self.gateway_weights = self.route_weights()
+            self.gateway_weights, self.gateway_mirrors = self.route_weights(), self.route_mirrors()
         if route.get("status") != status:
             route["status"] = status
             self.resource_version += 1
@@ -614,7 +689,8 @@ class World:
             self.pods_made += 1
             name = f"{body['metadata']['name']}-h{revision[:4]}-{self.pods_made}"
             version = self._version_of(revision)
-            self.pods.append(Pod(name, revision, version, self.second))
+            told = counts_of(body["spec"]["template"])
+            self.pods.append(Pod(name, revision, version, self.second, labels=told))
 
     def _version_of(self, revision: str) -> str:
         for ref, body in self.objects.items():
@@ -680,6 +756,11 @@ class World:
 
     def _gateway_passes_on(self) -> None:
         """As its weights say, exactly; a backend without pods means an error."""
+        if self.gateway_mirrors and "HTTPRouteRequestMirror" not in self.gateway_features:
+            self.unanswered += self.requests_per_second  # as the Gateway API demands
+            return
+        for name, percent in self.gateway_mirrors.items():
+            self._mirrored_to(name, self.requests_per_second * percent // 100)
         total = sum(self.gateway_weights.values())
         for name, weight in self.gateway_weights.items():
             requests = self.requests_per_second * weight // total if total else 0
@@ -699,10 +780,60 @@ class World:
             self.unanswered += self.requests_per_second if self.answered else 0
 
     def _answered_by(self, serving: list[Pod], requests: int) -> None:
+        canary = self._canarys_pods_of_a_test()
         for index in range(requests):
             pod = serving[index % len(serving)]
+            self.requests_made += 1
+            if canary and pod.revision == self.stable_revision:
+                self._assigned(pod, canary)
+                continue
             self._answers(pod)
             self.answered[pod.revision] = self.answered.get(pod.revision, 0) + 1
+
+    def ab_test(self) -> dict[str, Any] | None:
+        """What the pods are told of a test, if anything."""
+        body = self.objects.get(ObjectRef("v1", "ConfigMap", NAMESPACE, f"{NAME}-ab-test"))
+        document = json.loads(body["data"]["test.json"]) if body else {}
+        return document if "test" in document else None
+
+    def _canarys_pods_of_a_test(self) -> list[Pod]:
+        """Ready pods behind the Service of a test, once all pods assign."""
+        service = self.objects.get(ObjectRef("v1", "Service", NAMESPACE, f"{NAME}-ab-test-pods"))
+        document = self.ab_test()
+        if service is None or document is None or START + self.second < document["active_from"]:
+            return []
+        shown = service["spec"]["selector"][REVISION_LABEL]
+        return [
+            pod
+            for pod in self.pods
+            if pod.revision == shown and pod.leaves_at is None and self.is_ready(pod)
+        ]
+
+    def _assigned(self, asked: Pod, canary: list[Pod]) -> None:
+        """A pod of stable finds the arm of a request's unit; 7919 is prime to 100."""
+        document = self.ab_test()
+        assert document is not None
+        place = self.requests_made * 7919
+        pod = asked
+        if place % 100 < self.unit_percent:
+            arm = "canary" if place // 100 * 7919 % 100 < document["canary_percent"] else "stable"
+            if arm == "canary":
+                if self.requests_made * 31 % 100 < self.canary_loses_percent:
+                    return
+                pod = canary[self.requests_made % len(canary)]
+            asked.units[arm] += 1
+            self._answers_exposed(pod)
+        else:
+            self._answers(pod)
+        self.answered[pod.revision] = self.answered.get(pod.revision, 0) + 1
+
+    def _answers_exposed(self, pod: Pod) -> None:
+        percent = self.behaviours.get(pod.version, Behaviour()).error_percent
+        total = pod.exposed_good + pod.exposed_bad + 1
+        if (total * percent) // 100 > ((total - 1) * percent) // 100:
+            pod.exposed_bad += 1
+        else:
+            pod.exposed_good += 1
 
     def _preview_is_tried(self) -> None:
         """Requests of people and tests to what the preview shows, unless that is stable."""
@@ -719,18 +850,24 @@ class World:
 
     def _requests_are_mirrored(self) -> None:
         """To the pods behind the Service of a shadow; nobody gets what they answer."""
-        service = self.objects.get(ObjectRef("v1", "Service", NAMESPACE, f"{NAME}-shadow-pods"))
+        self._mirrored_to(f"{NAME}-shadow-pods", self.requests_per_second if self.mirrors else 0)
+
+    def _mirrored_to(self, name: str, requests: int) -> None:
+        service = self.objects.get(ObjectRef("v1", "Service", NAMESPACE, name))
         shown = service["spec"]["selector"][REVISION_LABEL] if service else None
         pods = [
             pod
             for pod in self.pods
             if pod.revision == shown and pod.leaves_at is None and self.is_ready(pod)
         ]
-        for index in range(self.requests_per_second if pods and self.mirrors else 0):
+        for index in range(requests if pods else 0):
             self._answers(pods[index % len(pods)])
 
     def _answers(self, pod: Pod) -> None:
-        percent = self.behaviours.get(pod.version, Behaviour()).error_percent
+        behaviour = self.behaviours.get(pod.version, Behaviour())
+        percent = behaviour.error_percent
+        if pod.labels is not None:
+            pod.labels.add(behaviour.off_by, START + self.second)
         total = pod.good + pod.bad + 1
         if (total * percent) // 100 > ((total - 1) * percent) // 100:
             pod.bad += 1
@@ -746,13 +883,32 @@ class World:
             if self.second % self.scrape_interval == phase and self.is_ready(pod):
                 name = "serinus_requests_total"
                 own = {"pod": pod.name, "revision": pod.revision}
-                self.provider.scrape(
-                    at,
-                    {
-                        labels(name, code="200", **own): float(pod.good),
-                        labels(name, code="500", **own): float(pod.bad),
-                    },
-                )
+                counted = {
+                    labels(name, code="200", **own): float(pod.good),
+                    labels(name, code="500", **own): float(pod.bad),
+                }
+                known = pod.labels.counters(own) if pod.labels else {}
+                self.provider.scrape(at, counted | known | self._exposed_counters(pod, own))
+
+    def _exposed_counters(
+        self, pod: Pod, own: dict[str, str]
+    ) -> dict[tuple[tuple[str, str], ...], float]:
+        """What a pod counts of a test, from when it was told of it."""
+        document = self.ab_test()
+        if document is not None:
+            self.tested.add(pod.name)
+            self.last_test = document["test"]
+        if pod.name not in self.tested:
+            return {}
+        name = "serinus_requests_total"
+        units = {
+            labels("serinus_exposures_total", arm=arm, test=self.last_test, **own): float(count)
+            for arm, count in pod.units.items()
+        }
+        return units | {
+            labels(name, code="200", exposed="true", **own): float(pod.exposed_good),
+            labels(name, code="500", exposed="true", **own): float(pod.exposed_bad),
+        }
 
 
 def as_http(vectors: tuple[RangeVector, ...]) -> dict[str, Any]:
@@ -776,7 +932,8 @@ def _copied(value: Any) -> Any:
 def _differs(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
     """Whether an apply would change anything of what is ours."""
     metadata, theirs = wanted["metadata"], stored["metadata"]
-    return wanted.get("spec") != stored.get("spec") or any(
+    content = any(wanted.get(part) != stored.get(part) for part in ("spec", "data"))
+    return content or any(
         not metadata.get(kind, {}).items() <= theirs.get(kind, {}).items()
         for kind in ("labels", "annotations")
     )

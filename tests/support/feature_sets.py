@@ -16,6 +16,7 @@ from serinus.api.job_contract import (
 from serinus_runtime.features.download import HttpDownloader
 from serinus_runtime.features.featureset_run import make_snapshot
 from serinus_runtime.features.loaded_sources import Surroundings
+from serinus_runtime.features.online_writes import ServerAccess
 from serinus_runtime.features.pod_limits import PodLimits
 from serinus_runtime.store import Store
 from serinus_runtime.training.training_run import train
@@ -131,6 +132,7 @@ class DataPlane:
             self.store,
             scratch,
             self.key_path,
+            ServerAccess(self.root / "password", self.root / "ca", pauses_seconds=()),
             HttpDownloader(patience_seconds=0),
             self.limits,
             lambda: datetime.now(UTC) + later,

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 from pathlib import Path
 from typing import Any
+
+from tests.support.api_server import gateway_api_folder
+from tests.support.live_cluster import Namespace, kubectl
 
 JsonObject = dict[str, Any]
 GROUP = "gateway.networking.k8s.io"
 CONTROLLER = "traefik.io/gateway-controller"
 NAME = "public"
 PORT = 8000
-_MODULE = Path(__file__).parents[2] / "hack" / "tools" / "traefik"
 _KINDS = ("backendtlspolicies", "gatewayclasses", "gateways", "grpcroutes", "httproutes")
 _RBAC = "rbac.authorization.k8s.io"
 
 
 def crd_files() -> list[Path]:
     """All standard kinds of the Gateway API, in the version that the gateway was built with."""
-    command = ["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
-    found = subprocess.run(command, cwd=_MODULE, capture_output=True, text=True, check=True)
-    folder = Path(json.loads(found.stdout)["Dir"]) / "config" / "crd" / "standard"
-    return sorted(folder.glob(f"{GROUP}_*.yaml"))
+    return sorted(gateway_api_folder().glob(f"{GROUP}_*.yaml"))
+
+
+def set_up(namespace: Namespace) -> None:
+    """Make the gateway `public` of a namespace, and wait until it works."""
+    for file in crd_files():
+        kubectl("apply", "--server-side", "-f", str(file))
+    for one in cluster_objects(namespace.name):
+        kubectl("apply", "-f", "-", stdin=json.dumps(one))
+    namespace.apply(*namespaced_objects(os.environ["SERINUS_GATEWAY_IMAGE"], namespace.name))
+    namespace.kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=60s")
+    namespace.kubectl("wait", "--for=condition=Programmed", f"gateway/{NAME}", "--timeout=60s")
+
+
+def remove_from_cluster(namespace: str) -> None:
+    """Delete what isn't in the namespace, as far as it is there."""
+    for one in cluster_objects(namespace):
+        if kubectl("api-resources", "--api-group", one["apiVersion"].partition("/")[0], "-o=name"):
+            kubectl("delete", one["kind"], one["metadata"]["name"], "--ignore-not-found")
 
 
 def cluster_objects(namespace: str) -> list[JsonObject]:

@@ -37,6 +37,9 @@ class Given:
     def judged(self, overall: Overall | None) -> "Given":
         return self.but(judgement=Judgement(overall, SENTENCE) if overall else None)
 
+    def looming(self, harm_ratio: float) -> "Given":
+        return self.but(judgement=Judgement(Overall.NO_HARM, SENTENCE, harm_ratio))
+
     def asked(self, verb: Verb, reason: str = "") -> "Given":
         return self.but(request=Request(verb, "ada", reason))
 

@@ -7,7 +7,7 @@ the namespace's events and the operator's last lines.
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,7 +142,7 @@ def condition(body: Mapping[str, Any], type_: str) -> tuple[str, str, str]:
     """Status, reason and message of a condition; empty words where there is none."""
     for item in body.get("status", {}).get("conditions", ()):
         if item["type"] == type_:
-            return item["status"], item["reason"], item.get("message", "")
+            return item["status"], item.get("reason", ""), item.get("message", "")
     return "", "", ""
 
 
@@ -180,15 +180,5 @@ def rejected_reasons(body: Mapping[str, Any]) -> list[str]:
     return [item["reason"] for item in body.get("status", {}).get("rejectedRevisions", ())]
 
 
-def audit_writes(lines: Iterable[str], user_agent_prefix: str, namespace: str) -> list[JsonObject]:
-    """Writes into a namespace in the API server's audit log, by one user agent."""
-    writes = []
-    for line in lines:
-        entry = json.loads(line)
-        if entry["verb"] in ("get", "list", "watch"):
-            continue
-        if not entry.get("userAgent", "").startswith(user_agent_prefix):
-            continue
-        if entry.get("objectRef", {}).get("namespace") == namespace:
-            writes.append(entry)
-    return writes
+USER_AGENT = "serinus-operator/"
+"""What the operator's user agent begins with."""

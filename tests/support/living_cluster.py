@@ -26,6 +26,7 @@ from serinus.api.job_contract import (
     TrainingRunInput,
 )
 from serinus.app.reconcilers import reconcilers
+from serinus.cluster.gateways import Gateways
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.metric_templates import MetricTemplates
@@ -33,6 +34,7 @@ from serinus.cluster.ports import MetricSource
 from serinus.cluster.resources import OBSERVED
 from serinus.cluster.store import WatchEvent, ref_of
 from serinus.cluster.vouching import NobodyVouches
+from serinus.hooks.desk import HookDesk
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
 from tests.support.fake_kube import is_selected
@@ -179,6 +181,8 @@ class LivingWorld(World):
             Inquiries(self.metrics, self.queue.add),
             self.applier.records,
             MetricTemplates(self.kube, self.clock, shared_namespace="serinus-system"),
+            HookDesk((), self.queue.add, lambda *_: None, self.clock.now),
+            Gateways(self.kube),
         )
 
     async def _decide(

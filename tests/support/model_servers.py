@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from serinus_runtime.artifact.package import load
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.engine import InlineEngine
 from serinus_runtime.server.hot_path import HotPath
+from serinus_runtime.server.prediction_paths import PredictionPaths
 from serinus_runtime.server.request_body import Receive, Scope, Send
 from serinus_runtime.server.serving import Serving
 from serinus_runtime.server.settings import settings_from_environment
@@ -71,10 +73,13 @@ class Client:
     serving: Serving
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return asyncio.run(self._request(method, path, **options))
+        return asyncio.run(self.asked(method, path, **options))
 
-    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(HotPath(self.serving, not_here))
+    async def asked(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer, on the loop that runs."""
+        transport = httpx.ASGITransport(
+            HotPath(self.serving, PredictionPaths(self.serving), not_here)
+        )
         async with httpx.AsyncClient(transport=transport, base_url="http://pod") as client:
             return await client.request(method, path, **options)
 
@@ -111,6 +116,8 @@ class ServerProcess:
     process: "subprocess.Popen[bytes]"
     log: Path
     port: int
+    grpc_port: int | None = None
+    """Where the Open Inference Protocol is spoken over gRPC, if `GRPC_PORT` asked for it."""
 
     @property
     def url(self) -> str:
@@ -126,6 +133,13 @@ class ServerProcess:
     def exit_code(self) -> int:
         """Its exit code, once it ended."""
         return self.process.wait(DEADLINE_SECONDS)
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 def logged(log: Path) -> list[dict[str, Any]]:
@@ -149,17 +163,18 @@ def server_process(package: Packaged, store: Path, **changes: str) -> Iterator[S
     log = store / f"server-{time.monotonic_ns()}.log"
     process = started(log, environment(package, store, **changes))
     try:
-        yield ServerProcess(process, log, _port_when_ready(process, log))
+        told = _told_when_ready(process, log)
+        yield ServerProcess(process, log, int(told["port"]), told.get("grpc_port"))
     finally:
         process.kill()
         process.wait()
 
 
-def _port_when_ready(process: "subprocess.Popen[bytes]", log: Path) -> int:
+def _told_when_ready(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         for line in logged(log):
             if line["message"] == "model server ready":
-                return int(line["port"])
+                return line
         time.sleep(0.02)
     raise AssertionError(f"the server didn't become ready:\n{log.read_text()}")

@@ -57,7 +57,17 @@ def random_tree(shape: Shape, width: int, chance: np.random.Generator) -> Tree:
         value=value,
         category_split=np.array(split, dtype=np.int32),
         category_left=np.array(category_left, dtype=np.bool_).reshape(-1, MISSING_CATEGORY),
+        cover=_cover(left, right, chance),
     )
+
+
+def _cover(left: list[int], right: list[int], chance: np.random.Generator) -> np.ndarray:
+    """Weights of leaves by chance, and of each node those of its children; children come later."""
+    cover = np.where(np.array(left) < 0, chance.integers(1, 100, len(left)), 0).astype(np.float64)
+    for node in reversed(range(len(left))):
+        if left[node] >= 0:
+            cover[node] = cover[left[node]] + cover[right[node]]
+    return cover
 
 
 def random_forest(shape: Shape, seed: int) -> Forest:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from serinus.analysis.samples import Query, RangeVector
 
 _SELECTOR = re.compile(r"\{(?P<matchers>.*)\}\[(?P<range>\d+)ms\]")
+_HIGHEST = re.compile(r"max_over_time\((.*)\)")
 _MATCHER = re.compile(r'(\w+)(=~|=)"((?:[^"\\]|\\.)*)"')
 
 
@@ -35,7 +36,8 @@ class RecordedCounters:
 
     def answer(self, query: Query, *, known_until: float | None = None) -> tuple[RangeVector, ...]:
         """Series that the query selects; samples after `known_until` haven't arrived yet."""
-        selector = _SELECTOR.fullmatch(query.promql)
+        highest = _HIGHEST.fullmatch(query.promql)
+        selector = _SELECTOR.fullmatch(highest[1] if highest else query.promql)
         assert selector, f"not a raw range-vector selector: {query.promql}"
         matchers = _MATCHER.findall(selector["matchers"])
         until = query.evaluated_at.timestamp()
@@ -46,6 +48,11 @@ class RecordedCounters:
             wanted = tuple((at, v) for at, v in sorted(samples) if since < at <= last)
             if wanted and _selected(dict(series), matchers):
                 found.append(RangeVector(dict(series), wanted))
+        if highest:
+            return tuple(
+                RangeVector(one.labels, ((until, max(value for _, value in one.samples)),))
+                for one in found
+            )
         return tuple(found)
 
 

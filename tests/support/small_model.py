@@ -48,9 +48,17 @@ def data_server(image: str, files: dict[str, str]) -> list[JsonObject]:
 
 
 def traffic(
-    image: str, deployment: str, *, rate: int = 60, ranges: dict[str, list[float]] | None = None
+    image: str,
+    deployment: str,
+    *,
+    rate: int = 60,
+    ranges: dict[str, list[float]] | None = None,
+    units: int = 0,
 ) -> list[JsonObject]:
-    """Objects of a client pod that asks the Deployment's Service `rate` times a second."""
+    """Objects of a client pod that asks the Deployment's Service `rate` times a second.
+
+    Its requests are those of so many `units`; of nobody's, where there are none.
+    """
     import json
 
     script = Path(__file__).with_name("traffic_client.py").read_text()
@@ -61,10 +69,25 @@ def traffic(
         str(rate),
         "8",
         json.dumps(ranges or RANGES),
+        str(units),
     ]
     return [
         _object("v1", "ConfigMap", "traffic", data={"client.py": script}),
         _pod("traffic", image, command, volume={"name": "data", "configMap": {"name": "traffic"}}),
+    ]
+
+
+def grpc_traffic(image: str, deployment: str, *, callers: int = 6) -> list[JsonObject]:
+    """Objects of a client pod, in the server's image, that calls the Service over gRPC."""
+    import json
+
+    script = Path(__file__).with_name("grpc_traffic_client.py").read_text()
+    target = f"{deployment}:8001"
+    model, features = "points", json.dumps(RANGES)
+    command = ["python", "/data/client.py", target, model, str(callers), features]
+    return [
+        _object("v1", "ConfigMap", "calls", data={"client.py": script}),
+        _pod("calls", image, command, volume={"name": "data", "configMap": {"name": "calls"}}),
     ]
 
 
@@ -88,6 +111,26 @@ def script_server(
             spec={"selector": {"test": name}, "ports": [{"port": 80, "targetPort": port}]},
         ),
     ]
+
+
+def script_to_its_end(name: str, image: str, script: Path, *arguments: str) -> list[JsonObject]:
+    """Objects that run a script once."""
+    pod = _pod(
+        name,
+        image,
+        ["python", "/data/script.py", *arguments],
+        volume={"name": "data", "configMap": {"name": name}},
+    )
+    pod["spec"]["restartPolicy"] = "Never"
+    return [_object("v1", "ConfigMap", name, data={"script.py": script.read_text()}), pod]
+
+
+def store_reader(name: str, image: str, script: str) -> JsonObject:
+    """A pod that runs Python code once, with the namespace's store below `/data`."""
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "serinus-store"}}
+    pod = _pod(name, image, ["python", "-c", script], volume=volume)
+    pod["spec"]["restartPolicy"] = "Never"
+    return pod
 
 
 def metrics_api(
@@ -175,6 +218,15 @@ def training_job(
         split={"type": "time", "testFraction": "0.25"},
         evaluation={"gates": [{"metric": "roc_auc", "min": min_roc_auc}]},
     )
+
+
+def version_that_refuses(training_job_name: str) -> list[JsonObject]:
+    """Objects that train a version which refuses some of the values that clients send."""
+    narrow = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
+    return [
+        feature_set("narrow", file="narrow.csv", x1=narrow),
+        training_job(training_job_name, features_from="narrow"),
+    ]
 
 
 def deployment(name: str, model_version: str, **spec: Any) -> JsonObject:

@@ -1,7 +1,8 @@
 """A client that asks a model server at a steady rate and counts every answer; runs in a pod.
 
 Prints one JSON line a second with all counts since its start. Standard library only. It retries
-nothing: whatever a caller would see is counted. Arguments: HOST RATE CONNECTIONS FEATURES_JSON.
+nothing: whatever a caller would see is counted. Arguments: HOST RATE CONNECTIONS FEATURES_JSON
+UNITS. Each request is one of so many users', whom its header names; 0: of nobody's.
 Features are drawn from `[low, high]` ranges; the label is whether their sum exceeds half of what
 it can be, and is sent back as feedback right after the answer.
 """
@@ -24,8 +25,8 @@ class Connection:
         self.host, self.port, self.used = host, port, 0
         self.reader = self.writer = None
 
-    async def ask(self, method, path, body):
-        """Send one request; status, headers, body."""
+    async def ask(self, method, path, body, unit=""):
+        """Send one request, of `unit` if that isn't empty; status, headers, body."""
         if self.writer is None or self.used >= REQUESTS_A_CONNECTION:
             await self.close()
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
@@ -33,8 +34,9 @@ class Connection:
         self.used += 1
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"Content-Length: {len(body)}\r\n"
         )
+        head += f"X-User-Id: {unit}\r\n\r\n" if unit else "\r\n"
         self.writer.write(head.encode() + body)
         await self.writer.drain()
         status = int((await self.reader.readline()).split()[1])
@@ -54,7 +56,7 @@ class Connection:
             self.writer = None
 
 
-async def caller(host, port, gap_seconds, ranges, counts, chance):
+async def caller(host, port, gap_seconds, ranges, units, counts, chance):
     """Ask for ever, one request each `gap_seconds`."""
     connection = Connection(host, port)
     due = time.monotonic() + chance.random() * gap_seconds
@@ -67,7 +69,8 @@ async def caller(host, port, gap_seconds, ranges, counts, chance):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 started = time.monotonic()
                 body = json.dumps({"rows": [row]}).encode()
-                status, headers, answer = await connection.ask("POST", "/predict", body)
+                unit = f"user-{chance.randrange(units)}" if units else ""
+                status, headers, answer = await connection.ask("POST", "/predict", body, unit)
                 revision = headers.get("serinus-revision", "none")
                 counts[f"{revision} {status}"] += 1
                 if time.monotonic() - started > 0.25:
@@ -87,12 +90,14 @@ async def caller(host, port, gap_seconds, ranges, counts, chance):
 async def main():
     """Start the callers and tell the counts each second."""
     host, rate, connections = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
-    ranges = json.loads(sys.argv[4])
+    ranges, units = json.loads(sys.argv[4]), int(sys.argv[5])
     counts = Counter()
     chance = random.Random(7)
     callers = [
         asyncio.create_task(
-            caller(host, 80, connections / rate, ranges, counts, random.Random(chance.random()))
+            caller(
+                host, 80, connections / rate, ranges, units, counts, random.Random(chance.random())
+            )
         )
         for _ in range(connections)
     ]

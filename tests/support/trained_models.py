@@ -131,9 +131,14 @@ def original_answers(pipeline: Any, rows: Sequence[Mapping[str, Any]]) -> np.nda
 
 
 def fitted(
-    preprocessing: Any, estimator: Any, *, classes: Sequence[Any] | None, missing: float = 0.05
+    preprocessing: Any,
+    estimator: Any,
+    *,
+    classes: Sequence[Any] | None,
+    missing: float = 0.05,
+    n_rows: int = 1500,
 ) -> Pipeline:
-    rows = flights(missing=missing)
+    rows = flights(n_rows, missing=missing)
     pipeline = make_pipeline(preprocessing, estimator)
     return pipeline.fit(native_matrix(INPUTS, encoded(rows)), labels_of(rows, classes=classes))
 

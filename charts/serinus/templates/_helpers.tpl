@@ -73,6 +73,22 @@ app.kubernetes.io/part-of: serinus
 {{- toJson $sinks }}
 {{- end }}
 
+{{- define "serinus.hooks" -}}
+{{- $hooks := list }}
+{{- range .Values.hooks }}
+{{- $folder := printf "/etc/serinus/hooks/%s" .name }}
+{{- $hook := dict "name" .name "urlFile" (printf "%s/url" $folder) }}
+{{- with .headersSecret }}{{ $_ := set $hook "headersFile" (printf "%s/headers" $folder) }}{{ end }}
+{{- with .types }}{{ $_ := set $hook "types" . }}{{ end }}
+{{- with .namespaces }}{{ $_ := set $hook "namespaces" . }}{{ end }}
+{{- with .metadata }}{{ $_ := set $hook "metadata" . }}{{ end }}
+{{- with .intervalSeconds }}{{ $_ := set $hook "intervalSeconds" . }}{{ end }}
+{{- with .timeoutSeconds }}{{ $_ := set $hook "timeoutSeconds" . }}{{ end }}
+{{- $hooks = append $hooks $hook }}
+{{- end }}
+{{- toJson $hooks }}
+{{- end }}
+
 {{- define "serinus.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -124,6 +140,10 @@ capabilities: {drop: [ALL]}
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: [get, list, watch, create, patch]
+# Which class it is of, before it is told to mirror requests to a shadow.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gateways]
+  verbs: [get]
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]

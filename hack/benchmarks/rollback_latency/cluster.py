@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from flights_demo.cluster import proxy
 from serinus.analysis.rounds import closed_rounds
 from tests.support.live_cluster import OPERATOR_NAMESPACE
 
@@ -95,11 +95,5 @@ class ApiServer:
 @contextmanager
 def api_server() -> Iterator[ApiServer]:
     """The API server of KUBECONFIG's cluster."""
-    with subprocess.Popen(
-        ["kubectl", "proxy", "--port=0"], stdout=subprocess.PIPE, text=True
-    ) as proxy:
-        assert proxy.stdout is not None
-        try:
-            yield ApiServer(f"http://{proxy.stdout.readline().split()[-1]}")
-        finally:
-            proxy.terminate()
+    with proxy() as url:
+        yield ApiServer(url)

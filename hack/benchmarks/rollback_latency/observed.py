@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serinus.analysis.state import StateUnreadableError, decode_state
-from serinus.manifests.naming import revision_service_name, service_name
+from serinus.manifests.naming import REVISION_LABEL, revision_service_name, service_name
 
 JsonObject = Mapping[str, Any]
-REVISION = "serinus.dev/revision"
 SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
@@ -110,7 +109,7 @@ def _share(body: JsonObject, name: str, revision: str, stable: str) -> bool | No
         )
     if body["metadata"]["name"] != service_name(name):
         return None
-    return bool(body["spec"]["selector"].get(REVISION) != stable)
+    return bool(body["spec"]["selector"].get(REVISION_LABEL) != stable)
 
 
 def _watermark_ms(state: str | None) -> int:

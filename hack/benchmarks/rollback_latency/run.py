@@ -17,8 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -26,7 +24,13 @@ from collections.abc import Sequence
 from benchmarks.rollback_latency import figures, scene
 from benchmarks.rollback_latency.cluster import ApiServer, Seen, api_server
 from benchmarks.rollback_latency.observed import Rollout
-from flights_demo.preparation import assignments, raise_cluster
+from flights_demo.preparation import (
+    assignments,
+    loaded_images,
+    raise_cluster,
+    shown,
+    started,
+)
 from serinus.rollout.weights import Router
 from tests.cluster.conftest import install_chart
 from tests.support.live_cluster import Namespace
@@ -102,17 +106,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _install(interval_seconds: int, router: Router) -> None:
-    images = assignments(
-        subprocess.run(["hack/images/build"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    )
-    os.environ.update(images)
-    archives = [value for name, value in images.items() if name.endswith("_ARCHIVE")]
-    subprocess.run(["hack/cluster", "load", *archives], check=True, stdout=sys.stderr)
+    with started(["hack/images/build"]) as build:
+        os.environ.update(loaded_images(build))
     if router is Router.GATEWAY_API:
-        words = ["hack/cluster", "gateway"]
-        told = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        os.environ.update(assignments(told))
-
+        os.environ.update(assignments(shown(["hack/cluster", "gateway"])))
     install_chart(**{"prometheus.scrapeInterval": f"{interval_seconds}s"})
 
 

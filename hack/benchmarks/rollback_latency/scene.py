@@ -6,7 +6,6 @@ Behind a gateway they share one, in the same namespace.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,6 @@ NAME = "rollback-latency"
 GOOD, BAD = "first-1", "narrow-1"
 REQUESTS_PER_SECOND = 60
 READY_SECONDS = 180
-_NARROW = {"expect": {"min": "0", "max": "0.8"}, "onViolation": {"action": "reject"}}
 
 
 def set_up(deployments: list[str], interval_seconds: int, router: Router) -> Namespace:
@@ -29,15 +27,14 @@ def set_up(deployments: list[str], interval_seconds: int, router: Router) -> Nam
     kubectl("create", "namespace", NAME)
     namespace = Namespace(NAME)
     if router is Router.GATEWAY_API:
-        _set_up_gateway(namespace)
+        gateway.set_up(namespace)
     files = {"points.csv": small_model.csv(), "narrow.csv": small_model.csv(seed=3)}
     namespace.create(*small_model.data_server(image("jobs"), files))
     namespace.kubectl("wait", "--for=condition=Ready", "pod/data", "--timeout=60s")
     namespace.apply(
         small_model.feature_set(),
-        small_model.feature_set("narrow", file="narrow.csv", x1=_NARROW),
         small_model.training_job("first"),
-        small_model.training_job("narrow", features_from="narrow"),
+        *small_model.version_that_refuses("narrow"),
         *(_deployment(name, interval_seconds, router) for name in deployments),
     )
     for version in (GOOD, BAD):
@@ -74,20 +71,7 @@ def wait_until_settled(namespace: Namespace, deployment: str, revision: str) -> 
 def remove() -> None:
     """End what a run left."""
     kubectl("delete", "namespace", NAME, "--ignore-not-found", timeout_seconds=180)
-    for one in gateway.cluster_objects(NAME):
-        if kubectl("api-resources", "--api-group", one["apiVersion"].partition("/")[0], "-o=name"):
-            kubectl("delete", one["kind"], one["metadata"]["name"], "--ignore-not-found")
-
-
-def _set_up_gateway(namespace: Namespace) -> None:
-    for file in gateway.crd_files():
-        kubectl("apply", "--server-side", "-f", str(file))
-    for one in gateway.cluster_objects(NAME):
-        kubectl("apply", "-f", "-", stdin=json.dumps(one))
-    namespace.apply(*gateway.namespaced_objects(os.environ["SERINUS_GATEWAY_IMAGE"], NAME))
-    namespace.kubectl(
-        "wait", "--for=condition=Programmed", f"gateway/{gateway.NAME}", "--timeout=60s"
-    )
+    gateway.remove_from_cluster(NAME)
 
 
 def _deployment(name: str, interval_seconds: int, router: Router) -> dict[str, Any]:

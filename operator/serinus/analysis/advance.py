@@ -29,7 +29,7 @@ from serinus.analysis.scalar import (
 )
 from serinus.analysis.spec import AnalysisContext, AnalysisRules, RateRule, ScalarRule
 from serinus.analysis.state import RateState, StateUnreadableError, decode_state, encode_state
-from serinus.analysis.trail import states_after_rounds, wanted_span
+from serinus.analysis.trail import is_behind, states_after_rounds, wanted_span
 from serinus.api.verdicts import MetricVerdict, Overall
 
 
@@ -111,6 +111,7 @@ def advance_analysis(
     trails: dict[str, Sequence[RateState]] = {}
     scalars: dict[str, ScalarState] = {}
     problems: dict[str, str] = {}
+    behind: set[str] = set()
     for rule in rules.metrics:
         answer = samples_by_metric.get(rule.name)
         text = previous_states.get(rule.name)
@@ -130,10 +131,12 @@ def advance_analysis(
             if before is not None:
                 rates[rule.name] = before
             continue
+        if is_behind(before, context, now_ms=now_ms):
+            behind.add(rule.name)
         trail = states_after_rounds(before, answer, rule, rules, context, now_ms=now_ms)
         trails[rule.name], rates[rule.name] = trail, trail[-1]
     rates = _with_total(rates, trails, rules)
-    judgement = judged(rules, context, rates, scalars, problems, now=now)
+    judgement = judged(rules, context, rates, scalars, problems, behind=behind, now=now)
     return AnalysisOutcome(
         states={
             **{name: previous_states[name] for name in problems if name in previous_states},
@@ -154,6 +157,8 @@ def _rate_query(
     span = wanted_span(_rate_state(rule, text), context, now_ms=now_ms)
     if span is None:
         return None
+    if not text:  # stable's baseline is of all of its requests
+        context = replace(context, exposed_only=False)
     promql = rate_query(rule, context, range_ms=span.until_ms - span.from_ms)
     return Query(rule.name, promql, from_ms(span.until_ms))
 

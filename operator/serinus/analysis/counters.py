@@ -67,8 +67,13 @@ def counter_series(
     for source, vector in enumerate(vectors):
         labels = vector.labels
         role = series_role(rule, labels)
-        arm = _arm_of_pod(labels, context) if rule.counters else arms.get(labels.get("revision"))
+        revision = _served_by(labels, context) if rule.counters else labels.get("revision")
+        arm = None if revision is None else arms.get(revision)
         if role is None or arm is None or not vector.samples:
+            continue
+        if context.exposed_only and labels.get("exposed") != "true":
+            continue
+        if role.by_cohort and arm is Arm.STABLE and rule.name in context.incomparable:
             continue
         cohort = _cohort(labels.get("cohort", "")) if role.by_cohort else 0.0
         if role.by_cohort and cohort < first_cohort_seconds:
@@ -85,13 +90,12 @@ def counter_series(
     )
 
 
-def _arm_of_pod(labels: Mapping[str, str], context: AnalysisContext) -> Arm | None:
-    """The version that a pod serves, by its name: workload `<deployment>-<revision>`, and more."""
-    arms = {context.stable_revision: Arm.STABLE, context.canary_revision: Arm.CANARY}
+def _served_by(labels: Mapping[str, str], context: AnalysisContext) -> str | None:
+    """The revision that a pod serves, by its name: workload `<deployment>-<revision>`, and more."""
     pod = labels.get("pod", "")
     for workload in context.workloads:
         if pod.startswith(f"{workload}-"):
-            return arms.get(workload.rpartition("-")[2])
+            return workload.rpartition("-")[2]
     return None
 
 

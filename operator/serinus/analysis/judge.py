@@ -7,7 +7,7 @@ since the newest samples; nothing is decided here that a restart could forget.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,6 +56,7 @@ def judged(
     scalars: Mapping[str, ScalarState],
     problems: Mapping[str, str],
     *,
+    behind: Collection[str] = (),
     now: datetime,
 ) -> Judgement:
     """Judge all metrics.
@@ -66,6 +67,8 @@ def judged(
         States by metric; a metric that was never measured has none.
     problems
         Why a metric can't be measured now, by metric.
+    behind
+        Metrics of which newer samples weren't asked for yet.
     """
     problems = {name: problem[:_PROBLEM_SHOWN] for name, problem in problems.items()}
     limit = math.log(1 / rules.alpha)
@@ -88,6 +91,7 @@ def judged(
             rates.get(rule.name),
             problems.get(rule.name),
             harmful=rule.name in harmful,
+            behind=rule.name in behind,
             now=now,
         )
         for rule in rules.metrics
@@ -99,6 +103,7 @@ def judged(
     overall = _overall(
         gates,
         harm_shown=ratio >= 1,
+        behind=any(gate.metric in behind for gate in gates),
         measured=missing == 0 and _scalars_measured(rules, context, scalars),
     )
     return Judgement(
@@ -185,6 +190,7 @@ def _overall(
     gates: Sequence[MetricVerdict],
     *,
     harm_shown: bool,
+    behind: bool,
     measured: bool,
 ) -> Overall:
     said = {gate.verdict for gate in gates}
@@ -196,6 +202,8 @@ def _overall(
         return Overall.NO_METRICS
     if Verdict.ERROR in said:
         return Overall.ERROR
+    if behind:
+        return Overall.BEHIND
     if Verdict.NO_DATA in said:
         return Overall.NO_DATA
     if not measured:

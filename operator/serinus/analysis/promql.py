@@ -23,12 +23,17 @@ LABELS = "serinus_labels_total"
 LABEL_LOSS = "serinus_label_loss_total"
 LABELS_OF_TWO = "serinus_labels_of_two_total"
 PREDICTIONS = "serinus_predictions_total"
+EXPOSURES = "serinus_exposures_total"
 OUT_OF_RANGE = "serinus_predictions_out_of_range_total"
 
 _ACTUAL = {
     MetricTemplate.FALSE_NEGATIVES: "positive",
     MetricTemplate.FALSE_POSITIVES: "negative",
 }
+_IDENTITY = (
+    "__name__", "revision", "code", "outcome", "cohort", "score", "bound", "quantile", "beyond",
+    "exposed",
+)  # fmt: skip
 _BAD_CODE = re.compile(r"5..|400")
 _PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
 PLACEHOLDERS = ("deployment", "namespace", "revision", "stableRevision")
@@ -89,7 +94,23 @@ def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> st
         f'revision=~"{_alternatives(revisions)}"',
         f'pod=~"({_alternatives(context.workloads)})-.+"',
     ]
+    if context.exposed_only:
+        where.append('exposed="true"')
     return "{" + ",".join(_series_of(rule) + where) + f"}}[{range_ms}ms]"
+
+
+def exposures_query(namespace: str, deployment: str, test: str, *, range_ms: int) -> str:
+    """Units that each pod has given to each arm of an A/B test, also by pods that are gone."""
+    where = ",".join(
+        f'{label}="{_escaped(value)}"'
+        for label, value in (
+            ("__name__", EXPOSURES),
+            ("namespace", namespace),
+            ("deployment", deployment),
+            ("test", test),
+        )
+    )
+    return f"max_over_time({{{where}}}[{range_ms}ms])"
 
 
 def _of_foreign_servers(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> str:
@@ -112,18 +133,29 @@ def _series_of(rule: RateRule) -> list[str]:
             bounds = bound_spellings(rule.latency_seconds or 0.0)
             return [_named(DURATION_BUCKET, DURATION_COUNT), _one_of_or_absent("le", bounds)]
         case MetricTemplate.WRONG_PREDICTIONS:
-            return [_named(LABELS, REQUESTS), _one_of_or_absent("outcome", ("right", "wrong"))]
+            return [
+                _named(LABELS, REQUESTS),
+                _one_of_or_absent("outcome", ("right", "wrong")),
+                *_judged_by("beyond", rule.bound),
+            ]
         case MetricTemplate.PREDICTION_LOSS:
             return [
                 _named(LABELS, LABEL_LOSS, REQUESTS),
                 _one_of_or_absent("outcome", ("right", "wrong")),
                 _one_of_or_absent("score", (rule.score or "",)),
+                *_judged_by("bound", rule.bound),
+                *_judged_by("quantile", rule.quantile),
             ]
         case MetricTemplate.FALSE_NEGATIVES | MetricTemplate.FALSE_POSITIVES:
             actual = _ACTUAL[rule.template]
             return [_named(LABELS_OF_TWO, REQUESTS), _one_of_or_absent("actual", (actual,))]
         case MetricTemplate.OUT_OF_RANGE:
             return [_named(PREDICTIONS, OUT_OF_RANGE)]
+
+
+def _judged_by(label: str, text: str) -> list[str]:
+    """Labels that were judged by another bound, or for another quantile, are another unit."""
+    return [_one_of_or_absent(label, (text,))] if text else []
 
 
 def scalar_query(rule: ScalarRule, context: AnalysisContext) -> str:
@@ -208,8 +240,7 @@ def series_identity(rule: RateRule, labels: Mapping[str, str]) -> tuple[str, ...
     """
     if rule.counters:
         return identity(labels)
-    own = ("__name__", "revision", "code", "outcome", "cohort", "score")
-    return tuple(labels.get(label, "") for label in own)
+    return tuple(labels.get(label, "") for label in _IDENTITY)
 
 
 def bound_spellings(bound_seconds: float) -> tuple[str, ...]:

@@ -31,11 +31,13 @@ def rate_verdict(
     problem: str | None,
     *,
     harmful: bool,
+    behind: bool,
     now: datetime,
 ) -> MetricVerdict:
     """The verdict on one metric, whose `state` is None before it was measured.
 
-    `harmful` says whether harm is put down to it: that depends on all metrics together.
+    `harmful` says whether harm is put down to it: that depends on all metrics together. `behind`
+    says that newer samples weren't asked for yet, so that nobody knows whether there are none.
     """
     if state is None:
         verdict = Verdict.ERROR if problem else Verdict.INCONCLUSIVE
@@ -50,15 +52,16 @@ def rate_verdict(
         return replace(unmeasured, sentence=rate_sentence(rule, unmeasured, problem=problem))
     if state.rejected and not problem:
         problem = f"{state.rejected.why.value} (pod {state.rejected.pod}); the round is left out"
-    silent = silent_arms(rule, context, state, now)
+    silent = () if behind else silent_arms(rule, context, state, now)
+    unlike = context.incomparable.get(rule.name) if rule.against_stable else None
     safe_ratio = max(0.0, log_safe(state)) / math.log(1 / rules.beta)
     if harmful:
         verdict = Verdict.FAILED
     elif problem:
         verdict = Verdict.ERROR
-    elif silent:
+    elif silent or unlike:
         verdict = Verdict.NO_DATA
-    elif safe_ratio >= 1 and state.canary.total >= context.min_samples:
+    elif not behind and safe_ratio >= 1 and state.canary.total >= context.min_samples:
         verdict = Verdict.SUCCESSFUL
     else:
         verdict = Verdict.INCONCLUSIVE
@@ -79,14 +82,15 @@ def rate_verdict(
         warning=rate_warning(
             rule,
             limits,
-            context.constant_rates.get(rule.template),
+            context.constant_rates.get((rule.template, rule.score)),
             labels_wait=context.labels_wait,
         ),
         newest_sample_at=_newest_sample_at(rule, state),
         gate=rule.gate,
         dry_run=rule.dry_run,
     )
-    return replace(measured, sentence=rate_sentence(rule, measured, problem=problem, silent=silent))
+    sentence = rate_sentence(rule, measured, problem=problem, silent=silent, unlike=unlike)
+    return replace(measured, sentence=sentence)
 
 
 def _limits(rule: RateRule, state: RateState) -> RateLimits:
@@ -117,7 +121,7 @@ def silent_arms(
     return tuple(
         arm
         for arm, at_ms in seen.items()
-        if max(from_ms(at_ms or 0), context.started_at) < deadline
+        if max(from_ms(at_ms or 0), context.silence_from) < deadline
     )
 
 

@@ -212,7 +212,7 @@ def step_ms(context: AnalysisContext) -> int | None:
 
 def _is_silent(state: ScalarState, context: AnalysisContext, now: datetime) -> bool:
     known = state.numbered_at_ms
-    last = context.started_at if known is None else from_ms(known)
+    last = context.silence_from if known is None else max(from_ms(known), context.silence_from)
     return last < now - context.no_data_timeout
 
 

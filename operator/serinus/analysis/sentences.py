@@ -28,10 +28,12 @@ def rate_sentence(
     *,
     problem: str | None = None,
     silent: Sequence[str] = (),
+    unlike: str | None = None,
 ) -> str:
     """One line, e.g. `errors: canary 40 of 500 bad, stable 9 of 9500; harm shown (…)`."""
     role = _role(gate=rule.gate, dry_run=rule.dry_run)
-    return f"{rule.name}: {_counted(rule, said)}; {_consequence(said, problem, silent)}{role}"
+    consequence = _consequence(said, problem, silent, unlike)
+    return f"{rule.name}: {_counted(rule, said)}; {consequence}{role}"
 
 
 def _role(*, gate: bool, dry_run: bool) -> str:
@@ -72,7 +74,9 @@ def _counted(rule: RateRule, said: MetricVerdict) -> str:
     return f"{canary}{stable}{allowed}"
 
 
-def _consequence(said: MetricVerdict, problem: str | None, silent: Sequence[str]) -> str:
+def _consequence(
+    said: MetricVerdict, problem: str | None, silent: Sequence[str], unlike: str | None
+) -> str:
     harm, safe = said.evidence_ratio, said.safe_evidence_ratio or 0.0
     match said.verdict:
         case Verdict.FAILED if harm >= 1:
@@ -81,8 +85,14 @@ def _consequence(said: MetricVerdict, problem: str | None, silent: Sequence[str]
             return f"harm shown together with the other metrics (evidence {harm:.2f} of 1 alone)"
         case Verdict.ERROR:
             return f"can't be measured: {problem}; {_NOT_EVIDENCE}"
+        case Verdict.NO_DATA if silent:
+            samples = f"no new samples of {' and '.join(silent)}"
+            return f"{samples} (are the pods scraped?); {_NOT_EVIDENCE}"
         case Verdict.NO_DATA:
-            return f"no new samples of {' and '.join(silent)}; {_NOT_EVIDENCE}"
+            return (
+                f"{unlike}, so nothing can be compared; {_NOT_EVIDENCE}. Release the change of "
+                "`server.feedback` without this metric (`dryRun: true`), or `promote` it"
+            )
         case Verdict.SUCCESSFUL:
             return f"shown to be no worse than the margin (evidence {safe:.1f} of 1)"
         case Verdict.INCONCLUSIVE:
@@ -120,6 +130,8 @@ def overall_sentence(
             return _of_those(gates, Verdict.FAILED)
         case Overall.ERROR:
             return _of_those(gates, Verdict.ERROR)
+        case Overall.BEHIND:
+            return "no harm in the samples that were read; newer ones are read next"
         case Overall.NO_DATA:
             return _of_those(gates, Verdict.NO_DATA)
         case Overall.SAFE:

@@ -81,6 +81,10 @@ class RateRule:
         A request at least this slow is bad; must be a bucket bound. `slow-requests` only.
     score
         Which loss, e.g. "brier". `prediction-loss` only.
+    bound, quantile
+        What the loss is a share of, and the quantile of `pinball`; of `wrong-predictions` the bound
+        is the distance beyond which a value is wrong. As they stand in the metrics, "60" and never
+        "60.0"; empty where there is none.
     gate
         False: it only alarms. It never rolls back, has no share of alpha and holds nothing up.
     dry_run
@@ -98,6 +102,8 @@ class RateRule:
     comparisons: tuple[Comparison, ...]
     latency_seconds: float | None = None
     score: str | None = None
+    bound: str = ""
+    quantile: str = ""
     gate: bool = True
     dry_run: bool = False
     primary: bool = False
@@ -197,6 +203,9 @@ class AnalysisContext:
         Names of the revisions' workloads: the names of their pods begin with one of them.
     started_at
         When the canary was first given traffic; nothing before it counts as evidence.
+    answers_since
+        Since when the provider has answered without a long gap: what it didn't scrape before it
+        may not have been there to scrape. None: all the time.
     first_cohort_at
         Start of the first cohort of labels that counts, in both arms.
     stable_since
@@ -212,8 +221,14 @@ class AnalysisContext:
         `min_samples` more of them.
     labels_wait
         Whether the canary counts labels only from a given age of their prediction.
+    exposed_only
+        Whether only requests of units in an A/B test count, in both arms. What is known of stable
+        from before is of all its requests.
     constant_rates
-        What the best constant answer reaches in the templates in which that is known.
+        What the best constant answer reaches, by template and score, where that is known.
+    incomparable
+        Metrics of which stable's labels were judged otherwise than the rule has it, by name, with
+        what is different. They aren't counted.
     measured_since
         A scalar's measurements from before say nothing about the present step; None: all do.
     step_started_at
@@ -237,4 +252,12 @@ class AnalysisContext:
     step_started_at: datetime | None = None
     pods_started_at: Mapping[str, datetime] = field(default_factory=dict)
     labels_wait: bool = True
-    constant_rates: Mapping[MetricTemplate, float] = field(default_factory=dict)
+    exposed_only: bool = False
+    constant_rates: Mapping[tuple[MetricTemplate, str | None], float] = field(default_factory=dict)
+    incomparable: Mapping[str, str] = field(default_factory=dict)
+    answers_since: datetime | None = None
+
+    @property
+    def silence_from(self) -> datetime:
+        """Before it nobody could have been heard."""
+        return max(self.started_at, self.answers_since or self.started_at)

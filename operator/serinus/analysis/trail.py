@@ -33,6 +33,7 @@ from serinus.analysis.spec import (
     RateRule,
 )
 from serinus.analysis.state import Bets, RateState
+from serinus.api.enums import MetricTemplate
 
 BASELINE_MS = 3_600_000
 """Stable is looked at for an hour before the rollout."""
@@ -49,15 +50,23 @@ class Span:
 
 
 def wanted_span(state: RateState | None, context: AnalysisContext, *, now_ms: int) -> Span | None:
-    """What to ask for next; None before the canary had traffic."""
+    """What to ask for next; None before the canary had traffic, or where all is read already.
+
+    The latter is so when the clock was put back, or another operator's is behind.
+    """
     if now_ms <= to_ms(context.started_at):
         return None
     watermark_ms = state.watermark_ms if state else to_ms(context.started_at)
     counted_from_ms = watermark_ms if state else _baseline_from_ms(context)
-    return Span(
-        from_ms=counted_from_ms - _lookback_ms(context),
-        until_ms=min(now_ms, watermark_ms + MAX_SPAN_MS),
-    )
+    from_ms = counted_from_ms - _lookback_ms(context)
+    until_ms = min(now_ms, watermark_ms + MAX_SPAN_MS)
+    return Span(from_ms, until_ms) if from_ms < until_ms else None
+
+
+def is_behind(state: RateState | None, context: AnalysisContext, *, now_ms: int) -> bool:
+    """Whether `wanted_span` ends before now: the next look goes on from there."""
+    span = wanted_span(state, context, now_ms=now_ms)
+    return span is not None and span.until_ms < now_ms
 
 
 def states_after_rounds(
@@ -110,8 +119,9 @@ def _first_state(
     context: AnalysisContext,
 ) -> RateState:
     started_ms = to_ms(context.started_at)
+    of_all = replace(context, exposed_only=False)  # nobody was exposed before
     minutes = stable_minutes(
-        counter_series(vectors, rule, context, first_cohort_seconds=-math.inf),
+        counter_series(vectors, rule, of_all, first_cohort_seconds=-math.inf),
         from_ms=_baseline_from_ms(context),
         until_ms=started_ms,
     )
@@ -158,10 +168,14 @@ def _counting(
     """The rule's comparisons, None for those that leave out a round of the warm-up.
 
     A cold canary is slower than stable; a maximum guards from the start, and labels go by cohort.
+    Where nothing serves beside it, a revision has just got all requests and is cold for them: how
+    slow it is doesn't count yet, whatever it is held against.
     """
     warm = round_start_ms >= to_ms(context.started_at + context.warmup)
     if warm or rule.template in LABEL_TEMPLATES:
         return rule.comparisons
+    if context.stable_revision is None and rule.template is MetricTemplate.SLOW_REQUESTS:
+        return (None,) * len(rule.comparisons)
     return tuple(one if isinstance(one, AgainstMaximum) else None for one in rule.comparisons)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
+from serinus.api.label_scores import ScoreName
 from serinus.api.quantities import DecimalText, Duration, FractionText
 from serinus.api.schema_model import ApiModel, Text, cel, exactly_one, map_list
 
@@ -28,12 +29,6 @@ class Allowance(ApiModel):
     increase: DecimalText | None = Field(
         default=None, description='Added to it, as a fraction. Default in a given object: "0".'
     )
-
-
-class LossScore(StrEnum):
-    """Score of a prediction against its label, as a fraction of its bound."""
-
-    BRIER = "brier"
 
 
 class PrometheusQuery(ApiModel):
@@ -159,7 +154,11 @@ class AnalysisMetric(ApiModel):
         description="slow-requests: from here on an answer is slow. A bucket bound: 1ms, 2.5ms, "
         "5ms, 10ms, 25ms, 50ms, 100ms, 250ms, 500ms, 1s, 2.5s, 5s or 10s.",
     )
-    score: LossScore | None = Field(default=None, description="prediction-loss: the score.")
+    score: ScoreName | None = Field(
+        default=None,
+        description="prediction-loss: the score, as a share of its bound. Those but `brier` have "
+        "to be in `server.feedback.scores`.",
+    )
     compare_to: CompareTo | None = Field(
         default=None, description="`stable`: compare with the revision that serves."
     )

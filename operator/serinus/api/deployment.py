@@ -11,7 +11,13 @@ from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import Alias
 from serinus.api.schema_model import API_VERSION, ApiModel, LocalObjectReference, cel, exactly_one
 from serinus.api.server import Server
-from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT, RollbackWindow, Strategy
+from serinus.api.strategy import (
+    REPLICA_WEIGHT_MAX_PERCENT,
+    SHADOW_OF_OWN_SERVER,
+    SHADOW_PERCENT_OF_OUR_SERVER,
+    RollbackWindow,
+    Strategy,
+)
 from serinus.api.traffic import Traffic
 from serinus.api.trainingjob import ModelName
 
@@ -78,12 +84,45 @@ class DeploymentSpec(ApiModel):
             ),
             (
                 (
+                    "!has(self.analysis) || !has(self.analysis.metrics) || "
+                    "self.analysis.metrics.all(m, !has(m.score) || m.score == 'brier' || "
+                    "(has(self.server) && has(self.server.feedback) && "
+                    "has(self.server.feedback.scores) && "
+                    "self.server.feedback.scores.exists(one, one.score == m.score)))"
+                ),
+                (
+                    "a `score` but `brier` has to be in `server.feedback.scores`, which says its "
+                    "`bound`"
+                ),
+            ),
+            (
+                (
                     "!has(self.analysis) || !has(self.analysis.onProviderError) || "
                     "self.analysis.onProviderError in ['hold', 'pause']"
                 ),
                 (
                     "`analysis.onProviderError` is hold or pause: that metrics can't be read is "
                     "never evidence"
+                ),
+            ),
+            (
+                (
+                    "!has(self.strategy) || !has(self.strategy.abTest) || !has(self.server) || "
+                    "!has(self.server.container)"
+                ),
+                (
+                    "`strategy.abTest` is for Serinus' server, whose pods assign the units; with "
+                    "`server.container` release by `canary` or `blueGreen`"
+                ),
+            ),
+            (
+                (
+                    "!has(self.strategy) || !has(self.strategy.abTest) || !has(self.server) || "
+                    "!has(self.server.workers) || self.server.workers == 1"
+                ),
+                (
+                    "`strategy.abTest` counts units in pods of one process; with `server.workers` "
+                    "release by `canary` or `blueGreen`"
                 ),
             ),
             (
@@ -107,6 +146,25 @@ class DeploymentSpec(ApiModel):
                     "`strategy.canary`: a weight above "
                     f"{REPLICA_WEIGHT_MAX_PERCENT} needs `traffic.gatewayAPI`"
                 ),
+            ),
+            (
+                (
+                    "!has(self.server) || !has(self.server.container) || "
+                    "(has(self.traffic) && has(self.traffic.gatewayAPI)) || "
+                    "!has(self.strategy) || !has(self.strategy.canary) || "
+                    "!has(self.strategy.canary.steps) || "
+                    "self.strategy.canary.steps.all(s, !has(s.shadow))"
+                ),
+                SHADOW_OF_OWN_SERVER,
+            ),
+            (
+                (
+                    "(has(self.server) && has(self.server.container)) || "
+                    "!has(self.strategy) || !has(self.strategy.canary) || "
+                    "!has(self.strategy.canary.steps) || "
+                    "self.strategy.canary.steps.all(s, !has(s.shadow) || !has(s.shadow.percent))"
+                ),
+                SHADOW_PERCENT_OF_OUR_SERVER,
             ),
         )
     )

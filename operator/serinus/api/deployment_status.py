@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from serinus.api.analysis import METRICS_MAX
+from serinus.api.hooks import HOOKS_MAX, HookStatus
 from serinus.api.metadata import CommonStatus
 from serinus.api.schema_model import ApiModel
 from serinus.api.strategy import REVISIONS_BACK_MAX
@@ -43,6 +44,30 @@ class ShadowStatus(ApiModel):
     )
 
 
+class AbTestStatus(ApiModel):
+    """How the pods carry out an A/B test."""
+
+    share_percent: int = Field(
+        default=0, description="Percent of all requests that the canary gets at most."
+    )
+    active_from: str | None = Field(
+        default=None,
+        max_length=40,
+        description="From when all pods assign units; left out where they aren't told of it yet.",
+    )
+    test: str = Field(default="", max_length=16, description="Name of the test in the counters.")
+
+
+class Exposures(ApiModel):
+    """Units that were met in an A/B test, by the revision that they were assigned to."""
+
+    stable: int = Field(default=0, description="Units of stable.")
+    canary: int = Field(default=0, description="Units of the canary.")
+    pods: int = Field(
+        default=0, description="Pods that met them; a unit counts once on each that it meets."
+    )
+
+
 class Withdrawal(ApiModel):
     """Evidence for which a canary's requests were taken away until a person says."""
 
@@ -68,6 +93,26 @@ class PostPromotionStatus(ApiModel):
     )
 
 
+class FirstCheckStatus(ApiModel):
+    """How a first revision is judged, which has nothing to be compared with."""
+
+    started_at: str = Field(max_length=40, description="Since when it serves.")
+    until: str = Field(max_length=40, description="Until when it is judged.")
+    rules: dict[str, Any] = Field(
+        description="Its analysis: the metrics that have limits of their own.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "type": "object"},
+    )
+    not_judged: list[Annotated[str, StringConstraints(max_length=40)]] = Field(
+        default_factory=list,
+        max_length=METRICS_MAX,
+        description="Metrics that only compare with stable.",
+    )
+    harm: Withdrawal | None = Field(
+        default=None,
+        description="What harm was found; it goes on serving until something else does.",
+    )
+
+
 class KeptRevision(ApiModel):
     """The revision that was stable before, while it keeps pods for the way back."""
 
@@ -77,6 +122,11 @@ class KeptRevision(ApiModel):
     analysis: PostPromotionStatus | None = Field(
         default=None, description="Left out where what serves now isn't judged any more."
     )
+
+    @property
+    def going_back(self) -> Withdrawal | None:
+        """Why it becomes stable again, once that is decided."""
+        return self.analysis.going_back if self.analysis else None
 
 
 class CanaryStatus(ApiModel):
@@ -119,6 +169,15 @@ class CanaryStatus(ApiModel):
     stable_samples_before: int = Field(
         default=0, description="Stable's requests that were counted before the step began."
     )
+    answers_since: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Since when the metrics provider has answered without a long gap. What it "
+        "didn't scrape before says nothing.",
+    )
+    answered_at: str | None = Field(
+        default=None, max_length=40, description="When it answered last, by the minute."
+    )
     promoting: bool = Field(
         default=False, description="Whether it was decided to promote and capacity is awaited."
     )
@@ -138,6 +197,19 @@ class CanaryStatus(ApiModel):
         description="The step is a shadow: no requests but mirrored ones, whose answers nobody "
         "gets.",
     )
+    hooks: list[HookStatus] = Field(
+        default_factory=list,
+        max_length=HOOKS_MAX,
+        description="Hooks that are asked about this rollout, and what they say.",
+    )
+    ab_test: AbTestStatus | None = Field(
+        default=None,
+        description="The release is an A/B test: stable's pods hand the requests of its units to "
+        "the canary.",
+    )
+    exposures: Exposures | None = Field(
+        default=None, description="Units that were met in the A/B test so far."
+    )
     returning: bool = Field(
         default=False,
         description="Whether it was stable within `rollbackWindow` or still has its pods, and so "
@@ -153,8 +225,10 @@ class CanaryStatus(ApiModel):
 
     @property
     def is_hidden(self) -> bool:
-        """Whether users get none of its answers whatever it is given: a preview, or a shadow."""
-        return self.preview is not None or self.shadow is not None
+        """Whether the router gives it none of the users' requests: a preview, a shadow, or an A/B
+        test, in which stable's pods hand them on.
+        """
+        return any(one is not None for one in (self.preview, self.shadow, self.ab_test))
 
 
 class StableFloor(ApiModel):
@@ -255,7 +329,7 @@ class HistoryEntry(ApiModel):
     model_version: str = Field(default="", max_length=63, description="ModelVersion it came from.")
     reason: str = Field(default="", max_length=64, description="Why, in one word.")
     because: str = Field(default="", max_length=1024, description="Why, for a person.")
-    actor: str = Field(default="", max_length=256, description="Who, if a person.")
+    actor: str = Field(default="", max_length=256, description="Who, if a person or a hook.")
 
 
 class PendingRecord(ApiModel):
@@ -291,6 +365,9 @@ class DeploymentStatus(CommonStatus):
     stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
     kept: KeptRevision | None = Field(
         default=None, description="The old revision after a promotion, while it keeps pods."
+    )
+    first_check: FirstCheckStatus | None = Field(
+        default=None, description="The first revision, while it is judged or known to be harmful."
     )
     former_stable: list[RevisionStatus] = Field(
         default_factory=list,

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from serinus.api.column_type import ColumnType
 from serinus.api.metadata import CommonStatus, ObjectMeta
 from serinus.api.pod_settings import JobRunSettings
-from serinus.api.quantities import DecimalText, FractionText, Offset
+from serinus.api.quantities import DecimalText, Duration, FractionText, Offset
 from serinus.api.schema_model import (
     API_VERSION,
     ApiModel,
@@ -26,18 +27,6 @@ Uri = Annotated[
     StringConstraints(pattern=r"^(file|http|https)://.+$", max_length=1024),
 ]
 """Address of a file: `file:///data/…` in the store, `http://` or `https://`."""
-
-
-class ColumnType(StrEnum):
-    """Type of a column."""
-
-    FLOAT64 = "float64"
-    FLOAT32 = "float32"
-    INT64 = "int64"
-    INT32 = "int32"
-    BOOLEAN = "boolean"
-    STRING = "string"
-    TIMESTAMP = "timestamp"
 
 
 class FileFormat(StrEnum):
@@ -346,6 +335,76 @@ class LeakCheck(ApiModel):
     )
 
 
+class OnlineServer(ApiModel):
+    """A server that speaks the protocol of Redis: Valkey, Redis, Dragonfly and others."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "!self.url.contains('@')",
+                (
+                    "`url` may hold no user name or password (`redis://user:password@…`): they "
+                    "would stand in manifests and logs. Use `username` and `passwordSecretRef`"
+                ),
+            ),
+            (
+                "!has(self.username) || has(self.passwordSecretRef)",
+                "`username` needs `passwordSecretRef`",
+            ),
+            (
+                "!has(self.caSecretRef) || self.url.startsWith('rediss://')",
+                "`caSecretRef` is for `rediss://` only, which speaks TLS",
+            ),
+        )
+    )
+
+    url: Annotated[
+        str, StringConstraints(pattern=r"^rediss?://[^/?#\s]+(/[0-9]{1,4})?$", max_length=512)
+    ] = Field(
+        description="Where it is: `redis://HOST:PORT`, or `rediss://HOST:PORT` for TLS; `/1` "
+        "behind chooses a database."
+    )
+    username: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        default=None, description="User who writes. Default: the server's default user."
+    )
+    password_secret_ref: SecretKeySelector | None = Field(
+        default=None,
+        description="Secret with the password of who writes. Who reads has one of its own: "
+        "`server.onlineFeatures` of a Deployment names it.",
+    )
+    ca_secret_ref: SecretKeySelector | None = Field(
+        default=None,
+        description="Secret with the certificates that vouch for the server, in PEM. "
+        "Default: those that the image trusts.",
+    )
+    ttl: Duration | None = Field(
+        default=None,
+        description="Age at which the server forgets an entity, told by `timestampField`; at least "
+        "`maxStaleness`. Each run sets it anew for each entity that it has. Default: twice "
+        "`maxStaleness`.",
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="How long a request waits for its values; then they are missing. "
+        "Default: 100ms.",
+    )
+
+
+class Online(ApiModel):
+    """The newest values of each entity, for requests that give the entity and not the values."""
+
+    enabled: bool = Field(default=True, description="Keep the newest values of each entity.")
+    max_staleness: Duration = Field(
+        description="Age from which a value counts as missing, told by `timestampField` on each "
+        "read."
+    )
+    redis: OnlineServer | None = Field(
+        default=None,
+        description="Keep them in a server, for more entities than a pod has memory for. "
+        "Default: a table beside each snapshot, which pods read.",
+    )
+
+
 class Retention(ApiModel):
     """How long snapshots are kept."""
 
@@ -373,6 +432,37 @@ class FeatureSetSpec(JobRunSettings):
             (
                 "has(self.transform) || self.sources.size() == 1",
                 "several sources need a `transform`",
+            ),
+            (
+                (
+                    "!has(self.online) || (has(self.timestampField) && has(self.entities) && "
+                    "self.entities.size() > 0)"
+                ),
+                (
+                    "`online` needs `entities`, by which values are looked up, and "
+                    "`timestampField`, which tells their age"
+                ),
+            ),
+            (
+                (
+                    "!has(self.online) || !has(self.entities) || self.entities.all(e, e.type in "
+                    "['string', 'int64', 'int32', 'boolean'])"
+                ),
+                (
+                    "`online` looks values up by texts, whole numbers and booleans: give "
+                    "`entities` such types"
+                ),
+            ),
+            (
+                (
+                    "!has(self.online) || !has(self.entities) || !self.features.exists(f, "
+                    "has(f.sensitivity) && f.sensitivity == 'pseudonymize' && "
+                    "self.entities.exists(e, e.name == f.name))"
+                ),
+                (
+                    "`online` can't look values up by a pseudonymized feature: the table has "
+                    "hashes, and clients send the value itself"
+                ),
             ),
         )
     )
@@ -424,6 +514,10 @@ class FeatureSetSpec(JobRunSettings):
     leak_check: LeakCheck | None = Field(
         default=None, description="The check for looking into the future; on by default."
     )
+    online: Online | None = Field(
+        default=None,
+        description="The newest values of each entity, for models that are asked without them.",
+    )
     retention: Retention | None = Field(default=None, description="How long snapshots are kept.")
 
 
@@ -438,6 +532,10 @@ class Snapshot(ApiModel):
     )
     to: str | None = Field(default=None, max_length=40, description="Latest timestamp.")
     created_at: str | None = Field(default=None, max_length=40, description="When it was made.")
+    online_entities: int | None = Field(
+        default=None,
+        description="Entities whose newest values can be looked up; absent where none can.",
+    )
     statistics_ref: str | None = Field(
         default=None, max_length=1024, description="Where its statistics are."
     )
@@ -463,6 +561,14 @@ class FeatureSetRunStatus(ApiModel):
     reason: str | None = Field(default=None, max_length=64, description="Why, in one word.")
     message: str | None = Field(default=None, max_length=1024, description="Why, for a person.")
     snapshot: str | None = Field(default=None, max_length=80, description="Digest it led to.")
+    online_problem: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="Why the newest values couldn't be written to the server; it is tried again.",
+    )
+    online_failures: int | None = Field(
+        default=None, description="Runs in a row that couldn't write them; the pause grows with it."
+    )
 
 
 class FeatureSetStatus(CommonStatus):

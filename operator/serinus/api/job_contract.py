@@ -19,8 +19,9 @@ from serinus.api.trainingjob import GateResult, PinnedSnapshot, TrainingJobSpec
 
 TERMINATION_MESSAGE_MAX_BYTES = 4096
 RUN_INPUT_PATH = "/etc/serinus/run/input.json"
-STORE_MOUNT_PATH = "/store"
 PSEUDONYMIZATION_KEY_PATH = "/etc/serinus/pseudonymization/key"
+ONLINE_PASSWORD_PATH = "/etc/serinus/online/password"
+ONLINE_CA_PATH = "/etc/serinus/online-ca/certificates"
 SCRATCH_BYTES_VARIABLE = "SERINUS_SCRATCH_BYTES"
 """Environment variable with the bytes that a run may write outside of the store."""
 
@@ -84,6 +85,8 @@ class FeatureSetRunResult(RunResult):
 
     task: Literal["featureset"] = "featureset"
     snapshot: Snapshot | None = None
+    online_problem: str | None = None
+    """Why its newest values couldn't be written to the server."""
 
 
 class TrainingRunResult(RunResult):

@@ -143,7 +143,7 @@ class ModelVersionSpec(ApiModel):
 class PredictorStatus(ApiModel):
     """How the model answers, and how well that was checked."""
 
-    kind: str = Field(max_length=32, description="linear, forest, … or native.")
+    kind: str = Field(max_length=32, description="linear, forest, onnx or native.")
     verified_rows: int = Field(
         description="Rows on which it was compared to the original: of the evaluation, and derived "
         "from the signature."

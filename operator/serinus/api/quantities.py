@@ -13,6 +13,8 @@ _DURATION_PATTERN = r"^(([0-9]+(\.[0-9]+)?)(ms|s|m|h|d))+$"
 _OFFSET_PATTERN = r"^-?(([0-9]+(\.[0-9]+)?)(ms|s|m|h|d))+$"
 _DECIMAL_PATTERN = r"^[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?$"
 _FRACTION_PATTERN = r"^(0(\.[0-9]+)?|1(\.0+)?)$"
+_POSITIVE_PATTERN = r"^([0-9]*[1-9][0-9]*(\.[0-9]+)?|0+\.[0-9]*[1-9][0-9]*)$"
+_QUANTILE_PATTERN = r"^0\.[0-9]*[1-9][0-9]*$"
 _QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 
 Duration = Annotated[str, StringConstraints(pattern=_DURATION_PATTERN, max_length=32)]
@@ -26,6 +28,12 @@ DecimalText = Annotated[str, StringConstraints(pattern=_DECIMAL_PATTERN, max_len
 
 FractionText = Annotated[str, StringConstraints(pattern=_FRACTION_PATTERN, max_length=32)]
 """Decimal number from 0 to 1 as text."""
+
+PositiveText = Annotated[str, StringConstraints(pattern=_POSITIVE_PATTERN, max_length=16)]
+"""Decimal number above 0 as text, without an exponent."""
+
+QuantileText = Annotated[str, StringConstraints(pattern=_QUANTILE_PATTERN, max_length=16)]
+"""Decimal number between 0 and 1 as text, both excluded."""
 
 QuantityText = Annotated[str, StringConstraints(pattern=_QUANTITY_PATTERN, max_length=32)]
 """Kubernetes quantity: `500m`, `1`, `2Gi`."""

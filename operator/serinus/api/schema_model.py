@@ -45,9 +45,9 @@ def exactly_one(*members: str) -> tuple[str, str]:
     return f"{terms} == 1", f"set exactly one of {names}"
 
 
-def map_list(key: str) -> dict[str, Any]:
-    """Schema extension: a list whose items are told apart by `key`, which may occur once."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+def map_list(*keys: str) -> dict[str, Any]:
+    """Schema extension: a list whose items are told apart by `keys`, each of which occurs once."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [*keys]}
 
 
 SET_LIST: dict[str, Any] = {"x-kubernetes-list-type": "set"}

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from serinus.api.ab_test import AbTest
+from serinus.api.hooks import HOOKS_MAX, ReleaseHook
 from serinus.api.quantities import Duration
-from serinus.api.schema_model import SET_LIST, ApiModel, cel, exactly_one
+from serinus.api.schema_model import SET_LIST, ApiModel, cel, exactly_one, map_list
 
 STEPS_MAX = 32
 PROMOTION_WINDOWS_MAX = 16
@@ -17,6 +19,15 @@ SCALE_DOWN_DELAY_MAX_SECONDS = 604_800
 REPLICA_WEIGHT_MAX_PERCENT = 50
 """Beyond it stable, which keeps all its pods, would need fewer than it has."""
 WEIGHT_MAX_PERCENT = 100
+SHADOW_OF_OWN_SERVER = (
+    "a `shadow` with `server.container` needs `traffic.gatewayAPI`: requests are mirrored by "
+    "Serinus' server or by a Gateway, not by a server of your own. Choose a gateway that mirrors, "
+    "or begin with `setWeight`"
+)
+SHADOW_PERCENT_OF_OUR_SERVER = (
+    "`shadow.percent` needs `server.container` and `traffic.gatewayAPI`: Serinus' server mirrors "
+    "all that the shadow has room for. Leave it out, or say by `shadow.replicas` how much room"
+)
 
 
 class PauseStep(ApiModel):
@@ -52,6 +63,13 @@ class ShadowStep(ApiModel):
         le=1000,
         description="Pods of the shadow, at most as many as stable has. Default: as many. "
         "Requests that they have no room for aren't mirrored.",
+    )
+    percent: int | None = Field(
+        default=None,
+        ge=1,
+        le=WEIGHT_MAX_PERCENT,
+        description="Percent of the requests that the Gateway mirrors to a server of your own. "
+        "Default: 100. Serinus' server mirrors all that the shadow has room for.",
     )
     min_samples: int | None = Field(
         default=None, ge=1, description="Mirrored requests needed at least. Default: 50."
@@ -200,6 +218,15 @@ class PostPromotionAnalysis(ApiModel):
     )
 
 
+class FirstDeployment(ApiModel):
+    """Judge the first revision once it serves, though nothing is there to compare it with."""
+
+    duration: Duration = Field(
+        description="How long: 0s for not at all. Only metrics with a `max` or `min` of their own "
+        "judge it. Harm is told, and it goes on serving: nothing else could."
+    )
+
+
 class Weekday(StrEnum):
     """A day of the week."""
 
@@ -254,17 +281,26 @@ class RollbackWindow(ApiModel):
 class Strategy(ApiModel):
     """How a new revision is released."""
 
-    model_config = ConfigDict(json_schema_extra=cel(exactly_one("canary", "blueGreen")))
+    model_config = ConfigDict(json_schema_extra=cel(exactly_one("canary", "blueGreen", "abTest")))
 
     canary: Canary | None = Field(default=None, description="By steps, on evidence.")
     blue_green: BlueGreen | None = Field(
         default=None, description="By a switch, after a preview that users don't see."
+    )
+    ab_test: AbTest | None = Field(
+        default=None,
+        description="By an A/B test: a part of the users gets it, each always the same revision.",
     )
     post_promotion_analysis: PostPromotionAnalysis | None = Field(
         default=None,
         description="After the promotion the metrics go on being judged, and harm leads back to "
         "the former stable revision, which keeps pods for it. Rates are held against `max` and "
         "against what was tolerated beside stable when it was promoted. Default: none.",
+    )
+    first_deployment: FirstDeployment | None = Field(
+        default=None,
+        description="How the first revision is judged once it serves. Default: 30m, by metrics "
+        "with a `max` or `min` of their own.",
     )
     promotion_windows: list[PromotionWindow] | None = Field(
         default=None,
@@ -273,4 +309,12 @@ class Strategy(ApiModel):
         description="Only within one of these a canary is promoted by itself: outside it waits "
         "with all its evidence. Steps go on, a rollback is never held up, and a person's "
         "`promote` counts at any time. Default: always.",
+    )
+    hooks: list[ReleaseHook] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=HOOKS_MAX,
+        description="Who outside is asked, of the hooks that the chart declares: before a "
+        "promotion, or whether to roll back. A person's `promote` asks nobody. Default: none.",
+        json_schema_extra=map_list("type", "name"),
     )

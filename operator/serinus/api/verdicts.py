@@ -35,6 +35,8 @@ class Overall(StrEnum):
     """A custom scalar was outside its limits more often than allowed: roll back."""
     ERROR = "Error"
     """A gating metric can't be measured: stand still."""
+    BEHIND = "Behind"
+    """Samples of a gating metric are there that weren't read yet: stand still until they are."""
     NO_DATA = "NoData"
     """A gating metric has no samples: stand still."""
     SAFE = "Safe"

@@ -32,6 +32,7 @@ from serinus.cluster.errors import LeaseLost
 from serinus.cluster.events import EventRecorder
 from serinus.cluster.feed import Feed
 from serinus.cluster.fence import FencedKube
+from serinus.cluster.gateways import Gateways
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.kube import KubeOverHttp
@@ -44,6 +45,7 @@ from serinus.cluster.store import Store
 from serinus.cluster.taken_names import TakenNames
 from serinus.cluster.vouching import AdmissionPolicy, NobodyVouches
 from serinus.cluster.worker import Worker, run_workers
+from serinus.hooks.desk import HookDesk
 from serinus.metrics.exposition import OperatorMetrics
 from serinus.metrics.prometheus_reader import NoMetricSource, PrometheusReader, PrometheusServer
 from serinus.metrics.rollout_gauges import rollout_gauges
@@ -164,6 +166,9 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
     gatherer = Gatherer(store, settings.for_builders(), vouching, knows_routes=kinds.knows_routes)
     inquiries = Inquiries(source, queue.add)
     notices = await stack.enter_async_context(NoticeSender(settings.notices, metrics.noticed))
+    hooks = await stack.enter_async_context(
+        HookDesk(settings.hooks, queue.add, metrics.answered, clock.now)
+    )
     templates = MetricTemplates(kube, clock, shared_namespace=settings.lease_namespace)
     applier = Applier(fenced, store, feed, taken, events, clock, recorded=notices.tell)
     worker = Worker(
@@ -173,9 +178,11 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         applier=applier,
         taken=taken,
         clock=clock,
-        reconcilers=reconcilers(gatherer, inquiries, applier.records, templates),
+        reconcilers=reconcilers(
+            gatherer, inquiries, applier.records, templates, hooks, Gateways(kube)
+        ),
         observer=metrics,
-        gone=inquiries.forget,
+        gone=lambda ref: _forget(ref, inquiries, hooks),
     )
     health = Health(queue, lease.seconds_held)
     metrics.read_when_scraped(lambda: process_gauges(queue, lease))
@@ -190,6 +197,11 @@ async def _wired(settings: OperatorSettings, stack: AsyncExitStack) -> Operator:
         kinds.observed,
     )
     return Operator(settings, server, lease, feed, audit, worker, health, metrics, notices, kinds)
+
+
+def _forget(ref: ObjectRef, inquiries: Inquiries, hooks: HookDesk) -> None:
+    inquiries.forget(ref)
+    hooks.forget(ref)
 
 
 def main() -> None:

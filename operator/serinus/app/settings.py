@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from serinus.api.quantities import QuantityText
+from serinus.api.tracing import TraceCollector, collectors_of
+from serinus.hooks.declared import DeclaredHook, hooks_of
 from serinus.manifests.settings import ScratchSettings, Settings, StoreSettings
 from serinus.notices.sinks import Sink, sinks_of
 
@@ -27,6 +29,14 @@ def _none_if_empty(text: object) -> object:
 
 def _sinks(text: object) -> object:
     return sinks_of(text) if isinstance(text, str) else text
+
+
+def _hooks(text: object) -> object:
+    return hooks_of(text) if isinstance(text, str) else text
+
+
+def _collectors(text: object) -> object:
+    return collectors_of(text) if isinstance(text, str) else text
 
 
 Optional = BeforeValidator(_none_if_empty)
@@ -69,6 +79,12 @@ class OperatorSettings(BaseModel):
     notices: Annotated[tuple[Sink, ...], BeforeValidator(_sinks)] = Field(
         default=(), alias="SERINUS_NOTICES"
     )
+    hooks: Annotated[tuple[DeclaredHook, ...], BeforeValidator(_hooks)] = Field(
+        default=(), alias="SERINUS_HOOKS"
+    )
+    trace_collectors: Annotated[tuple[TraceCollector, ...], BeforeValidator(_collectors)] = Field(
+        default=(), alias="SERINUS_TRACE_COLLECTORS"
+    )
     lease_name: str = Field(default="serinus", alias="SERINUS_LEASE_NAME")
     lease_namespace: str = Field(default="default", alias="SERINUS_LEASE_NAMESPACE")
     pod_uid: str = Field(
@@ -99,6 +115,7 @@ class OperatorSettings(BaseModel):
             scratch=ScratchSettings(
                 jobs_size=self.jobs_scratch_size, server_size=self.server_scratch_size
             ),
+            trace_collectors=self.trace_collectors,
         )
 
 

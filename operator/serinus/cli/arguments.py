@@ -137,12 +137,20 @@ def _why(to: argparse.ArgumentParser) -> None:
     _add_target(to)
     _add_output(to)
     to.add_argument("--at", metavar="TIME", help=f"what was so then: {_MOMENTS}")
+    _add_source(to)
 
 
 def _history(to: argparse.ArgumentParser) -> None:
     _add_target(to)
-    _add_output(to)
+    form = to.add_mutually_exclusive_group()
+    _add_output(form)
+    form.add_argument(
+        "--export",
+        metavar="FILE",
+        help="add the records to this file, a line of JSON each, in order; `-` is stdout",
+    )
     to.add_argument("--at", metavar="TIME", help=f"what was decided by then: {_MOMENTS}")
+    _add_source(to)
 
 
 def _report(to: argparse.ArgumentParser) -> None:
@@ -156,6 +164,7 @@ def _report(to: argparse.ArgumentParser) -> None:
     )
     to.add_argument("--since", metavar="TIME", help=f"only what was so from then on: {_MOMENTS}")
     to.add_argument("--until", metavar="TIME", help="only what was so until then")
+    _add_source(to)
 
 
 def _runbook(to: argparse.ArgumentParser) -> None:
@@ -232,5 +241,16 @@ def _add_target(to: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_output(to: argparse.ArgumentParser) -> None:
+def _add_source(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--from",
+        dest="source",
+        action="append",
+        metavar="FILE",
+        help="exported records instead of the cluster's: a file or a folder; `-` is stdin; "
+        "repeat for several",
+    )
+
+
+def _add_output(to: argparse._ActionsContainer) -> None:
     to.add_argument("-o", "--output", choices=("json", "yaml"), help="for another program")

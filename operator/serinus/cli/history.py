@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from serinus.cli import record_export
 from serinus.cli.errors import ExitCode
 from serinus.cli.figures import age
 from serinus.cli.output import print_data
@@ -17,7 +18,9 @@ from serinus.cli.why_view import entry_data
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
-    """Show it."""
+    """Show it, or keep it in a file."""
+    if arguments.export:
+        return record_export.run(arguments, session)
     past = past_of(arguments, session)
     until = moment_of(arguments.at, session.clock.now())
     decisions = [
@@ -53,7 +56,9 @@ def as_data(decision: Decision) -> dict[str, object]:
 
 def notes(past: Past) -> Iterator[str]:
     """What to know of where the decisions come from."""
-    if past.resource is None:
+    if past.files:
+        yield f"These are the records in {', '.join(past.files)}."
+    if past.is_gone:
         yield f"Deployment `{past.name}` isn't there any more; these are its records."
     if past.out_of_reach:
         yield f"Its records can't be read, so this is what the status has: {past.out_of_reach}"

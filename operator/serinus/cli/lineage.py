@@ -214,6 +214,12 @@ def _revision_node(revision: str, details: DeploymentDetails, pods: tuple[Pod, .
 
 def _role(revision: str, details: DeploymentDetails) -> tuple[str, Health, str]:
     stable, canary = details.stable, details.canary
+    if canary and canary.units_percent is not None:
+        rest = 100 - canary.units_percent
+        if stable and stable.revision == revision:
+            return "stable", Health.GOOD, f"{rest} % of units, "
+        if canary.revision == revision:
+            return "canary", Health.WAITING, f"{canary.units_percent} % of units, "
     if stable and stable.revision == revision:
         rest = canary.actual_weight_percent if canary else 0
         return "stable", Health.GOOD, f"{100 - rest} % of requests, "

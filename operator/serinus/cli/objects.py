@@ -105,7 +105,11 @@ class Stable:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The revision that is being released; `steps` as words of the spec."""
+    """The revision that is being released; `steps` as words of the spec.
+
+    `units_percent` is its share in an A/B test, None without one, and `units` those that were met:
+    its own and stable's.
+    """
 
     revision: str
     model_version: str
@@ -117,6 +121,8 @@ class Canary:
     step_started_at: datetime | None
     promoting: bool
     paused_by: str
+    units_percent: int | None = None
+    units: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,8 @@ class DeploymentDetails:
     stable: Stable | None
     switched: bool
     """Whether the pods from before a switch are still there."""
+    judged_first: bool
+    """Whether it is the first revision, and judged or known to be harmful."""
     canary: Canary | None
     metrics: tuple[Metric, ...]
     history: tuple[HistoryEntry, ...]

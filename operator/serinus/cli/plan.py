@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from serinus.analysis.plan import MetricBaseline, Stage, Timing, planned
 from serinus.analysis.plan_advice import advice
+from serinus.api.ab_test import AbTest
 from serinus.api.deployment import Deployment, DeploymentSpec
 from serinus.api.enums import Kind
 from serinus.cli.errors import CommandError, ExitCode, NotFoundError
@@ -23,6 +25,7 @@ from serinus.cli.objects import RESOURCES
 from serinus.cli.plan_traffic import context_of, given_baselines, measured_baselines
 from serinus.cli.plan_view import sentence, show_metrics, show_steps
 from serinus.cli.session import Session
+from serinus.reconcile.deployment_ab_test import canary_percent, participating_percent
 from serinus.reconcile.deployment_autoscaler import min_replicas
 from serinus.reconcile.deployment_picture import DEFAULT_REPLICAS
 from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
@@ -53,10 +56,10 @@ def stages_of(
             case Pause(duration_seconds=seconds):
                 stages.append(Stage(share, min_seconds=seconds or 0.0))
             case Analyze():
-                mirrored = isinstance(step, Shadow)
+                mirrored = step if isinstance(step, Shadow) else None
                 stages.append(
                     Stage(
-                        1.0 if mirrored else share,
+                        (mirrored.percent or 100) / 100 if mirrored else share,
                         stable_share=1.0 if mirrored else None,
                         min_seconds=step.min_duration_seconds,
                         max_seconds=step.max_duration_seconds,
@@ -65,6 +68,15 @@ def stages_of(
                     )
                 )
     return tuple(stages)
+
+
+def stages_of_a_test(test: AbTest, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages with the shares of an A/B test; it is taken that all requests name a unit."""
+    width = participating_percent(test) / 100
+    of_canary = width * canary_percent(test) / 100
+    return tuple(
+        replace(stage, canary_share=of_canary, stable_share=width - of_canary) for stage in stages
+    )
 
 
 def _share(router: Router, replicas: int, weight_percent: int) -> float:
@@ -91,6 +103,8 @@ def _planned_and_shown(
     router = Router.GATEWAY_API if traffic_of and traffic_of.gateway_api else Router.REPLICAS
     steps = steps_taken(rules.steps, replicas, router)
     stages = stages_of(steps, replicas, router)
+    if rules.ab_test is not None:
+        stages = stages_of_a_test(rules.ab_test, stages)
     timing = Timing(rules.scrape_interval.total_seconds(), rules.warmup.total_seconds())
     known = _known(deployment, rules, arguments, session)
     if not known:

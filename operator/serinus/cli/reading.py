@@ -113,6 +113,7 @@ def _deployment(_spec: Mapping[str, Any], status: Mapping[str, Any]) -> Deployme
         if stable
         else None,
         switched=bool(status.get("kept")),
+        judged_first=bool(status.get("firstCheck")),
         canary=_canary(status.get("canary")),
         metrics=tuple(metric_of(one) for one in status.get("analysis", ())),
         history=tuple(_entry(one) for one in status.get("history", ())),
@@ -132,17 +133,20 @@ _DETAILS: Mapping[Kind, Callable[[Mapping[str, Any], Mapping[str, Any]], Details
 def _canary(body: Mapping[str, Any] | None) -> Canary | None:
     if not body:
         return None
+    rules, exposures = body.get("rules") or {}, body.get("exposures") or {}
     return Canary(
         revision=body["revision"],
         model_version=body["modelVersion"],
         step=body.get("step", 0),
-        steps=tuple(_step(one) for one in (body.get("rules") or {}).get("steps", ())),
+        steps=tuple(_step(one) for one in rules.get("steps", ())),
         weight_percent=body.get("weight", 0),
         actual_weight_percent=body.get("actualWeight", 0),
         started_at=time_of(body.get("startedAt")),
         step_started_at=time_of(body.get("stepStartedAt")),
         promoting=body.get("promoting", False),
         paused_by=body.get("pausedBy") or "",
+        units_percent=(rules.get("abTest") or {}).get("canaryPercent"),
+        units=(exposures.get("canary", 0), exposures.get("stable", 0)),
     )
 
 

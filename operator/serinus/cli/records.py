@@ -7,14 +7,15 @@ written yet are in the status; those from before there were records are lines of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from serinus.api.record_contract import RECORD_OF_LABEL, DecisionRecord, RecordError, record_in
 from serinus.cli.objects import HistoryEntry, Metric
 from serinus.cli.reading import entry_fields, metric_of
-from serinus.manifests.naming import DECISION_KEY, RECORD_LABEL, RECORD_OF_LABEL
 
 SERVE = "serve"
 
@@ -61,12 +62,19 @@ def selector_of(deployment: str) -> str:
     return f"{RECORD_OF_LABEL}={deployment}"
 
 
+def records_among(config_maps: Iterable[Mapping[str, Any]]) -> Iterator[DecisionRecord]:
+    """The records among them; what only has their labels is passed over."""
+    for body in config_maps:
+        with suppress(RecordError):
+            yield record_in(body)
+
+
 def decisions_of(
-    records: Iterable[Mapping[str, Any]], resource: Mapping[str, Any] | None
+    records: Iterable[DecisionRecord], resource: Mapping[str, Any] | None
 ) -> tuple[Decision, ...]:
     """All decisions about a Deployment, oldest first; `resource` is None where it is gone."""
     status = (resource or {}).get("status") or {}
-    found = {one.number: one for body in records if (one := _recorded(body)) is not None}
+    found = {one.number: one for record in records if (one := _recorded(record)) is not None}
     for pending in (status.get("record") or {}).get("pending", ()):
         found.setdefault(pending["number"], _decision(pending["number"], pending["decision"]))
     numbered = tuple(found[number] for number in sorted(found))
@@ -86,9 +94,9 @@ def served_at(decisions: Iterable[Decision], moment: datetime) -> tuple[Served, 
     return decision.served if decision is not None else None
 
 
-def missing_numbers(decisions: Iterable[Decision]) -> tuple[int, ...]:
+def missing_numbers(recorded: Iterable[int]) -> tuple[int, ...]:
     """Numbers without a record below the newest: deleted, never written, or somebody else's."""
-    numbers = {one.number for one in decisions if one.number}
+    numbers = set(recorded)
     return tuple(one for one in range(1, max(numbers, default=0)) if one not in numbers)
 
 
@@ -104,12 +112,10 @@ def _before_records(status: Mapping[str, Any], begun: datetime | None) -> tuple[
     return tuple(one for one in lines if one.at is not None and one.at < begun)
 
 
-def _recorded(body: Mapping[str, Any]) -> Decision | None:
-    """The decision in a ConfigMap; None where it holds none."""
-    number = (body["metadata"].get("labels") or {}).get(RECORD_LABEL, "")
-    text = (body.get("data") or {}).get(DECISION_KEY, "")
+def _recorded(record: DecisionRecord) -> Decision | None:
+    """The decision in a record; None where it can't be read."""
     try:
-        return _decision(int(number), text)
+        return _decision(record.number, record.text)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

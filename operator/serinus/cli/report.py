@@ -59,8 +59,8 @@ def as_document(past: Past, since: datetime | None, until: datetime | None) -> d
     """Everything, for another program."""
     return {
         "deployment": past.name,
-        "exists": past.resource is not None,
-        "missingRecords": list(missing_numbers(past.decisions)),
+        "exists": None if past.files else past.resource is not None,
+        "missingRecords": list(missing_numbers(past.record_numbers)),
         "served": [
             {
                 "from": one.since.isoformat(),
@@ -88,19 +88,25 @@ def markdown(
     yield f"Written {in_utc(written_at)}. Times are UTC."
     for note in notes(past):
         yield f"\n{note}"
-    if missing := missing_numbers(past.decisions):
+    if missing := missing_numbers(past.record_numbers):
         numbers = ", ".join(str(one) for one in missing)
         yield f"\nRecords that aren't there: {numbers}."
     yield "\n## What served\n"
     yield "| from | until | served | by record |"
     yield "|---|---|---|---|"
     for period in _periods_within(past, since, until):
-        ended = in_utc(period.until) if period.until else "now" if past.resource else "its end"
+        ended = in_utc(period.until) if period.until else _last_end(past)
         by = str(period.record or "-")
         yield f"| {in_utc(period.since)} | {ended} | {in_words(period.served)} | {by} |"
     yield "\n## Decisions"
     for one in _decisions_within(past, since, until):
         yield from _decision(one)
+
+
+def _last_end(past: Past) -> str:
+    if past.files:
+        return "the last record"
+    return "its end" if past.is_gone else "now"
 
 
 def _decision(one: Decision) -> Iterator[str]:

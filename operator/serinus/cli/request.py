@@ -90,7 +90,10 @@ def revision_for(verb: Verb, resource: Resource) -> str:
             return wanted
         named = f"revision {wanted}, which the spec asks for, isn't" if wanted else "no revision is"
         raise RefusedError(f"{resource.name}: {named} rejected; there is nothing to retry")
-    if details.canary is None and verb is Verb.ABORT and details.switched and details.stable:
+    about_stable = (verb is Verb.ABORT and details.switched) or (
+        verb is Verb.PROMOTE and details.judged_first
+    )
+    if details.canary is None and about_stable and details.stable:
         return details.stable.revision
     if details.canary is None:
         raise RefusedError(

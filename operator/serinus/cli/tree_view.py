@@ -114,13 +114,20 @@ def _canary(canary: Canary, now: datetime) -> str:
     if not canary.steps:
         return f"{name}, the first revision: becomes stable when its pods are ready"
     step = canary.steps[min(canary.step, len(canary.steps) - 1)]
-    weight = f"{canary.actual_weight_percent} % of requests"
-    if canary.weight_percent != canary.actual_weight_percent:
-        weight += f" ({canary.weight_percent} % asked for)"
     since = age(canary.step_started_at, now)
     paused = f", paused by {canary.paused_by}" if canary.paused_by else ""
     position = f"step {canary.step + 1} of {len(canary.steps)} ({step}) for {since}"
-    return f"{name}, {position}, {weight}{paused}"
+    return f"{name}, {position}, {_share(canary)}{paused}"
+
+
+def _share(canary: Canary) -> str:
+    if canary.units_percent is not None:
+        own, stables = canary.units
+        return f"{canary.units_percent} % of units ({own} met, {stables} of stable)"
+    weight = f"{canary.actual_weight_percent} % of requests"
+    if canary.weight_percent != canary.actual_weight_percent:
+        weight += f" ({canary.weight_percent} % asked for)"
+    return weight
 
 
 def _arm(arm: Arm | None) -> str:

@@ -24,7 +24,7 @@ from serinus.cli.why_view import decision_rows, entry_data, facts
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
     """Tell it."""
-    if arguments.at:
+    if arguments.at or arguments.source:
         return why_then.run(arguments, session)
     kind, name = target(arguments.target, default=Kind.DEPLOYMENT)
     resource = session.find(kind, name)

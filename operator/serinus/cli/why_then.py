@@ -82,7 +82,7 @@ def in_words(served: tuple[Served, ...] | None) -> str:
 def _rows(
     past: Past, moment: datetime, decision: Decision, now: datetime
 ) -> Iterator[tuple[str, str]]:
-    gone = "" if past.resource else ", which isn't there any more"
+    gone = ", which isn't there any more" if past.is_gone else ""
     yield "Deployment:", f"{past.name}{gone}"
     yield "At:", in_utc(moment)
     yield "Served:", in_words(decision.served)

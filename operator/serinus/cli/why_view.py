@@ -23,6 +23,9 @@ _MODULES = {
 }
 _RULES_OF_REASONS = {
     Reason.FIRST_REVISION: ("launch", "launch.py"),
+    Reason.FIRST_REVISION_SAFE: ("first_revision_safe", "first_check.py"),
+    Reason.FIRST_REVISION_UNPROVEN: ("first_revision_unproven", "first_check.py"),
+    Reason.FIRST_REVISION_HARMFUL: ("first_revision_harmful", "first_check.py"),
     Reason.WITHIN_ROLLBACK_WINDOW: ("within_rollback_window", "promotion.py"),
     Reason.ROLLOUT_STARTED: ("why_not_started", "start.py"),
     Reason.STEP_STARTED: ("advance", "advance.py"),

@@ -58,8 +58,8 @@ def _all_of_namespace(namespace: str, store: Store) -> Iterator[ObjectRef]:
 def _of_owner(change: Change, store: Store) -> Iterator[ObjectRef]:
     match change.ref.kind:
         case Kind.FEATURE_SET:
-            on_it = Index.TRAINING_JOBS_ON_FEATURE_SET
-            yield from store.found_by(on_it, change.ref.namespace, change.ref.name)
+            for on_it in (Index.TRAINING_JOBS_ON_FEATURE_SET, Index.DEPLOYMENTS_ON_FEATURE_SET):
+                yield from store.found_by(on_it, change.ref.namespace, change.ref.name)
         case Kind.MODEL_VERSION:
             yield from _users_of_model_version(change, store)
         case Kind.DEPLOYMENT:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from serinus.api.enums import Kind
 from serinus.api.modelversion import ModelVersion
 from serinus.cluster.dependants import owner_ref
-from serinus.cluster.indexes import Index
+from serinus.cluster.indexes import Index, online_references
 from serinus.cluster.parsed import Parsed
 from serinus.cluster.ports import Vouching
 from serinus.cluster.resources import CHILDREN, OPTIONAL
@@ -73,7 +73,7 @@ class Gatherer:
             resource,
             self.settings,
             self._children(Kind.TRAINING_JOB, resource, taken),
-            self._feature_sets(resource),
+            self._feature_sets(resource, objects_at(resource, "spec", "featureSetRefs")),
             self.versions.of(self._found(Index.VERSIONS_OF_TRAINING_JOB, ref_of(resource))),
         )
 
@@ -96,6 +96,7 @@ class Gatherer:
             self.settings,
             children,
             self.versions.of(self._model_versions(resource, children)),
+            self._feature_sets(resource, online_references(resource)),
             knows_routes=self.knows_routes(),
         )
 
@@ -121,9 +122,11 @@ class Gatherer:
             found |= self.store.found_by(Index.VERSIONS_OF_MODEL, namespace, model)
         return found.values()
 
-    def _feature_sets(self, resource: JsonObject) -> Mapping[str, JsonObject]:
+    def _feature_sets(
+        self, resource: JsonObject, references: Iterable[JsonObject]
+    ) -> Mapping[str, JsonObject]:
         namespace = resource["metadata"]["namespace"]
-        names = [text_at(one, "name") for one in objects_at(resource, "spec", "featureSetRefs")]
+        names = [text_at(one, "name") for one in references]
         found = {
             name: self.store.get(owner_ref(Kind.FEATURE_SET, namespace, name))
             for name in names

@@ -6,14 +6,14 @@ every pass would walk over its namespace, and a full pass over n objects would c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from serinus.api.enums import Kind
 from serinus.api.schema_model import API_VERSION
 from serinus.manifests.naming import trained_version_parts
 from serinus.reconcile.decision import JsonObject
-from serinus.reconcile.json_values import objects_at, text_at
+from serinus.reconcile.json_values import objects_at, text_at, value_at
 from serinus.reconcile.serving_roles import served_versions
 
 
@@ -28,12 +28,22 @@ class Index(StrEnum):
     """ModelVersions that came of a FeatureSet's snapshots."""
     TRAINING_JOBS_ON_FEATURE_SET = "trainingJobsOnFeatureSet"
     """TrainingJobs that learn from a FeatureSet, or did so in their last run."""
+    DEPLOYMENTS_ON_FEATURE_SET = "deploymentsOnFeatureSet"
+    """Deployments whose server looks up a FeatureSet's newest values."""
     DEPLOYMENTS_OF_VERSION = "deploymentsOfVersion"
     """Deployments that ask for a ModelVersion by its name."""
     DEPLOYMENTS_OF_MODEL = "deploymentsOfModel"
     """Deployments that follow a model by a channel."""
     DEPLOYMENTS_SERVING = "deploymentsServing"
     """Deployments that serve a ModelVersion, as stable or as canary."""
+
+
+def online_references(deployment: JsonObject) -> Iterator[JsonObject]:
+    """References to the FeatureSets whose newest values a Deployment's server looks up."""
+    for one in objects_at(deployment, "spec", "server", "onlineFeatures"):
+        reference = value_at(one, "featureSetRef")
+        if isinstance(reference, Mapping):
+            yield reference
 
 
 def index_entries(body: JsonObject) -> Iterator[tuple[Index, str]]:
@@ -60,6 +70,8 @@ def _entries(body: JsonObject) -> Iterator[tuple[Index, str | None]]:
             yield Index.DEPLOYMENTS_OF_MODEL, text_at(body, *model, "channel", "modelName")
             for name in served_versions(body).values():
                 yield Index.DEPLOYMENTS_SERVING, name
+            for reference in online_references(body):
+                yield Index.DEPLOYMENTS_ON_FEATURE_SET, text_at(reference, "name")
 
 
 def _of_model_version(body: JsonObject) -> Iterator[tuple[Index, str | None]]:

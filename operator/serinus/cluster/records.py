@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from serinus.api.enums import Reason
+from serinus.api.record_contract import RECORD_LABEL, RECORD_OF_LABEL
 from serinus.cluster.errors import (
     AlreadyExists,
     Forbidden,
@@ -24,7 +25,6 @@ from serinus.cluster.ports import Clock, Kube
 from serinus.cluster.resources import Resource
 from serinus.cluster.store import ref_of
 from serinus.cluster.turns import Turns
-from serinus.manifests.naming import RECORD_LABEL, RECORD_OF_LABEL
 from serinus.reconcile.decision import (
     DesiredObject,
     Event,
@@ -41,17 +41,21 @@ RETRY_AFTER_SECONDS = 30.0
 _DIGITS_MAX = 9
 
 Recorded = Callable[[JsonObject, JsonObject], None]
-"""Told of the owner and of its new record, after a restart once more; it returns at once."""
+"""Told of the owner and of its new record, after a restart once more; it returns at once. Also of
+one that the server refuses: nobody should miss a rollback because ConfigMaps are at their quota."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class _Found:
-    """Numbers of an owner's pending records that were written, and that others' objects bear."""
+    """Numbers of an owner's pending records: those written, those that others' objects bear, and
+    those that were told of though they couldn't be written.
+    """
 
     written: set[int] = field(default_factory=set)
     taken: set[int] = field(default_factory=set)
+    told: set[int] = field(default_factory=set)
 
 
 class Records:
@@ -86,7 +90,8 @@ class Records:
             return RecordsSeen()
         found.written &= pending
         found.taken &= pending
-        if not found.written and not found.taken:
+        found.told &= pending
+        if not (found.written or found.taken or found.told):
             del self._found[ref]
         return RecordsSeen(written=frozenset(found.written), taken=frozenset(found.taken))
 
@@ -99,8 +104,8 @@ class Records:
             When the right to write is gone; nothing else.
         """
         ref, news = ref_of(owner), False
-        for one in wanted:
-            number = int(one.body["metadata"]["labels"][RECORD_LABEL])
+        for index, one in enumerate(wanted):
+            number = _number(one)
             found = self._found.get(ref, _Found())
             if number in found.written or number in found.taken:
                 continue
@@ -111,6 +116,10 @@ class Records:
                 is_ours = await self._make(one)
             except KubeError as error:
                 await self._tell(owner, error)
+                if _is_refused(error):
+                    self._found[ref] = found
+                    for waiting in wanted[index:]:
+                        self._announce(owner, waiting, found)
                 return RETRY_AFTER_SECONDS
             found = self._found.setdefault(ref, found)
             news = True
@@ -118,13 +127,18 @@ class Records:
                 found.taken.add(number)
                 break  # the numbers of all that follow change
             found.written.add(number)
-            self._recorded(owner, one.body)
+            self._announce(owner, one, found)
         return 0.0 if news else None
 
     def forget(self, owner: ObjectRef) -> None:
         """The owner is gone; its records stay."""
         self._found.pop(owner, None)
         self._turns.forget(owner)
+
+    def _announce(self, owner: JsonObject, record: DesiredObject, found: _Found) -> None:
+        if _number(record) not in found.told:
+            found.told.add(_number(record))
+            self._recorded(owner, record.body)
 
     async def _make(self, wanted: DesiredObject) -> bool:
         """Make the record; whether the object of its name is this one."""
@@ -150,10 +164,19 @@ class Records:
     async def _tell(self, owner: JsonObject, error: KubeError) -> None:
         about = {"about": ref_of(owner), "error": str(error)}
         _log.warning("decision not recorded yet", extra=about)
-        if isinstance(error, (Forbidden, Invalid)) and not isinstance(error, NamespaceTerminating):
+        if _is_refused(error):
             message = (
                 f"{error.request} was refused ({error.reason}: {error.message[:600]}); the "
                 "decision counts, and its record is tried again"
             )
             told = Event(EventType.WARNING, Reason.WRITE_REFUSED, message)
             await self._events.record(owner, told)
+
+
+def _number(record: DesiredObject) -> int:
+    return int(record.body["metadata"]["labels"][RECORD_LABEL])
+
+
+def _is_refused(error: KubeError) -> bool:
+    refused = isinstance(error, (Forbidden, Invalid))
+    return refused and not isinstance(error, NamespaceTerminating)

@@ -77,6 +77,10 @@ HTTP_ROUTE = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes",
 OPTIONAL: tuple[Resource, ...] = (HTTP_ROUTE,)
 """What is observed where the cluster has it."""
 
+GATEWAY = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
+GATEWAY_CLASS = Resource("gateway.networking.k8s.io/v1", "GatewayClass", "gatewayclasses")
+"""It belongs to no namespace."""
+
 SECRET = Resource("v1", "Secret", "secrets")
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
 EVENT = Resource("events.k8s.io/v1", "Event", "events")
@@ -96,7 +100,17 @@ OBSERVED: tuple[Resource, ...] = (*OWNERS.values(), *CHILDREN)
 
 _BY_KIND = {
     (resource.api_version, resource.kind): resource
-    for resource in (*OBSERVED, *OPTIONAL, SECRET, LEASE, EVENT, POLICY, POLICY_BINDING)
+    for resource in (
+        *OBSERVED,
+        *OPTIONAL,
+        GATEWAY,
+        GATEWAY_CLASS,
+        SECRET,
+        LEASE,
+        EVENT,
+        POLICY,
+        POLICY_BINDING,
+    )
 }
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from serinus.api.deployment_status import PendingRecord
-from serinus.manifests.naming import (
+from serinus.api.record_contract import (
     DECISION_KEY,
-    RECORD_ACTION_LABEL,
     RECORD_LABEL,
     RECORD_OF_LABEL,
-    REVISION_LABEL,
     record_name,
 )
+from serinus.manifests.naming import RECORD_ACTION_LABEL, REVISION_LABEL
 
 JsonObject = dict[str, Any]
 

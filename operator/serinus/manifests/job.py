@@ -7,7 +7,7 @@ be made anew at any time. Nothing in the pod can speak to Kubernetes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import PurePosixPath
@@ -15,14 +15,16 @@ from typing import Any
 
 from serinus.api.enums import Kind
 from serinus.api.job_contract import (
+    ONLINE_CA_PATH,
+    ONLINE_PASSWORD_PATH,
     PSEUDONYMIZATION_KEY_PATH,
     RUN_INPUT_PATH,
     SCRATCH_BYTES_VARIABLE,
-    STORE_MOUNT_PATH,
 )
 from serinus.api.pod_settings import JobRunSettings, ResourceRequirements
 from serinus.api.quantities import parse_quantity
 from serinus.api.schema_model import SecretKeySelector
+from serinus.api.store_mount import STORE_MOUNT_PATH
 from serinus.manifests.naming import RUN_LABEL, owner_labels
 from serinus.manifests.pod import (
     DISK,
@@ -53,13 +55,25 @@ DEFAULT_TTL_SECONDS_AFTER_FINISHED = 3600
 TERMINATION_GRACE_PERIOD_SECONDS = 5
 
 _INPUT_VOLUME = "input"
-_KEY_VOLUME = "pseudonymization"
-_KEY_VARIABLE = "PSEUDONYMIZATION_KEY"
-_KEY_CONTAINER = "pseudonymization-key"
-_WRITE_KEY = (
-    "import os, pathlib; "
-    f"pathlib.Path({PSEUDONYMIZATION_KEY_PATH!r}).write_bytes(os.environb[b{_KEY_VARIABLE!r}])"
-)
+
+
+@dataclass(frozen=True, slots=True)
+class _SecretFile:
+    """A Secret's key as a file in memory: who writes it, where it is, and whose it is."""
+
+    container: str
+    volume: str
+    variable: str
+    path: str
+    secret: SecretKeySelector
+
+    @property
+    def command(self) -> str:
+        """What writes it, in Python."""
+        return (
+            "import os, pathlib; "
+            f"pathlib.Path({self.path!r}).write_bytes(os.environb[b{self.variable!r}])"
+        )
 
 
 class StoreAccess(Enum):
@@ -83,6 +97,9 @@ class Run:
         Hash of what the result depends on.
     pseudonymization_key
         Secret with the key for private columns; None when no column is private.
+    online_password, online_ca
+        Secrets with the password of the server that newest values are written to, and with the
+        certificates that vouch for it; None when there is none.
     """
 
     kind: Kind
@@ -93,6 +110,8 @@ class Run:
     settings: JobRunSettings = field(default_factory=JobRunSettings)
     store_access: StoreAccess = StoreAccess.ALL
     pseudonymization_key: SecretKeySelector | None = None
+    online_password: SecretKeySelector | None = None
+    online_ca: SecretKeySelector | None = None
 
 
 def make_job(run: Run, settings: Settings) -> JsonObject:
@@ -154,11 +173,7 @@ def _pod_template(run: Run, settings: Settings) -> JsonObject:
         volume_mounts=(
             _read_only_folder_of(RUN_INPUT_PATH, _INPUT_VOLUME),
             *([_runs_folder()] if results_only else []),
-            *(
-                [_read_only_folder_of(PSEUDONYMIZATION_KEY_PATH, _KEY_VOLUME)]
-                if run.pseudonymization_key
-                else []
-            ),
+            *(_read_only_folder_of(file.path, file.volume) for file in _secret_files(run)),
         ),
         resources=resources,
         store=store,
@@ -176,16 +191,34 @@ def _pod_template(run: Run, settings: Settings) -> JsonObject:
         termination_grace_period_seconds=TERMINATION_GRACE_PERIOD_SECONDS,
     )
     template = make_pod_template(parts)
-    if run.pseudonymization_key:
-        template["spec"]["initContainers"] = [_key_writer(run.pseudonymization_key, settings)]
+    if writers := [_writer_of(file, settings) for file in _secret_files(run)]:
+        template["spec"]["initContainers"] = writers
     return template
+
+
+def _secret_files(run: Run) -> tuple[_SecretFile, ...]:
+    key, password, ca = run.pseudonymization_key, run.online_password, run.online_ca
+    return (
+        *_file("pseudonymization", "pseudonymization-key", PSEUDONYMIZATION_KEY_PATH, key),
+        *_file("online-password", "online-password", ONLINE_PASSWORD_PATH, password),
+        *_file("online-ca", "online-ca", ONLINE_CA_PATH, ca),
+    )
+
+
+def _file(
+    volume: str, name: str, path: str, secret: SecretKeySelector | None
+) -> Iterator[_SecretFile]:
+    if secret is not None:
+        yield _SecretFile(name, volume, name.upper().replace("-", "_"), path, secret)
 
 
 def _volumes(run: Run) -> tuple[JsonObject, ...]:
     run_input: JsonObject = {"name": _INPUT_VOLUME, "configMap": {"name": run.name}}
-    if run.pseudonymization_key is None:
-        return (run_input,)
-    return (run_input, {"name": _KEY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
+    in_memory = {"medium": "Memory", "sizeLimit": "1Mi"}
+    return (
+        run_input,
+        *({"name": file.volume, "emptyDir": in_memory} for file in _secret_files(run)),
+    )
 
 
 def _read_only_folder_of(path: str, volume: str) -> JsonObject:
@@ -197,21 +230,20 @@ def _runs_folder() -> JsonObject:
     return {"name": STORE_VOLUME, "mountPath": path, "subPath": RUNS_FOLDER}
 
 
-def _key_writer(secret: SecretKeySelector, settings: Settings) -> JsonObject:
+def _writer_of(file: _SecretFile, settings: Settings) -> JsonObject:
     """Put the Secret's key into a file in memory before the run starts.
 
     A Secret mounted as a volume is missing in silence: the pod waits and its status doesn't say
     for what. A variable of an init container is missing aloud, and the run's own environment
     stays without the key.
     """
-    folder = str(PurePosixPath(PSEUDONYMIZATION_KEY_PATH).parent)
     return make_container(
-        _KEY_CONTAINER,
+        file.container,
         image=settings.jobs_image,
         image_pull_policy=settings.image_pull_policy,
-        command=("python", "-c", _WRITE_KEY),
-        env=(env_from_secret(_KEY_VARIABLE, secret=secret.name, key=secret.key),),
-        volume_mounts=({"name": _KEY_VOLUME, "mountPath": folder},),
+        command=("python", "-c", file.command),
+        env=(env_from_secret(file.variable, secret=file.secret.name, key=file.secret.key),),
+        volume_mounts=({"name": file.volume, "mountPath": str(PurePosixPath(file.path).parent)},),
         resources=ResourceRequirements(
             requests={"cpu": "10m", "memory": "32Mi", DISK: "1Mi"},
             limits={"memory": "128Mi", DISK: "16Mi"},

@@ -17,11 +17,7 @@ MANAGED_BY = "serinus"
 REVISION_LABEL = "serinus.dev/revision"
 RUN_LABEL = "serinus.dev/run"
 STORE_LABEL = "serinus.dev/store"
-RECORD_OF_LABEL = "serinus.dev/record-of"
-RECORD_LABEL = "serinus.dev/record"
 RECORD_ACTION_LABEL = "serinus.dev/record-action"
-DECISION_KEY = "decision.json"
-"""Under which a record holds the decision."""
 OWNER_LABELS: dict[Kind, str] = {kind: f"serinus.dev/{kind.value.lower()}" for kind in Kind}
 
 NAME_MAX_LENGTH = 40
@@ -71,11 +67,6 @@ def rejection_name(deployment: str, revision: str) -> str:
     return f"{revision_object_name(deployment, revision)}-rejected"
 
 
-def record_name(deployment: str, number: int) -> str:
-    """The ConfigMap that records one decision about a Deployment, for ever."""
-    return f"{deployment}-record-{number}"
-
-
 def service_name(deployment: str) -> str:
     """The Service through which clients reach whatever serves."""
     return deployment
@@ -92,6 +83,16 @@ def shadow_service_name(deployment: str) -> str:
     Not `<name>-shadow`, which people are likely to call another Deployment.
     """
     return f"{deployment}-shadow-pods"
+
+
+def ab_test_service_name(deployment: str) -> str:
+    """The headless Service by which stable's pods find the canary of an A/B test."""
+    return f"{deployment}-ab-test-pods"
+
+
+def ab_test_name(deployment: str) -> str:
+    """The ConfigMap that tells the pods of an A/B test."""
+    return f"{deployment}-ab-test"
 
 
 def revision_service_name(deployment: str, revision: str) -> str:
@@ -112,6 +113,11 @@ def autoscaler_name(deployment: str) -> str:
 def feedback_service_name(deployment: str) -> str:
     """The headless Service by which the pods find each other, to count each label once."""
     return f"{deployment}-feedback"
+
+
+def log_policy_name(deployment: str) -> str:
+    """The ConfigMap that says how much of the predictions is logged."""
+    return f"{deployment}-prediction-log"
 
 
 def feedback_secret_name(deployment: str) -> str:

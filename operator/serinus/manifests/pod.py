@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from serinus.api.job_contract import STORE_MOUNT_PATH
 from serinus.api.pod_settings import PodTemplate, ResourceRequirements
 from serinus.api.quantities import parse_quantity
+from serinus.api.store_mount import STORE_MOUNT_PATH
 from serinus.manifests.naming import STORE_LABEL
 from serinus.manifests.settings import StoreSettings
 

@@ -37,6 +37,13 @@ class RevisionRecord:
     model_version: str
     template: Mapping[str, Any]
 
+    def has_variable(self, name: str) -> bool:
+        """Whether a container of its pods has an environment variable of that name."""
+        containers = self.template.get("spec", {}).get("containers", ())
+        return any(
+            one.get("name") == name for container in containers for one in container.get("env", ())
+        )
+
 
 def make_controller_revision(deployment: str, namespace: str, record: RevisionRecord) -> JsonObject:
     """The ControllerRevision that holds `record`."""

@@ -8,6 +8,7 @@ Service of its own besides, whose selector never changes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from serinus.api.enums import Kind
@@ -16,6 +17,7 @@ from serinus.manifests.naming import (
     MANAGED_BY_LABEL,
     OWNER_LABELS,
     REVISION_LABEL,
+    ab_test_service_name,
     feedback_service_name,
     owner_labels,
     preview_service_name,
@@ -23,11 +25,13 @@ from serinus.manifests.naming import (
     service_name,
     shadow_service_name,
 )
-from serinus.manifests.workload import PORT, PORT_NAME
+from serinus.manifests.workload import GRPC_PORT, GRPC_PORT_NAME, PORT, PORT_NAME
 
 JsonObject = dict[str, Any]
+Ports = tuple[JsonObject, ...]
 
 SERVICE_PORT = 80
+AB_TEST_PORT_NAME = "ab-test"
 FEEDBACK_PORT_NAME = "feedback"
 PREVIEW_PORT_NAME = "preview"
 REVISION_PORT_NAME = "revision"
@@ -48,8 +52,26 @@ def split_selector(deployment: str) -> dict[str, str]:
     return {MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABELS[Kind.DEPLOYMENT]: deployment}
 
 
+def grpc_ports(template: Mapping[str, Any] | None) -> Ports:
+    """The port of gRPC, for a Service that leads to pods of this template; none if they have none.
+
+    A Gateway learns from it that the pods speak HTTP/2 without TLS.
+    """
+    containers = template["spec"]["containers"] if template else ()
+    named = {port.get("name") for one in containers for port in one.get("ports", ())}
+    if GRPC_PORT_NAME not in named:
+        return ()
+    port = {"name": GRPC_PORT_NAME, "port": GRPC_PORT, "protocol": "TCP"}
+    return ({**port, "targetPort": GRPC_PORT_NAME, "appProtocol": "kubernetes.io/h2c"},)
+
+
 def make_service(
-    deployment: str, namespace: str, *, selector: dict[str, str], stable: str | None
+    deployment: str,
+    namespace: str,
+    *,
+    selector: dict[str, str],
+    stable: str | None,
+    more_ports: Ports = (),
 ) -> JsonObject:
     """The Service; `stable` is None until the first revision is.
 
@@ -57,14 +79,19 @@ def make_service(
     keep its old value in a Service that was made with it.
     """
     body = _service(service_name(deployment), deployment, namespace, selector, PORT_NAME)
+    body["spec"]["ports"] += more_ports
     body["metadata"]["annotations"] = {STABLE_ANNOTATION: stable or ""}
     return body
 
 
-def make_preview_service(deployment: str, namespace: str, *, revision: str) -> JsonObject:
+def make_preview_service(
+    deployment: str, namespace: str, *, revision: str, more_ports: Ports = ()
+) -> JsonObject:
     """The pods of `revision`, for people and tests that look at it before a switch."""
     name, selector = preview_service_name(deployment), pinned_selector(deployment, revision)
-    return _service(name, deployment, namespace, selector, PREVIEW_PORT_NAME)
+    body = _service(name, deployment, namespace, selector, PREVIEW_PORT_NAME)
+    body["spec"]["ports"] += more_ports
+    return body
 
 
 def make_feedback_service(deployment: str, namespace: str) -> JsonObject:
@@ -87,13 +114,24 @@ def make_shadow_service(deployment: str, namespace: str, *, revision: str) -> Js
     return body
 
 
-def make_revision_service(deployment: str, namespace: str, revision: str) -> JsonObject:
+def make_ab_test_service(deployment: str, namespace: str, *, revision: str) -> JsonObject:
+    """The addresses of the pods that answer the canary's units in an A/B test; only ready ones."""
+    name, selector = ab_test_service_name(deployment), pinned_selector(deployment, revision)
+    body = _service(name, deployment, namespace, selector, AB_TEST_PORT_NAME, port=PORT)
+    body["spec"] |= {"clusterIP": "None"}
+    return body
+
+
+def make_revision_service(
+    deployment: str, namespace: str, revision: str, *, more_ports: Ports = ()
+) -> JsonObject:
     """The Service of one revision's pods, for a gateway."""
     name, selector = (
         revision_service_name(deployment, revision),
         pinned_selector(deployment, revision),
     )
     body = _service(name, deployment, namespace, selector, REVISION_PORT_NAME)
+    body["spec"]["ports"] += more_ports
     body["metadata"]["labels"][REVISION_LABEL] = revision
     return body
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from serinus.api.declared import is_for
+from serinus.api.tracing import TraceCollector
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
@@ -26,7 +29,7 @@ class ScratchSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Images, the store and bounds."""
+    """Images, the store, bounds, and where spans may go."""
 
     jobs_image: str
     server_image: str
@@ -35,3 +38,8 @@ class Settings:
     """Names of Secrets that each namespace with our pods has to have."""
     store: StoreSettings = field(default_factory=StoreSettings)
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
+    trace_collectors: tuple[TraceCollector, ...] = ()
+
+    def collectors_for(self, namespace: str) -> dict[str, TraceCollector]:
+        """By name, those that Deployments of the namespace may choose among."""
+        return {one.name: one for one in self.trace_collectors if is_for(one, namespace)}

@@ -98,6 +98,12 @@ class OperatorMetrics:
             ["sink", "outcome"],
             registry=self.registry,
         )
+        self.hooks = Counter(
+            "serinus_hook_answers_total",
+            "Questions to hooks by their answers: yes, no, nothing.",
+            ["hook", "answer"],
+            registry=self.registry,
+        )
         build = Gauge(
             "serinus_build_info",
             "1, labelled with the version that runs.",
@@ -117,6 +123,10 @@ class OperatorMetrics:
     def noticed(self, sink: str, outcome: str) -> None:
         """A notice was sent, failed or dropped."""
         self.notices.labels(sink, str(outcome)).inc()
+
+    def answered(self, hook: str, answer: str) -> None:
+        """A hook was asked."""
+        self.hooks.labels(hook, str(answer)).inc()
 
     def audited(self, found: Mistakes) -> None:
         """The store was compared with a list."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from serinus.api.enums import PLURALS, Kind
+from serinus.api.record_contract import DECISION_KEY, RECORD_LABEL
 from serinus.api.schema_model import API_VERSION
-from serinus.manifests.naming import DECISION_KEY, RECORD_LABEL
 
 SINKS_ANNOTATION = "serinus.dev/notices"
 """On a Deployment: names of the sinks that are told of it, with commas; empty: none is."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import Field, TypeAdapter
 
+from serinus.api.declared import each_by_its_name, is_for
 from serinus.api.enums import Action
 from serinus.api.schema_model import ApiModel
 from serinus.notices.notice import Notice
@@ -63,8 +64,7 @@ class Sink(ApiModel):
     def wants(self, notice: Notice) -> bool:
         """Whether the sink is told."""
         chosen = notice.sinks is None or self.name in notice.sinks
-        here = not self.namespaces or notice.namespace in self.namespaces
-        return chosen and here and notice.action in self.actions
+        return chosen and is_for(self, notice.namespace) and notice.action in self.actions
 
 
 _SINKS = TypeAdapter(tuple[Sink, ...])
@@ -78,8 +78,4 @@ def sinks_of(text: str) -> tuple[Sink, ...]:
     ValueError
         If it describes none that could be used.
     """
-    sinks = _SINKS.validate_json(text or "[]")
-    names = [sink.name for sink in sinks]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two sinks bear the same name: {', '.join(sorted(names))}")
-    return sinks
+    return each_by_its_name(_SINKS.validate_json(text or "[]"), called="sinks")

@@ -18,6 +18,7 @@ from serinus.api.enums import ConditionType, Reason
 from serinus.manifests.naming import feedback_secret_name
 from serinus.manifests.service import service_url
 from serinus.reconcile.decision import Decision, Event, EventType, JsonObject
+from serinus.reconcile.deployment_ab_test import ab_test_waits, exposures_queries
 from serinus.reconcile.deployment_analysis import next_look_seconds, provider_probe
 from serinus.reconcile.deployment_children import (
     desired_objects,
@@ -33,8 +34,8 @@ from serinus.reconcile.deployment_course import (
     would_start,
 )
 from serinus.reconcile.deployment_facts import CREATED_WITHIN
+from serinus.reconcile.deployment_mirror import mirror_waits
 from serinus.reconcile.deployment_picture import Picture, pictured
-from serinus.reconcile.deployment_post_promotion import is_going_back
 from serinus.reconcile.deployment_preview import with_kept
 from serinus.reconcile.deployment_record import record_objects, recorded
 from serinus.reconcile.deployment_rollout_facts import step_seconds
@@ -46,6 +47,7 @@ from serinus.rollout.steps import Analyze, Pause
 
 MESSAGE_MAX = 1024
 _NOT_ACTED_ON = ("analysis", "message", "record")
+_EVIDENCE = ("servedWeight", "exposures", "answersSince", "answeredAt")
 TAKEN_NAME_RETRY_SECONDS = 30.0
 TEMPLATES_RETRY_SECONDS = 15.0
 """The library of metrics isn't watched."""
@@ -84,6 +86,7 @@ def _queries(picture: Picture, now: datetime) -> tuple[Query, ...]:
         return ()
     analysis = picture.analysis()
     asked = analysis.queries(now) if analysis is not None else ()
+    asked = (*asked, *exposures_queries(picture, now))
     return (*asked, provider_probe(now)) if would_start(picture, now) else asked
 
 
@@ -153,6 +156,8 @@ def _requeue_after_seconds(picture: Picture, found: Course, now: datetime) -> fl
     if found.hold and found.hold.because.reason is Reason.METRICS_UNAVAILABLE:
         waits.append(PROVIDER_RETRY_SECONDS)
     waits.extend(router_waits(picture, found.status, now))
+    waits.extend(ab_test_waits(found.status, now))
+    waits.extend(mirror_waits(picture, found.status))
     analysis = picture.analysis()
     if analysis is not None:
         waits.append(next_look_seconds(analysis, picture.samples, now))
@@ -164,8 +169,12 @@ def _deadlines(picture: Picture, found: Course, now: datetime) -> Iterator[float
     floor = found.status.stable_floor
     if floor is not None and floor.until is not None:
         yield (parse_time(floor.until) - now).total_seconds()
-    if found.status.kept is not None and not is_going_back(found.status):
-        yield (parse_time(found.status.kept.until) - now).total_seconds()
+    kept = found.status.kept
+    if kept is not None and kept.going_back is None:
+        yield (parse_time(kept.until) - now).total_seconds()
+    check = found.status.first_check
+    if check is not None and check.harm is None:
+        yield (parse_time(check.until) - now).total_seconds()
     if canary is None:
         return
     if canary.pods_missing_since:
@@ -208,7 +217,11 @@ def _acts(status: JsonObject) -> JsonObject:
         (one["type"], one["status"], one["reason"]) for one in status["conditions"]
     ]
     if canary := status.get("canary"):
-        intents["canary"] = {key: value for key, value in canary.items() if key != "servedWeight"}
+        intents["canary"] = {key: one for key, one in canary.items() if key not in _EVIDENCE}
+        intents["canary"]["hooks"] = [
+            (one["type"], one["name"], one["askedSince"], one.get("answer"))
+            for one in canary.get("hooks", ())
+        ]
     intents["record"] = (status.get("record") or {}).get("number")
     return intents
 

@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from serinus.analysis.advance import AnalysisOutcome, advance_analysis, queries
 from serinus.analysis.samples import Query, QueryFailure, QueryResult
-from serinus.analysis.spec import AnalysisContext
+from serinus.analysis.spec import AnalysisContext, ScalarRule
 from serinus.analysis.state import StateUnreadableError, decode_state
-from serinus.api.conditions import format_time, parse_time
+from serinus.analysis.trail import MAX_SPAN_MS
+from serinus.api.conditions import format_micro_time, format_time, parse_time
 from serinus.api.deployment_status import (
     ArmCounts,
     CanaryStatus,
@@ -21,6 +22,7 @@ from serinus.api.deployment_status import (
     MetricStatus,
 )
 from serinus.api.enums import MetricTemplate
+from serinus.api.label_scores import ScoreName
 from serinus.api.modelversion import ModelVersion
 from serinus.api.trainingjob import BestConstant
 from serinus.api.verdicts import Counts, MetricVerdict, RateLimits, Verdict
@@ -31,6 +33,7 @@ from serinus.reconcile.deployment_facts import Observed
 from serinus.reconcile.deployment_post_promotion import judged_as_canary
 from serinus.reconcile.deployment_revision import server_of
 from serinus.reconcile.deployment_rules import RolloutRules
+from serinus.reconcile.label_bounds import incomparable
 from serinus.rollout.alarm import metric_alarm
 from serinus.rollout.facts import Judgement
 from serinus.rollout.steps import Analyze, Step
@@ -39,9 +42,14 @@ PROVIDER_PROBE = "$provider"
 """Name of the query that only asks whether the metrics provider answers; no metric can bear it."""
 INGESTION_SECONDS = 0.15
 """From a scrape until its samples can be queried."""
+SOON_SECONDS = 0.25
+ANSWERS_TOLD_EVERY = timedelta(minutes=1)
+"""Of an answer that brings nothing new, status is written so often."""
+ANSWERS_GAP = timedelta(seconds=150)
+"""Half of the time after which silence is told as such."""
 _CONSTANTS = {
-    MetricTemplate.WRONG_PREDICTIONS: BestConstant.ERROR_RATE,
-    MetricTemplate.PREDICTION_LOSS: BestConstant.BRIER,
+    (MetricTemplate.WRONG_PREDICTIONS, None): BestConstant.ERROR_RATE,
+    (MetricTemplate.PREDICTION_LOSS, ScoreName.BRIER.value): BestConstant.BRIER,
 }
 _FRACTION = re.compile(r"0|1|0\.\d+")
 _MESSAGE_MAX = 512
@@ -85,6 +93,7 @@ class CanaryAnalysis:
                 if revision is not None
             ),
             started_at=self.traffic_started_at,
+            answers_since=parse_time(since) if (since := self.canary.answers_since) else None,
             first_cohort_at=self._first_cohort_at(),
             stable_since=self.stable_since,
             scrape_interval=self.rules.scrape_interval,
@@ -93,8 +102,10 @@ class CanaryAnalysis:
             samples_before=self.canary.samples_before,
             measured_since=self._measured_since(),
             labels_wait=self._labels_wait(),
+            exposed_only=self.canary.ab_test is not None,
             step_started_at=parse_time(self.canary.step_started_at),
             constant_rates=_constant_rates(self.version),
+            incomparable=self._incomparable(),
             pods_started_at={
                 pod.name: pod.started_at for pod in self.seen.pods if pod.started_at is not None
             },
@@ -110,6 +121,11 @@ class CanaryAnalysis:
         length = max(lengths, default=cohort_length_seconds(None))
         started = self.traffic_started_at.timestamp()
         return datetime.fromtimestamp(math.ceil(started / length) * length, tz=UTC)
+
+    def _incomparable(self) -> dict[str, str]:
+        """Of what was promoted nothing is compared, and a lost record says nothing."""
+        record = self.seen.records.get(self.stable_revision or "")
+        return incomparable(self.rules.analysis, server_of(record)) if record else {}
 
     def _labels_wait(self) -> bool:
         record = self.seen.records.get(self.canary.revision)
@@ -158,13 +174,15 @@ def analysis_of(
     )
 
 
-def _constant_rates(version: ModelVersion | None) -> dict[MetricTemplate, float]:
+def _constant_rates(
+    version: ModelVersion | None,
+) -> dict[tuple[MetricTemplate, str | None], float]:
     """What the best constant answer reached where the canary's model was evaluated."""
     evaluation = version.spec.evaluation if version else None
     figures = evaluation.metrics if evaluation else {}
     return {
-        template: float(figures[name])
-        for template, name in _CONSTANTS.items()
+        judged: float(figures[name])
+        for judged, name in _CONSTANTS.items()
         if _FRACTION.fullmatch(figures.get(name, ""))
     }
 
@@ -186,7 +204,37 @@ def provider_problem(samples: Mapping[Query, QueryResult]) -> str | None:
 
 def judgement_of(outcome: AnalysisOutcome) -> Judgement:
     """The outcome as the rules of the rollout read it."""
-    return Judgement(outcome.overall, outcome.sentence)
+    harms = [one.evidence_ratio for one in outcome.verdicts if one.gate and one.is_rate]
+    return Judgement(outcome.overall, outcome.sentence, max(harms, default=0.0))
+
+
+def with_answers(
+    canary: CanaryStatus,
+    rules: RolloutRules,
+    samples: Mapping[Query, QueryResult],
+    now: datetime,
+) -> CanaryStatus:
+    """The canary with since when the provider has answered; for long gaps it counts anew.
+
+    In a gap the provider, or the operator, was away. Whoever was, may have been away for the other
+    as well: a Prometheus that was down has old samples and no others when it is back.
+    """
+    away = (isinstance(one, QueryFailure) and one.is_away for one in samples.values())
+    if not samples or any(away):
+        return canary
+    last = parse_time(canary.answered_at) if canary.answered_at else None
+    if last is None or now - last > _longest_gap(rules):
+        moment = format_micro_time(now)
+        return canary.model_copy(update={"answers_since": moment, "answered_at": moment})
+    if now - last < ANSWERS_TOLD_EVERY:
+        return canary
+    return canary.model_copy(update={"answered_at": format_micro_time(now)})
+
+
+def _longest_gap(rules: RolloutRules) -> timedelta:
+    """Scalars may be asked for less often than anything else is."""
+    intervals = [one.interval for one in rules.analysis.metrics if isinstance(one, ScalarRule)]
+    return max(ANSWERS_GAP, 2.5 * max([rules.scrape_interval, *intervals]))
 
 
 def canary_requests(verdicts: tuple[MetricVerdict, ...]) -> int:
@@ -208,6 +256,16 @@ def alarms(outcome: AnalysisOutcome, told: Sequence[MetricStatus]) -> tuple[Even
     )
 
 
+def told_of(
+    status: DeploymentStatus, outcome: AnalysisOutcome | None
+) -> tuple[DeploymentStatus, tuple[Event, ...]]:
+    """The status with what the metrics say now, and the alarms that it didn't tell yet."""
+    if outcome is None:
+        return status, ()
+    told = status.model_copy(update={"analysis": metric_statuses(outcome)})
+    return told, alarms(outcome, status.analysis)
+
+
 def without_states(items: list[MetricStatus]) -> list[MetricStatus]:
     """The metrics of a rollout that is over: figures to look at, nothing to go on from."""
     return [item.model_copy(update={"state": None}) for item in items]
@@ -222,9 +280,22 @@ def next_look_seconds(
     so that moment is known: asking then is one query an interval, and none is late.
     """
     interval = analysis.rules.scrape_interval.total_seconds()
+    if _is_behind(analysis, samples, now):
+        return min(interval, SOON_SECONDS)
     due = _next_round_at(analysis, samples, interval, now)
     wait = (due - now).total_seconds() + INGESTION_SECONDS if due else interval
-    return wait if wait > 0 else min(interval, max(0.25, interval / 8))
+    return wait if wait > 0 else min(interval, max(SOON_SECONDS, interval / 8))
+
+
+def _is_behind(
+    analysis: CanaryAnalysis, samples: Mapping[Query, QueryResult], now: datetime
+) -> bool:
+    """Whether more was scraped than the look that was answered could read."""
+    watermark = _watermark(analysis.states)
+    if watermark is None or not samples:
+        return False
+    answered = not any(isinstance(answer, QueryFailure) for answer in samples.values())
+    return answered and now.timestamp() - watermark > MAX_SPAN_MS / 1000
 
 
 def _next_round_at(
@@ -235,8 +306,8 @@ def _next_round_at(
 ) -> datetime | None:
     newest: dict[str, float] = {}
     for query, answer in samples.items():
-        if isinstance(answer, QueryFailure) or query.metric == PROVIDER_PROBE:
-            continue
+        if isinstance(answer, QueryFailure) or query.metric.startswith("$"):
+            continue  # no scrapes of pods
         for vector in answer:
             pod = vector.labels.get("pod")
             if pod and vector.samples:

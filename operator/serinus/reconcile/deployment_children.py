@@ -14,8 +14,9 @@ from serinus.api.enums import Kind
 from serinus.manifests.autoscaler import make_autoscaler
 from serinus.manifests.naming import feedback_secret_name, owner_labels
 from serinus.manifests.rejection import make_rejection
-from serinus.manifests.revision import RevisionRecord, make_controller_revision
+from serinus.manifests.revision import make_controller_revision
 from serinus.manifests.service import (
+    grpc_ports,
     make_feedback_service,
     make_service,
     pinned_selector,
@@ -26,15 +27,15 @@ from serinus.manifests.workload import make_workload
 from serinus.reconcile.decision import (
     ApplyPolicy,
     DesiredObject,
-    JsonObject,
     ObjectRef,
     Ownership,
     PrunedObject,
 )
+from serinus.reconcile.deployment_ab_test import ab_test_objects, ab_test_objects_not_wanted
 from serinus.reconcile.deployment_autoscaler import pods_within
-from serinus.reconcile.deployment_facts import Workload
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_post_promotion import kept_replicas
+from serinus.reconcile.deployment_prediction_log import log_policy, log_policy_not_wanted
 from serinus.reconcile.deployment_preview import preview_service
 from serinus.reconcile.deployment_rejections import rejection_of, taken_back, unrecorded
 from serinus.reconcile.deployment_rollout_facts import strangers, wanted_canary_replicas
@@ -53,24 +54,30 @@ def desired_objects(
 ) -> tuple[DesiredObject, ...]:
     """All objects that should exist, in the order in which they are written.
 
-    What gives capacity comes before the Service, what takes it away after: requests never go where
-    no pods are.
+    What splits the requests comes first: what it is to be was decided on pods that were seen ready,
+    so nothing that this pass makes could help it, and on a rollback each write before it is one
+    more that meets a bad revision. Only at its birth does it come after the pods that it leads to.
+    What takes capacity away comes last: requests never go where no pods are.
     """
     replicas = _wanted_replicas(picture, status, now)
     if not replicas and not picture.seen.workloads:
         return ()
     up = {one: count for one, count in replicas.items() if count >= picture.seen.replicas(one)}
     down = {one: count for one, count in replicas.items() if one not in up}
+    router = (*desired_route(picture, status), *_service(picture, status))
+    is_born = picture.seen.service is not None or picture.seen.route is not None
     objects = [
+        *(router if is_born else ()),
         *_store_claim(picture),
         *_feedback_secret(picture, status, now),
         *_feedback_service(picture),
+        *log_policy(picture),
         *_records(picture, status),
         *_workloads(picture, up),
-        *desired_route(picture, status),
-        *_service(picture, status),
+        *(() if is_born else router),
         *preview_service(picture, status),
         *shadow_service(picture, status),
+        *ab_test_objects(picture, status),
         *_autoscaler(picture, status),
         *_workloads(picture, down),
         *_rejections(picture, status),
@@ -95,6 +102,8 @@ def pruned_objects(picture: Picture, status: DeploymentStatus) -> tuple[PrunedOb
         *_autoscaler_not_wanted(picture),
         *idle_revision_services(picture, status),
         *shadow_service_not_wanted(picture, status),
+        *log_policy_not_wanted(picture),
+        *ab_test_objects_not_wanted(picture, status),
     )
 
 
@@ -184,7 +193,7 @@ def _records(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObje
 
 def _workloads(picture: Picture, replicas: dict[str, int]) -> Iterator[DesiredObject]:
     for revision, count in replicas.items():
-        template = _template(picture.record(revision), picture.seen.workloads.get(revision))
+        template = picture.template(revision)
         if template is not None:
             yield DesiredObject(
                 make_workload(
@@ -198,22 +207,17 @@ def _workloads(picture: Picture, replicas: dict[str, int]) -> Iterator[DesiredOb
             )
 
 
-def _template(record: RevisionRecord | None, workload: Workload | None) -> JsonObject | None:
-    """The template that the revision was born with; where its record was lost, what runs."""
-    if record is not None:
-        return record.template
-    return workload.template if workload is not None else None
-
-
 def _service(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
     selector = _selector(picture, status)
     if selector is None:
         return
+    serving = status.stable or status.canary
     body = make_service(
         picture.name,
         picture.metadata.namespace,
         selector=selector,
         stable=status.stable.revision if status.stable else None,
+        more_ports=grpc_ports(picture.template(serving.revision)) if serving else (),
     )
     service = picture.seen.service
     changes = service is not None and service.selector != selector

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from serinus.api.conditions import Condition, condition
-from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
+from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, FirstCheckStatus
 from serinus.api.enums import ConditionType, Phase, Reason
 from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT
 from serinus.manifests.naming import preview_service_name
@@ -130,6 +130,8 @@ def _stalled(picture: Picture, found: Course, hold: Finding | None) -> Finding |
     resolution = picture.resolution
     if isinstance(resolution, Unresolved) and resolution.needs_a_person:
         return Finding(resolution.reason, resolution.message)
+    if (harm := _first_is_harmful(picture, found.status)) is not None:
+        return harm
     if rejected := _just_rejected(picture, found.transition):
         return rejected
     return hold if hold and hold.reason in _STALLING else None
@@ -137,14 +139,29 @@ def _stalled(picture: Picture, found: Course, hold: Finding | None) -> Finding |
 
 def _on_the_way_back(status: DeploymentStatus, hold: Finding | None) -> Finding | None:
     """What was promoted is rejected, and what was stable gets its pods to take over."""
-    stable, kept = status.stable, status.kept
-    if stable is None or kept is None or kept.analysis is None:
-        return None
-    decided = kept.analysis.going_back
-    if decided is None:
+    stable, decided = status.stable, status.kept.going_back if status.kept else None
+    if stable is None or decided is None:
         return None
     message = hold.message if hold else decided.message
     return Finding(Reason(decided.reason), _rejected_message(stable.revision, message))
+
+
+def _first_is_harmful(picture: Picture, status: DeploymentStatus) -> Finding | None:
+    """The first revision does harm, and the spec still asks for it."""
+    check = status.first_check
+    if check is None or check.harm is None or not picture.replicas:
+        return None
+    if not _is_promoted(picture, status):
+        return None
+    message = (
+        f"{check.harm.message}. Release another version; `kubectl serinus promote` accepts this one"
+    )
+    return Finding(Reason(check.harm.reason), message)
+
+
+def _is_promoted(picture: Picture, status: DeploymentStatus) -> bool:
+    stable, wanted = status.stable, picture.wanted
+    return stable is not None and wanted is not None and stable.revision == wanted.revision
 
 
 def _just_rejected(picture: Picture, transition: Transition | None) -> Finding | None:
@@ -225,6 +242,11 @@ def _promoted(picture: Picture, status: DeploymentStatus, how: Standing) -> Cond
     type_, stable, wanted = ConditionType.PROMOTED, status.stable, picture.wanted
     if stable and wanted and stable.revision == wanted.revision:
         message = f"revision {stable.revision} ({stable.model_version}) is stable"
+        check = status.first_check
+        if check is not None and check.harm is not None:
+            return condition(type_, False, Reason(check.harm.reason), check.harm.message)
+        if check is not None:
+            return condition(type_, None, Reason.FIRST_REVISION, f"{message}; {_judged(check)}")
         return condition(type_, True, Reason.PROMOTED, message)
     because = how.stalled or how.reconciling
     reason = because.reason if because else Reason.PROGRESSING
@@ -277,8 +299,16 @@ def _message(
     return "; ".join(part for part in parts if part)
 
 
+def _judged(check: FirstCheckStatus) -> str:
+    left_out = ", ".join(f"`{one}`" for one in check.not_judged)
+    told = f"; not judged, as they compare with stable: {left_out}" if left_out else ""
+    return f"it is the first, and judged until {check.until} by limits of its own{told}"
+
+
 def _judged_until(status: DeploymentStatus) -> str:
-    kept = status.kept
+    kept, check = status.kept, status.first_check
+    if check is not None and check.harm is None and status.canary is None:
+        return _judged(check)
     if kept is None or judged_as_canary(status) is None:
         return ""
     return f"it is judged until {kept.until}, {kept.revision} ({kept.model_version}) stays ready"
@@ -305,6 +335,9 @@ def _where(picture: Picture, status: DeploymentStatus) -> str:
                 f"revision {canary.revision} ({canary.model_version}) is a shadow: it answers "
                 "mirrored requests, and nobody gets its answers"
             )
+        if canary.ab_test:
+            name = f"revision {canary.revision} ({canary.model_version})"
+            return f"{name} is in an A/B test{_met(canary)}"
         return (
             f"canary {canary.revision} ({canary.model_version}), step {canary.step + 1} of "
             f"{canary.steps_total}, {canary.actual_weight} % of requests"
@@ -314,3 +347,11 @@ def _where(picture: Picture, status: DeploymentStatus) -> str:
     if stable:
         return f"revision {stable.revision} ({stable.model_version}) serves"
     return ""
+
+
+def _met(canary: CanaryStatus) -> str:
+    """How many units were met in a test."""
+    exposures = canary.exposures
+    if exposures is None:
+        return ""
+    return f": {exposures.canary} units are its own, {exposures.stable} are stable's"

@@ -15,12 +15,15 @@ from serinus.api.conditions import format_micro_time
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import AnalysisMode, Reason, Verb
 from serinus.reconcile.decision import Event
+from serinus.reconcile.deployment_ab_test import announced, with_exposures
 from serinus.reconcile.deployment_analysis import (
-    alarms,
     canary_requests,
-    metric_statuses,
     provider_problem,
+    told_of,
+    with_answers,
 )
+from serinus.reconcile.deployment_first_check import check_begun, judged_first, told_of_check
+from serinus.reconcile.deployment_hooks import hook_facts, hooks_asked
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_promoted import judged_after_promotion
 from serinus.reconcile.deployment_requests import AskedFor, answered, asked_for
@@ -64,6 +67,7 @@ from serinus.rollout.advance import (
 )
 from serinus.rollout.ending import why_ended
 from serinus.rollout.facts import Finding
+from serinus.rollout.hooks import asking_for_rollback
 from serinus.rollout.launch import launch
 from serinus.rollout.rollback import would_have_rolled_back
 from serinus.rollout.start import why_not_started
@@ -143,7 +147,7 @@ def with_actual_weight(picture: Picture, found: Course, now: datetime) -> Course
         users = serving and not canary.is_hidden
         weight = actual_weight_percent(picture.replicas, pods) if users else 0
     served = served_weight(canary, found.outcome.verdicts) if found.outcome else None
-    served = None if canary.is_hidden else served
+    served = None if canary.is_hidden and canary.ab_test is None else served
     updated = canary.model_copy(update={"actual_weight": weight, "served_weight": served})
     return replace(found, status=found.status.model_copy(update={"canary": updated}))
 
@@ -158,11 +162,14 @@ def would_start(picture: Picture, now: datetime) -> bool:
 
 
 def ends_whatever_metrics_say(picture: Picture, now: datetime) -> bool:
-    """Whether this pass ends the rollout by a person's word: nobody should wait for answers."""
+    """Whether a person's or a hook's word ends it in this pass: nobody should wait for answers."""
     asked, canary = asked_for(picture, now), picture.status.canary
     if canary is None:
         return False
     if asked.rollout is not None and asked.rollout.verb is Verb.ABORT:
+        return True
+    hooks = hook_facts(canary, picture.rules.hooks, picture.hooks) if picture.rules else ()
+    if asking_for_rollback(hooks) is not None:
         return True
     stable = picture.status.stable.revision if picture.status.stable else None
     return why_ended(ending_facts(picture, canary, stable=stable)) is not None
@@ -173,7 +180,11 @@ def _without_canary(picture: Picture, status: DeploymentStatus, now: datetime) -
     if judged.moved or judged.waits:
         hold = _waiting(judged.waits) if judged.waits else None
         return Course(judged.status, moved=judged.moved, hold=hold, events=judged.events)
-    return _told_too(_settled_or_started(picture, judged.status, now), judged.events)
+    first = judged_first(picture, judged.status, now)
+    told = (*judged.events, *first.events)
+    if first.moved:
+        return Course(first.status, moved=True, events=told)
+    return _told_too(_settled_or_started(picture, first.status, now), told)
 
 
 def _settled_or_started(picture: Picture, status: DeploymentStatus, now: datetime) -> Course:
@@ -186,7 +197,9 @@ def _settled_or_started(picture: Picture, status: DeploymentStatus, now: datetim
     problem = provider_problem(picture.samples)
     facts = start_facts(picture, status, provider=problem)
     returning = may_return(picture, status, wanted.revision)
-    if returning or (facts.spec_problem is None and not _evidence_decides(picture)):
+    if returning:  # nothing is measured on the way back, and it has to be open
+        facts = replace(facts, provider_problem=None, template_problem=None, online_missing=None)
+    elif facts.spec_problem is None and not _evidence_decides(picture):
         facts = replace(facts, provider_problem=None)
     if because := why_not_started(facts):
         return Course(status, hold=_waiting(because))
@@ -243,11 +256,11 @@ def _canary_beside_stable(
         return _happened(rollout_ended(status, canary, _RULES_LOST, now))
     if _is_stillborn(picture, canary):
         return _happened(rollout_ended(status, canary, _STILLBORN, now))
+    canary = with_answers(canary, picture.rules, picture.samples, now)
+    status = status.model_copy(update={"canary": canary})
     outcome = _outcome(picture, status, now)
-    alarming: tuple[Event, ...] = ()
-    if outcome is not None:
-        alarming = alarms(outcome, status.analysis)
-        status = status.model_copy(update={"analysis": metric_statuses(outcome)})
+    status, alarming = told_of(status, outcome)
+    canary = with_exposures(picture, canary)
     facts = rollout_facts(picture, status, canary, asked.rollout, outcome, now)
     transition = advance(facts)
     would_have = would_have_rolled_back(facts)
@@ -260,7 +273,10 @@ def _canary_beside_stable(
         ended = rollout_ended(status, canary, ending, now)
         return _told_too(_happened(ended, outcome=outcome), alarming)
     seen = with_pods_seen(canary, facts.pods, now)
-    if may_get_traffic(picture, status, seen, facts.pods):
+    asked_now = hooks_asked(canary, facts.hooks, transition, now)
+    seen = seen.model_copy(update={"hooks": asked_now})
+    seen = announced(picture, status, seen, facts.pods, now)
+    if may_get_traffic(picture, status, seen, facts.pods, now):
         seen = seen.model_copy(update={"traffic_started_at": format_micro_time(now)})
     changed = replace(asked, status=status.model_copy(update={"canary": seen}))
     found = _carried_out(picture, changed, seen, transition, outcome, now)
@@ -303,8 +319,8 @@ def _carried_out(
                 transition=transition,
                 outcome=outcome,
             )
-        case RollBack(because=because):
-            by = actor if because.reason is Reason.ABORTED_BY_USER else ""
+        case RollBack(because=because, by=by_hook):
+            by = actor if because.reason is Reason.ABORTED_BY_USER else by_hook
             changed = rolled_back(status, canary, because, by, now)
         case Withdraw(because=because):
             changed = withdrawn(status, canary, because, now)
@@ -316,14 +332,28 @@ def _carried_out(
             changed = moved_on(
                 status, canary, index, because, steps=steps, requests=requests, now=now
             )
-        case Promote(because=because):
-            by = actor if because.reason is Reason.PROMOTED_BY_USER else ""
+        case Promote(because=because, by=by_hook):
+            by = actor if because.reason is Reason.PROMOTED_BY_USER else by_hook
             changed = promoting(status, canary, because, by, now)
         case FinishPromotion(because=because):
-            changed = promoted(status, canary, because, now)
+            changed = _promoted(picture, status, canary, because, now)
         case _:
             assert_never(transition)
     return _happened(changed, transition=transition, outcome=outcome)
+
+
+def _promoted(
+    picture: Picture,
+    status: DeploymentStatus,
+    canary: CanaryStatus,
+    because: Finding,
+    now: datetime,
+) -> Changed:
+    if because.reason is not Reason.FIRST_REVISION:
+        return promoted(status, canary, because, now)
+    check = check_begun(picture, now)
+    told = told_of_check(picture, because, check)
+    return promoted(status, canary, told, now, first_check=check)
 
 
 def _happened(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from serinus.analysis.samples import Query, QueryResult
 from serinus.api.counters import Counters
@@ -15,7 +16,10 @@ from serinus.api.metadata import ObjectMeta
 from serinus.api.modelversion import ModelVersion
 from serinus.api.traffic import GatewayTraffic
 from serinus.manifests.naming import (
+    ab_test_name,
+    ab_test_service_name,
     feedback_service_name,
+    log_policy_name,
     preview_service_name,
     revision_object_name,
     revision_service_name,
@@ -29,6 +33,8 @@ from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
 from serinus.reconcile.deployment_autoscaler import autoscaler_ref, pods_within
 from serinus.reconcile.deployment_facts import Observed, observed
+from serinus.reconcile.deployment_hooks import hooks_problem
+from serinus.reconcile.deployment_online import online_missing
 from serinus.reconcile.deployment_post_promotion import judged_as_canary
 from serinus.reconcile.deployment_rejections import with_rejections
 from serinus.reconcile.deployment_revision import Wanted, server_of, wanted
@@ -40,6 +46,7 @@ from serinus.reconcile.deployment_status import (
     stored_status,
     zero_was_wanted,
 )
+from serinus.reconcile.deployment_tracing import collector_problem
 from serinus.reconcile.deployment_validation import spec_problem
 from serinus.reconcile.metric_templates import templated
 from serinus.reconcile.model_reference import (
@@ -52,10 +59,12 @@ from serinus.reconcile.server_counters import counters_of_rollout
 from serinus.reconcile.snapshot import (
     Children,
     DeploymentSnapshot,
+    GatewaySeen,
+    HooksSeen,
     RecordsSeen,
     controller_uid,
 )
-from serinus.rollout.weights import Router
+from serinus.rollout.weights import Router, stable_within
 
 DEFAULT_REPLICAS = 1
 FIRST_REVISION_WEIGHT_PERCENT = 100
@@ -88,8 +97,14 @@ class Picture:
         What splits the requests; where the spec can't be read, what splits them now.
     knows_routes
         Whether the cluster knows HTTPRoutes.
+    gateways
+        What the Gateways can; None where it wasn't asked.
+    online_missing
+        Which FeatureSet has no values to be looked up yet; None when all have, or none is named.
     template_problem
         Why a metric's template can't be used; None when all can, or while a rollout runs.
+    hooks
+        Hooks that it may name, and what they say about its rollout.
     rules
         Frozen rules of the rollout that runs, or by which what was promoted is judged; None when
         neither is so, or at a first revision.
@@ -114,7 +129,10 @@ class Picture:
     spec_problem: str | None
     router: Router = Router.REPLICAS
     knows_routes: bool = False
+    online_missing: str | None = None
     template_problem: str | None = None
+    hooks: HooksSeen = field(default_factory=HooksSeen)
+    gateways: tuple[GatewaySeen, ...] | None = None
 
     @property
     def counters(self) -> tuple[Counters, ...]:
@@ -148,13 +166,27 @@ class Picture:
     def replicas(self) -> int:
         """Pods that stable should have; under an autoscaler, those that it has, within limits."""
         if self.spec.autoscaling is None:
-            return DEFAULT_REPLICAS if self.spec.replicas is None else self.spec.replicas
+            asked = DEFAULT_REPLICAS if self.spec.replicas is None else self.spec.replicas
+            return self._beside_the_canary(asked)
         stable, floor = self.status.stable, self.status.stable_floor
         return pods_within(
             self.spec.autoscaling,
             self.seen.replicas(stable.revision) if stable else 0,
             floor=floor.pods if floor else 0,
         )
+
+    def _beside_the_canary(self, asked: int) -> int:
+        """The pods asked for, or as many more as keep a canary by pods within its `maxWeight`.
+
+        Where a rollout began there were enough of them; `replicas` may be edited meanwhile.
+        """
+        status, limit = self.status, self.rules.max_weight_percent if self.rules else None
+        canary = status.canary
+        if limit is None or not asked or status.stable is None or canary is None:
+            return asked
+        if self.router is not Router.REPLICAS or canary.is_hidden or canary.promoting:
+            return asked
+        return stable_within(limit, canary.weight, asked)
 
     @property
     def progress_deadline_seconds(self) -> int:
@@ -192,6 +224,13 @@ class Picture:
             return self.wanted
         return self.seen.records.get(revision)
 
+    def template(self, revision: str) -> Mapping[str, Any] | None:
+        """The template that a revision was born with; where its record was lost, what runs."""
+        record, workload = self.record(revision), self.seen.workloads.get(revision)
+        if record is not None:
+            return record.template
+        return workload.template if workload is not None else None
+
     def name_conflict(self, *revisions: str) -> str | None:
         """Whose name is taken by an object that isn't ours: a Service's or one of `revisions`."""
         refs = [
@@ -201,9 +240,18 @@ class Picture:
         if self.spec.strategy and self.spec.strategy.blue_green:
             name = preview_service_name(self.name)
             refs.append(ObjectRef("v1", "Service", self.metadata.namespace, name))
+        if self.spec.strategy and self.spec.strategy.ab_test:
+            for kind, name in (
+                ("Service", ab_test_service_name(self.name)),
+                ("ConfigMap", ab_test_name(self.name)),
+            ):
+                refs.append(ObjectRef("v1", kind, self.metadata.namespace, name))
         if _begins_as_shadow(self.spec):
             name = shadow_service_name(self.name)
             refs.append(ObjectRef("v1", "Service", self.metadata.namespace, name))
+        if self.spec.server and self.spec.server.prediction_log:
+            name = log_policy_name(self.name)
+            refs.append(ObjectRef("v1", "ConfigMap", self.metadata.namespace, name))
         for revision in revisions:
             name = revision_object_name(self.name, revision)
             refs += [
@@ -283,10 +331,16 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
         wanted=lead.record,
         wanted_version=lead.version,
         rules=_rules(status),
-        spec_problem=problem or spec_problem(metadata.name, spec),
+        spec_problem=problem
+        or spec_problem(metadata.name, spec)
+        or hooks_problem(spec, snapshot.hooks.declared)
+        or collector_problem(spec, snapshot.settings.collectors_for(metadata.namespace)),
         router=_router(spec, given.lost, seen),
         knows_routes=snapshot.knows_routes,
+        online_missing=online_missing(spec, snapshot.feature_sets),
         template_problem=library.problem,
+        hooks=snapshot.hooks,
+        gateways=snapshot.gateways,
     )
 
 

@@ -8,16 +8,17 @@ frozen at the promotion.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
+from serinus.analysis.promql import placeholders
 from serinus.analysis.upper_rate import upper_rate
 from serinus.api.analysis import Analysis, AnalysisMetric
 from serinus.api.conditions import format_micro_time, parse_time
 from serinus.api.deployment_status import (
     CanaryStatus,
     DeploymentStatus,
+    FirstCheckStatus,
     KeptRevision,
     MetricStatus,
     PostPromotionStatus,
@@ -27,7 +28,7 @@ from serinus.api.strategy import PostPromotionAnalysis
 from serinus.reconcile.deployment_rules import DEFAULT_ALPHA, FrozenRules, boundary, parsed_rules
 
 LIMIT_FIGURES = 6
-_NEEDS_STABLE = re.compile(r"\{\{\s*\.stableRevision\s*\}\}")
+_OF_STABLE = "stableRevision"
 
 
 def kept_after_promotion(
@@ -76,11 +77,11 @@ def rules_after_promotion(
     miss = parse_decimal(analysis.false_rollback_rate or DEFAULT_ALPHA)
     known = {one.metric: one for one in measured}
     limited = [_limited(one, known.get(one.name), miss) for one in analysis.metrics]
-    kept = analysis.model_copy(update={"metrics": [one for one in limited if one is not None]})
+    judged = analysis.model_copy(update={"metrics": [one for one in limited if one is not None]})
     return {
         "steps": [{"analyze": {"maxDuration": duration}}],
-        "analysis": kept.model_dump(mode="json", by_alias=True, exclude_none=True),
-        **{key: frozen[key] for key in ("counters",) if key in frozen},
+        "analysis": judged.model_dump(mode="json", by_alias=True, exclude_none=True),
+        **{kept: frozen[kept] for kept in ("counters", "feedback") if kept in frozen},
     }
 
 
@@ -89,7 +90,7 @@ def _limited(
 ) -> AnalysisMetric | None:
     if metric.template is None:
         query = metric.prometheus.query if metric.prometheus else ""
-        return None if _NEEDS_STABLE.search(query) else metric
+        return None if _OF_STABLE in placeholders(query) else metric
     limits = [parse_decimal(metric.max)] if metric.max else []
     if metric.compare_to and metric.tolerance and seen and seen.stable and seen.limits:
         reached = upper_rate(
@@ -113,38 +114,40 @@ def _limited(
 
 
 def judged_as_canary(status: DeploymentStatus) -> CanaryStatus | None:
-    """What was promoted, as the analysis knows a canary; None where it isn't judged any more."""
-    stable, kept = status.stable, status.kept
-    if stable is None or status.canary is not None or kept is None or kept.analysis is None:
+    """What serves and is judged, as the analysis knows a canary; None where it isn't any more.
+
+    That is what was promoted lately, or the first revision.
+    """
+    stable = status.stable
+    judged = _judged(status)
+    if stable is None or status.canary is not None or judged is None:
         return None
-    if kept.analysis.going_back is not None:
-        return None
-    moment = kept.analysis.started_at
+    moment = judged.started_at
     return CanaryStatus(
         revision=stable.revision,
         model_version=stable.model_version,
         started_at=moment,
         step_started_at=moment,
         traffic_started_at=moment,
-        rules=kept.analysis.rules,
+        rules=judged.rules,
     )
+
+
+def _judged(status: DeploymentStatus) -> PostPromotionStatus | FirstCheckStatus | None:
+    kept, first = status.kept, status.first_check
+    if kept is not None and kept.analysis is not None:
+        return None if kept.going_back is not None else kept.analysis
+    return first if first is not None and first.harm is None else None
 
 
 def kept_replicas(kept: KeptRevision, total: int) -> int:
     """Pods of what was stable: all once it is needed again, else those that it keeps."""
     analysis = kept.analysis
-    if analysis is None or analysis.replicas is None or analysis.going_back is not None:
+    if analysis is None or analysis.replicas is None or kept.going_back is not None:
         return total
     return min(analysis.replicas, total)
 
 
-def is_going_back(status: DeploymentStatus) -> bool:
-    """Whether it is decided that what was stable becomes so again."""
-    kept = status.kept
-    return kept is not None and kept.analysis is not None and kept.analysis.going_back is not None
-
-
 def is_over(kept: KeptRevision, now: datetime) -> bool:
     """Whether its pods may go. Not while it is needed again."""
-    decided = kept.analysis is not None and kept.analysis.going_back is not None
-    return not decided and now >= parse_time(kept.until)
+    return kept.going_back is None and now >= parse_time(kept.until)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from serinus.api.deployment_status import DeploymentStatus
 from serinus.manifests.naming import preview_service_name
-from serinus.manifests.service import make_preview_service
+from serinus.manifests.service import grpc_ports, make_preview_service
 from serinus.reconcile.decision import DesiredObject, ObjectRef
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_post_promotion import is_over
@@ -28,7 +28,10 @@ def preview_service(picture: Picture, status: DeploymentStatus) -> Iterator[Desi
     strategy = picture.spec.strategy
     wanted = shown is canary or bool(strategy and strategy.blue_green)
     if shown is not None and (wanted or picture.children.get(ref) is not None):
-        body = make_preview_service(picture.name, namespace, revision=shown.revision)
+        more_ports = grpc_ports(picture.template(shown.revision))
+        body = make_preview_service(
+            picture.name, namespace, revision=shown.revision, more_ports=more_ports
+        )
         yield DesiredObject(body)
 
 

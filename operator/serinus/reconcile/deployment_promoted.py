@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -10,7 +10,7 @@ from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.deployment_status import DeploymentStatus, KeptRevision, RevisionStatus
 from serinus.api.enums import AnalysisMode, Reason
 from serinus.reconcile.decision import Event
-from serinus.reconcile.deployment_analysis import alarms, judgement_of, metric_statuses
+from serinus.reconcile.deployment_analysis import judgement_of, told_of
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_post_promotion import is_over, judged_as_canary
 from serinus.reconcile.deployment_transition import Changed, going_back, harm_told, restored
@@ -51,25 +51,21 @@ def judged_after_promotion(
     stable, kept = status.stable, status.kept
     if stable is None or kept is None or kept.analysis is None:
         return JudgedAfterPromotion(status)
-    if not picture.replicas or is_over(kept, now):
+    nothing_serves = not picture.replicas and kept.going_back is None
+    if nothing_serves or is_over(kept, now):
         return JudgedAfterPromotion(status)
     analysis = picture.analysis_in(status)
     outcome = analysis.outcome(picture.samples, now) if analysis else None
-    alarming: tuple[Event, ...] = ()
-    if outcome is not None:
-        alarming = alarms(outcome, status.analysis)
-        status = status.model_copy(update={"analysis": metric_statuses(outcome)})
+    status, alarming = told_of(status, outcome)
     found = after_promotion(_facts(picture, stable, kept, outcome))
     judged = _carried_out(picture, status, stable, kept, found, now)
-    return JudgedAfterPromotion(
-        judged.status, (*alarming, *judged.events), judged.moved, judged.waits
-    )
+    return replace(judged, events=(*alarming, *judged.events))
 
 
 def _facts(
     picture: Picture, stable: RevisionStatus, kept: KeptRevision, outcome: AnalysisOutcome | None
 ) -> PromotedFacts:
-    decided = kept.analysis.going_back if kept.analysis else None
+    decided = kept.going_back
     return PromotedFacts(
         name=f"revision {stable.revision} ({stable.model_version})",
         former=f"revision {kept.revision} ({kept.model_version})",

@@ -34,8 +34,8 @@ from serinus.api.deployment_status import (
 )
 from serinus.api.enums import Action, Reason, Verb
 from serinus.api.metadata import HandledRequest
+from serinus.api.record_contract import record_name
 from serinus.manifests.decision_record import make_decision_record
-from serinus.manifests.naming import record_name
 from serinus.reconcile.decision import (
     ApplyPolicy,
     DesiredObject,
@@ -69,12 +69,20 @@ def recorded(picture: Picture, status: DeploymentStatus, now: datetime) -> Recor
     for told in _decisions(picture, status, now):
         number += 1
         pending.append(_pending(number, told))
+    given_up, pending = pending[:-PENDING_RECORDS_MAX], pending[-PENDING_RECORDS_MAX:]
     record = RecordStatus(
-        number=number,
-        serving=in_words(serving(picture, status)),
-        pending=pending[-PENDING_RECORDS_MAX:],
+        number=number, serving=in_words(serving(picture, status)), pending=pending
     )
+    events += tuple(_given_up(picture, one) for one in given_up)
     return Recorded(status.model_copy(update={"record": record}), events)
+
+
+def _given_up(picture: Picture, one: PendingRecord) -> Event:
+    message = (
+        f"{PENDING_RECORDS_MAX} decisions wait for their records, so that the oldest is given up: "
+        f"`{record_name(picture.name, one.number)}`, {one.action} of revision {one.revision}"
+    )
+    return Event(EventType.WARNING, Reason.WRITE_REFUSED, message)
 
 
 def record_objects(picture: Picture, status: DeploymentStatus) -> tuple[DesiredObject, ...]:

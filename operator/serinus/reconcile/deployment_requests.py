@@ -16,9 +16,8 @@ from serinus.api.enums import Reason, Verb
 from serinus.api.metadata import ActionRequest
 from serinus.reconcile.decision import Event, EventType
 from serinus.reconcile.deployment_picture import Picture
-from serinus.reconcile.deployment_post_promotion import is_going_back
 from serinus.reconcile.deployment_rejections import rejection_of, with_retried
-from serinus.reconcile.deployment_transition import going_back, switched_back
+from serinus.reconcile.deployment_transition import first_ended, going_back, switched_back
 from serinus.reconcile.requests import RequestOutcome, handled, pending_request, why_refused
 from serinus.rollout.advance import Promote, RollBack, StartStep, Transition
 from serinus.rollout.facts import Finding, Request
@@ -108,8 +107,9 @@ def _revisions(picture: Picture) -> frozenset[str]:
     if canary is not None:
         return frozenset({canary.revision})
     status, wanted = picture.status, picture.wanted
-    switched = {status.stable.revision} if status.kept and status.stable else set()
-    return frozenset(switched | ({wanted.revision} if wanted else {"(none)"}))
+    about_stable = status.kept is not None or status.first_check is not None
+    serving = {status.stable.revision} if about_stable and status.stable else set()
+    return frozenset(serving | ({wanted.revision} if wanted else {"(none)"}))
 
 
 def _retried(picture: Picture, request: ActionRequest) -> AskedFor:
@@ -172,6 +172,7 @@ def _judged_anew(canary: CanaryStatus, now: datetime) -> CanaryStatus:
             "frozen_since": None,
             "frozen_seconds": 0,
             "samples_before": 0,
+            "stable_samples_before": 0,
         }
     )
 
@@ -182,6 +183,8 @@ def _for_the_rollout(
     status = picture.status
     if verb is Verb.ABORT and status.canary is None and status.kept is not None:
         return _switched_back(picture, request, status.kept, now)
+    if verb is Verb.PROMOTE and status.canary is None and status.first_check is not None:
+        return _first_accepted(status, request, now)
     if status.canary is None:
         return AskedFor(status, request, refused=f"no rollout runs; there is nothing to {verb}")
     if status.stable is None:
@@ -189,6 +192,19 @@ def _for_the_rollout(
         return AskedFor(status, request, refused=refused)
     asked = Request(verb, request.actor, request.reason)
     return AskedFor(status, request, rollout=asked)
+
+
+def _first_accepted(status: DeploymentStatus, request: ActionRequest, now: datetime) -> AskedFor:
+    """The first revision is good enough for a person, whatever was or will be found."""
+    stable = status.stable
+    if stable is None or stable.revision != request.revision:
+        refused = f"revision {request.revision} isn't the one that serves"
+        return AskedFor(status, request, refused=refused)
+    why = f": {request.reason}" if request.reason else ""
+    name = f"revision {stable.revision} ({stable.model_version})"
+    because = Finding(Reason.PROMOTED_BY_USER, f"{name}, the first, was accepted{why}")
+    changed = first_ended(status, stable, because, request.actor, now)
+    return AskedFor(changed.status, request, done=because.message)
 
 
 def _switched_back(
@@ -218,7 +234,7 @@ def _going_back(
     now: datetime,
 ) -> AskedFor:
     """The old revision has too few pods to take over at once; it gets them first."""
-    if is_going_back(status):
+    if kept.going_back is not None:
         return AskedFor(status, request, refused="it is on the way back already")
     because = Finding(
         Reason.ABORTED_BY_USER,

@@ -8,7 +8,9 @@ from serinus.analysis.advance import AnalysisOutcome
 from serinus.api.conditions import parse_time
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import AnalysisMode, OnEvent, Reason
+from serinus.reconcile.deployment_ab_test import assignment_problem, has_begun, sample_ratio
 from serinus.reconcile.deployment_analysis import judgement_of
+from serinus.reconcile.deployment_hooks import hook_facts
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_rejections import rejection_of
 from serinus.reconcile.deployment_router import is_routed, router_problem, routing_problem
@@ -50,6 +52,7 @@ def start_facts(picture: Picture, status: DeploymentStatus, *, provider: str | N
         template_problem=picture.template_problem,
         name_conflict=picture.name_conflict(wanted.revision),
         gateway_missing=picture.gateway_missing,
+        online_missing=picture.online_missing,
         suspended=bool(picture.spec.suspend),
         rejected=rejection_of(wanted.revision, status, picture.seen),
         provider_problem=provider,
@@ -97,7 +100,9 @@ def rollout_facts(
         returning=canary.returning,
         paused_by=canary.paused_by,
         withdrawn=withdrawn_for(canary),
+        sample_ratio=sample_ratio(canary, rules.ab_test if rules else None),
         window_closed=closed_at(rules.windows, now) if rules else None,
+        hooks=hook_facts(canary, rules.hooks, picture.hooks) if rules else (),
         suspended=bool(picture.spec.suspend),
         rejected=rejection_of(canary.revision, status, picture.seen) is not None,
         request=request,
@@ -120,6 +125,8 @@ def wanted_canary_replicas(
         return min(canary.preview.replicas or stable_replicas, stable_replicas)
     if canary.shadow is not None:
         return min(canary.shadow.replicas or stable_replicas, stable_replicas)
+    if canary.ab_test is not None:  # its share comes as a Gateway's would
+        return pods_for_weight(Router.GATEWAY_API, stable_replicas, canary.ab_test.share_percent)
     return pods_for_weight(router, stable_replicas, canary.weight)
 
 
@@ -155,14 +162,20 @@ def step_seconds(canary: CanaryStatus, now: datetime) -> float:
 
 
 def may_get_traffic(
-    picture: Picture, status: DeploymentStatus, canary: CanaryStatus, pods: PodFacts
+    picture: Picture,
+    status: DeploymentStatus,
+    canary: CanaryStatus,
+    pods: PodFacts,
+    now: datetime,
 ) -> bool:
-    """Whether the Service, or a Gateway, may begin to send requests to the canary."""
+    """Whether the Service, a Gateway or stable's pods may begin to send requests to the canary."""
+    if canary.ab_test is not None:
+        return canary.traffic_started_at is None and pods.ready and has_begun(canary, now)
     return (
         canary.traffic_started_at is None
         and canary.withdrawn is None
         and pods.ready
-        and (_may_be_split(picture, status, canary) or _has_analysis(picture, canary))
+        and (_may_be_split(picture, status, canary) or _has_analysis(picture, status, canary))
     )
 
 
@@ -187,12 +200,12 @@ def _has_spare_pods(picture: Picture, canary: CanaryStatus) -> bool:
     return workload is not None and workload.pods > wanted
 
 
-def _has_analysis(picture: Picture, canary: CanaryStatus) -> bool:
+def _has_analysis(picture: Picture, status: DeploymentStatus, canary: CanaryStatus) -> bool:
     """Whether requests that aren't users' count: mirrored ones, and those of a preview where the
     switch waits for what they show.
     """
     if canary.shadow is not None:
-        return True
+        return mirroring_problem(picture, status) is None
     steps = picture.rules.steps if picture.rules else ()
     return canary.preview is not None and any(isinstance(step, Analyze) for step in steps)
 
@@ -217,6 +230,8 @@ def _traffic_problem(
 ) -> str | None:
     if canary.shadow is not None:
         return mirroring_problem(picture, status)
+    if canary.ab_test is not None:
+        return assignment_problem(picture, status, canary)
     if picture.router is Router.GATEWAY_API:
         return routing_problem(picture, canary)
     if canary.weight == 0 or _has_traffic(picture, canary):

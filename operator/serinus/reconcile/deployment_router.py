@@ -16,8 +16,9 @@ from serinus.api.traffic import GatewayTraffic
 from serinus.api.verdicts import MetricVerdict
 from serinus.manifests.naming import revision_service_name, service_name
 from serinus.manifests.route import RouteLists, lists_asked_for, make_route
-from serinus.manifests.service import make_revision_service
+from serinus.manifests.service import grpc_ports, make_revision_service
 from serinus.reconcile.decision import DesiredObject, ObjectRef, PrunedObject
+from serinus.reconcile.deployment_mirror import wanted_mirror
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_route import is_taken_in, refusal
 from serinus.reconcile.deployment_status import active_revisions
@@ -25,7 +26,8 @@ from serinus.rollout.facts import Finding
 from serinus.rollout.weights import COLD_SECONDS, Router, warmed_weight_percent
 
 OLD_STABLE_STAYS = timedelta(seconds=10)
-"""How long the pods of the old stable stay after a promotion: a Gateway learns of it later."""
+"""How long the pods of the old stable stay after a promotion at least: a Gateway learns of it
+later."""
 
 
 def router_problem(picture: Picture) -> Finding | None:
@@ -93,12 +95,25 @@ def router_waits(picture: Picture, status: DeploymentStatus, now: datetime) -> I
 def is_still_routed(
     picture: Picture, status: DeploymentStatus, revision: str, now: datetime
 ) -> bool:
-    """Whether a Gateway may still send requests to what was stable before a promotion."""
+    """Whether a Gateway may still send requests to what was stable before, or to a former canary.
+
+    It may until the route leads elsewhere and it says that it has the route so; and what it says
+    comes before its proxies have it, so for a while after a promotion in any case.
+
+    A canary that was rolled back isn't meant: it goes at once, and is told by its rejection, which
+    is younger than the present stable. That of a stable revision which was taken away isn't.
+    """
     stable = status.stable
     if picture.router is Router.REPLICAS or stable is None or stable.since is None:
         return False
-    if any(one.revision == revision for one in status.rejected_revisions):
-        return False  # what was taken away goes at once
+    rejected_at = [one.at for one in status.rejected_revisions if one.revision == revision]
+    if any(moment > stable.since for moment in rejected_at):
+        return False
+    route = picture.seen.route
+    if route is not None:
+        is_named = route.weights.get(revision_service_name(picture.name, revision), 0) > 0
+        if is_named or not is_taken_in(route):
+            return True
     return _old_stable_stays(stable.since, now)
 
 
@@ -114,13 +129,23 @@ def desired_route(picture: Picture, status: DeploymentStatus) -> Iterator[Desire
         lists, weights = route.lists, {service_name(picture.name): 1}
     else:
         for revision in active_revisions(status):
-            yield DesiredObject(
-                make_revision_service(picture.name, picture.metadata.namespace, revision)
+            body = make_revision_service(
+                picture.name,
+                picture.metadata.namespace,
+                revision,
+                more_ports=grpc_ports(picture.template(revision)),
             )
+            yield DesiredObject(body)
         lists = _lists(picture, picture.gateway)
     if weights and lists.parent_refs:
         yield DesiredObject(
-            make_route(picture.name, picture.metadata.namespace, lists=lists, weights=weights),
+            make_route(
+                picture.name,
+                picture.metadata.namespace,
+                lists=lists,
+                weights=weights,
+                mirror=wanted_mirror(picture, status),
+            ),
             resource_version=route.resource_version if route else None,
         )
 

@@ -24,19 +24,29 @@ from serinus.analysis.spec import (
     RateRule,
     ScalarRule,
 )
+from serinus.api.ab_test import DEFAULT_CANARY_PERCENT, AbTest
 from serinus.api.analysis import Allowance, Analysis, AnalysisMetric, CompareTo
 from serinus.api.counters import Counters
 from serinus.api.deployment import DeploymentSpec
 from serinus.api.deployment_status import PreviewStatus
 from serinus.api.enums import AnalysisMode, MetricTemplate, OnEvent
+from serinus.api.feedback import Feedback
+from serinus.api.hooks import ReleaseHook
 from serinus.api.quantities import duration_seconds, parse_decimal, parse_duration
 from serinus.api.schema_model import ApiModel
-from serinus.api.strategy import BlueGreen, PostPromotionAnalysis, Weekday
+from serinus.api.strategy import BlueGreen, Canary, PostPromotionAnalysis, Weekday
 from serinus.api.strategy import PromotionWindow as ApiWindow
 from serinus.api.strategy import Step as ApiStep
+from serinus.reconcile.label_bounds import label_bounds
 from serinus.rollout.promotion_window import PromotionWindow
 from serinus.rollout.revision import content_hash
-from serinus.rollout.steps import Step, explicit_steps, parsed_steps, steps_of_a_switch
+from serinus.rollout.steps import (
+    Step,
+    explicit_steps,
+    parsed_steps,
+    steps_of_a_switch,
+    steps_of_a_test,
+)
 
 DEFAULT_ALPHA = "0.01"
 DEFAULT_BETA = "0.05"
@@ -56,8 +66,9 @@ DEFAULT_METRIC = AnalysisMetric(
 )
 
 FrozenRules = dict[str, Any]
-"""`steps`, `analysis`, `promotionWindows`, and where they are given `blueGreen` and
-`postPromotionAnalysis`, in the spec's words; `counters` too, where a server isn't Serinus'."""
+"""`steps`, `analysis`, `promotionWindows`, and where they are given `maxWeight`, `blueGreen`,
+`abTest`, `hooks` and `postPromotionAnalysis`, in the spec's words; `counters` too, where a server
+isn't Serinus', and `feedback`, where it says by what labels are judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +76,14 @@ class RolloutRules:
     """Rules of one rollout, as decisions read them."""
 
     steps: tuple[Step, ...]
+    max_weight_percent: int | None
     analysis: AnalysisRules
     preview: PreviewStatus | None
+    ab_test: AbTest | None
     mode: AnalysisMode
     windows: tuple[PromotionWindow, ...]
     post_promotion: PostPromotionAnalysis | None
+    hooks: tuple[ReleaseHook, ...]
     warmup: timedelta
     scrape_interval: timedelta
     on_deadline: OnEvent
@@ -84,16 +98,26 @@ def frozen_rules(spec: DeploymentSpec, counters: Sequence[Counters] = ()) -> Fro
     """
     canary = spec.strategy.canary if spec.strategy else None
     switch = spec.strategy.blue_green if spec.strategy else None
-    steps = explicit_steps(canary) if switch is None else steps_of_a_switch(switch)
+    test = spec.strategy.ab_test if spec.strategy else None
+    steps = explicit_steps(canary)
+    if switch is not None:
+        steps = steps_of_a_switch(switch)
+    elif test is not None:
+        steps = steps_of_a_test(test)
     after = spec.strategy.post_promotion_analysis if spec.strategy else None
     windows = (spec.strategy.promotion_windows if spec.strategy else None) or []
+    hooks = (spec.strategy.hooks if spec.strategy else None) or []
     return {
         "steps": [_dumped(step) for step in steps],
         "analysis": _dumped(explicit_analysis(spec.analysis)),
         "promotionWindows": [_dumped(_explicit_window(one)) for one in windows],
         **({"blueGreen": _dumped(_explicit_switch(switch))} if switch else {}),
+        **({"maxWeight": canary.max_weight} if canary and canary.max_weight else {}),
+        **({"hooks": [_dumped(one) for one in hooks]} if hooks else {}),
+        **({"abTest": _dumped(_explicit_test(test))} if test else {}),
         **({"postPromotionAnalysis": _dumped(after)} if after else {}),
         **({"counters": [_dumped(one) for one in counters]} if counters else {}),
+        **_frozen_feedback(spec.server.feedback if spec.server else None),
     }
 
 
@@ -118,22 +142,30 @@ def parsed_rules(frozen: Mapping[str, Any]) -> RolloutRules:
         analysis = explicit_analysis(Analysis.model_validate(frozen["analysis"]))
         given = frozen.get("promotionWindows") or []  # none before there were windows
         windows = [ApiWindow.model_validate(one) for one in given]
+        hooks = [ReleaseHook.model_validate(one) for one in frozen.get("hooks") or []]
         after = frozen.get("postPromotionAnalysis")
         post_promotion = PostPromotionAnalysis.model_validate(after) if after else None
+        given_test = frozen.get("abTest")
+        test = AbTest.model_validate(given_test) if given_test else None
+        max_weight = Canary(max_weight=frozen.get("maxWeight")).max_weight
         counters = [Counters.model_validate(one) for one in frozen.get("counters") or []]
+        feedback = Feedback.model_validate(frozen.get("feedback") or {})
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"the frozen rules of the rollout can't be read: {error}") from error
-    rules = analysis_rules(analysis, counters)
+    rules = analysis_rules(analysis, counters, feedback)
     interval = analysis.scrape_interval or DEFAULT_SCRAPE_INTERVAL
     if not (0 < rules.alpha < 1 and 0 < rules.beta < 1 and duration_seconds(interval) > 0):
         raise ValueError("the frozen rules of the rollout have a rate or an interval of nothing")
     return RolloutRules(
         steps=parsed_steps(steps),
+        max_weight_percent=max_weight,
         analysis=rules,
         preview=_preview(frozen.get("blueGreen")),
+        ab_test=test,
         mode=analysis.mode or AnalysisMode.AUTO,
         windows=tuple(_window(one) for one in windows),
         post_promotion=post_promotion,
+        hooks=tuple(hooks),
         warmup=parse_duration(analysis.warmup or DEFAULT_WARMUP),
         scrape_interval=parse_duration(interval),
         on_deadline=analysis.on_deadline or OnEvent.HOLD,
@@ -163,12 +195,16 @@ def explicit_analysis(given: Analysis | None) -> Analysis:
     )
 
 
-def analysis_rules(analysis: Analysis, counters: Sequence[Counters] = ()) -> AnalysisRules:
+def analysis_rules(
+    analysis: Analysis, counters: Sequence[Counters] = (), feedback: Feedback | None = None
+) -> AnalysisRules:
     """An explicit analysis as the evidence is judged by it."""
     inflation = analysis.variance_inflation
     measured = inflation is None or inflation == MEASURED
     return AnalysisRules(
-        metrics=tuple(_metric_rule(metric, tuple(counters)) for metric in analysis.metrics),
+        metrics=tuple(
+            _metric_rule(metric, tuple(counters), feedback) for metric in analysis.metrics
+        ),
         alpha=parse_decimal(analysis.false_rollback_rate or DEFAULT_ALPHA),
         beta=parse_decimal(analysis.false_promotion_rate or DEFAULT_BETA),
         variance_inflation=None if measured else parse_decimal(inflation or ""),
@@ -183,12 +219,30 @@ def boundary(allowance: Allowance) -> Boundary:
     )
 
 
+def _frozen_feedback(feedback: Feedback | None) -> dict[str, Any]:
+    """By what labels are judged; when they count is each revision's own."""
+    if feedback is None or not (feedback.wrong_beyond or feedback.scores):
+        return {}
+    bounds = Feedback(wrong_beyond=feedback.wrong_beyond, scores=feedback.scores)
+    return {"feedback": _dumped(bounds)}
+
+
 def _explicit_switch(switch: BlueGreen) -> BlueGreen:
     """What of a switch isn't said by its steps."""
     delay = switch.scale_down_delay_seconds
     return BlueGreen(
         preview_replicas=switch.preview_replicas,
         scale_down_delay_seconds=DEFAULT_SCALE_DOWN_DELAY_SECONDS if delay is None else delay,
+    )
+
+
+def _explicit_test(test: AbTest) -> AbTest:
+    """What of an A/B test isn't said by its steps."""
+    return AbTest(
+        unit=test.unit,
+        canary_percent=test.canary_percent or DEFAULT_CANARY_PERCENT,
+        salt=test.salt,
+        layer=test.layer,
     )
 
 
@@ -256,7 +310,9 @@ def _explicit_allowance(given: Allowance | None, default: Boundary) -> Allowance
     return Allowance(ratio=given.ratio or "1", increase=given.increase or "0")
 
 
-def _metric_rule(metric: AnalysisMetric, counters: tuple[Counters, ...]) -> MetricRule:
+def _metric_rule(
+    metric: AnalysisMetric, counters: tuple[Counters, ...], feedback: Feedback | None
+) -> MetricRule:
     if metric.template is None:
         return ScalarRule(
             name=metric.name,
@@ -276,12 +332,15 @@ def _metric_rule(metric: AnalysisMetric, counters: tuple[Counters, ...]) -> Metr
             gate=metric.gate is not False,
             dry_run=bool(metric.dry_run),
         )
+    bounds = label_bounds(metric.template, metric.score, feedback)
     return RateRule(
         name=metric.name,
         template=metric.template,
         comparisons=tuple(_comparisons(metric, metric.template)),
         latency_seconds=duration_seconds(metric.latency) if metric.latency else None,
         score=metric.score.value if metric.score else None,
+        bound=bounds.bound,
+        quantile=bounds.quantile,
         gate=metric.gate is not False and not metric.dry_run,
         dry_run=bool(metric.dry_run),
         primary=bool(metric.primary),

@@ -36,6 +36,8 @@ def _canary_weight(picture: Picture, status: DeploymentStatus) -> int | None:
     moves all the time: there it is the step's.
     """
     stable, canary = status.stable, status.canary
+    if canary is not None and canary.ab_test is not None and canary.traffic_started_at:
+        return canary.ab_test.share_percent
     if canary is None or (stable is not None and canary.is_hidden):
         return None
     if stable is None:

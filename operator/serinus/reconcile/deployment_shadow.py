@@ -1,5 +1,7 @@
 """While a canary is a shadow: the Service by which stable's pods find it, and whether they look.
 
+Where a server of one's own takes part, a Gateway mirrors: `deployment_mirror`.
+
 A shadow's pods bear the labels of the Deployment, and the Service of users stays with stable, so
 that they get mirrored requests only. The Service of the shadow is there for as long as requests are
 to be mirrored and no longer: stable's pods see by it alone that there is a shadow, so that none of
@@ -15,11 +17,15 @@ from serinus.api.deployment_status import CanaryStatus, DeploymentStatus, Shadow
 from serinus.manifests.naming import shadow_service_name
 from serinus.manifests.service import make_shadow_service
 from serinus.reconcile.decision import DesiredObject, ObjectRef, PrunedObject
+from serinus.reconcile.deployment_mirror import (
+    gateway_mirror_problem,
+    is_mirrored_by_gateway,
+    mirrors_by_itself,
+)
 from serinus.reconcile.deployment_picture import Picture
+from serinus.reconcile.deployment_router import router_problem
 from serinus.reconcile.snapshot import controller_uid
 from serinus.rollout.steps import Shadow, Step
-
-_VARIABLE = "SERINUS_SHADOW"
 
 
 def shadow_at_start(steps: tuple[Step, ...]) -> ShadowStatus | None:
@@ -40,14 +46,14 @@ def out_of_the_shadow(canary: CanaryStatus) -> Mapping[str, Any]:
 def shadow_service(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredObject]:
     """The Service of the shadow, while requests are to be mirrored."""
     canary = status.canary
-    if canary is not None and _is_mirrored_to(canary):
+    if canary is not None and _is_found_by_stable(picture, status):
         namespace = picture.metadata.namespace
         yield DesiredObject(make_shadow_service(picture.name, namespace, revision=canary.revision))
 
 
 def shadow_service_not_wanted(picture: Picture, status: DeploymentStatus) -> Iterator[PrunedObject]:
     """Ours, when nothing is to be mirrored any more."""
-    if status.canary is not None and _is_mirrored_to(status.canary):
+    if _is_found_by_stable(picture, status):
         return
     ref = shadow_service_ref(picture.name, picture.metadata.namespace)
     body = picture.children.get(ref)
@@ -61,21 +67,33 @@ def shadow_service_ref(name: str, namespace: str) -> ObjectRef:
 
 
 def mirroring_problem(picture: Picture, status: DeploymentStatus) -> str | None:
-    """Why stable's pods will never mirror a request; None when they will."""
-    stable = status.stable
-    record = picture.record(stable.revision) if stable else None
-    if stable is None or record is None:
+    """Why no request is mirrored to the shadow; None when they are, or are about to be."""
+    stable, canary = status.stable, status.canary
+    if stable is None or canary is None:
         return None
-    containers = record.template.get("spec", {}).get("containers", ())
-    names = {one.get("name") for container in containers for one in container.get("env", ())}
-    if _VARIABLE in names:
-        return None
+    if is_mirrored_by_gateway(picture, status):
+        problem = router_problem(picture)
+        return problem.message if problem else gateway_mirror_problem(picture, canary)
+    if mirrors_by_itself(picture, stable.revision) is False:
+        return (
+            f"the pods of revision {stable.revision} can't mirror requests: it was made before "
+            "servers could, or by a server of your own, and isn't restarted for it; with "
+            "`traffic.gatewayAPI` a Gateway mirrors; `kubectl serinus promote` goes on without a "
+            "shadow, or release without one"
+        )
+    if mirrors_by_itself(picture, canary.revision) is False:
+        return (
+            "Serinus' server mirrors no requests to a server of your own; with "
+            "`traffic.gatewayAPI` a Gateway does"
+        )
+    return None
+
+
+def _is_found_by_stable(picture: Picture, status: DeploymentStatus) -> bool:
+    canary = status.canary
     return (
-        f"the pods of revision {stable.revision} can't mirror requests: it was made before servers "
-        "could, or by a server of your own, and isn't restarted for it; `kubectl serinus promote` "
-        "goes on without a shadow, or release without one"
+        canary is not None
+        and canary.shadow is not None
+        and canary.traffic_started_at is not None
+        and not is_mirrored_by_gateway(picture, status)
     )
-
-
-def _is_mirrored_to(canary: CanaryStatus) -> bool:
-    return canary.shadow is not None and canary.traffic_started_at is not None

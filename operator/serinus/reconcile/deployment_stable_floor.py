@@ -12,6 +12,7 @@ from serinus.rollout.stable_floor import (
     StableLoad,
     floor_after_rollout,
     floor_in_rollout,
+    floor_with_handed_back,
 )
 
 MAX_WEIGHT_PERCENT = 95
@@ -32,10 +33,28 @@ def _following(picture: Picture, status: DeploymentStatus, now: datetime) -> Flo
     autoscaling, canary, floor = picture.spec.autoscaling, status.canary, _stored(status)
     if autoscaling is None or picture.status.stable is None:
         return None
+    if handed_back := _handed_back(picture, status):
+        return floor_with_handed_back(
+            floor,
+            pods=picture.replicas,
+            handed_back=handed_back,
+            pods_max=autoscaling.max_replicas,
+            now=now,
+        )
     if canary is None or status.stable is None:
         return floor_after_rollout(floor, now)
     load = _stable_load(picture, canary)
     return floor_in_rollout(floor, load, pods_max=autoscaling.max_replicas, now=now)
+
+
+def _handed_back(picture: Picture, status: DeploymentStatus) -> int:
+    """Pods that answered units of an A/B test until this pass, which takes them away from it."""
+    before, canary = picture.status.canary, status.canary
+    if before is None or before.ab_test is None or before.traffic_started_at is None:
+        return 0
+    goes_on = canary is not None and canary.traffic_started_at is not None
+    is_promoted = status.stable is not None and status.stable.revision == before.revision
+    return 0 if goes_on or is_promoted else picture.seen.ready(before.revision)
 
 
 def _stable_load(picture: Picture, canary: CanaryStatus) -> StableLoad:

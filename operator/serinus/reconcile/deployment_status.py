@@ -12,6 +12,7 @@ from serinus.api.conditions import format_time, parse_time
 from serinus.api.deployment_status import (
     CanaryStatus,
     DeploymentStatus,
+    FirstCheckStatus,
     KeptRevision,
     RevisionStatus,
     StableFloor,
@@ -32,13 +33,14 @@ def stored_status(resource: JsonObject) -> DeploymentStatus:
     readable = readable_part(DeploymentStatus, resource.get("status"))
     status = readable.value
     canary, stable, floor = status.canary, status.stable, status.stable_floor
-    kept = status.kept
+    kept, check = status.kept, status.first_check
     return status.model_copy(
         update={
             "observed_generation": 0 if "stable" in readable.lost else status.observed_generation,
             "canary": canary if canary and _is_sound(canary) else None,
             "stable": _with_sound_time(stable) if stable else None,
             "kept": kept if kept and _can_be_kept(kept) else None,
+            "first_check": check if check and _can_be_checked(check) else None,
             "stable_floor": floor if floor and _has_sound_times(floor) else None,
             "history": [entry for entry in status.history if _is_time(entry.at)],
         }
@@ -114,6 +116,8 @@ def _moments(canary: CanaryStatus) -> Iterator[str]:
         canary.pods_missing_since,
         canary.frozen_since,
         canary.ready_at,
+        canary.answers_since,
+        canary.answered_at,
     ):
         if moment is not None:
             yield moment
@@ -132,6 +136,10 @@ def _has_sound_times(floor: StableFloor) -> bool:
 def _can_be_kept(kept: KeptRevision) -> bool:
     analysis = kept.analysis
     return _is_time(kept.until) and (analysis is None or _is_time(analysis.started_at))
+
+
+def _can_be_checked(check: FirstCheckStatus) -> bool:
+    return _is_time(check.started_at) and _is_time(check.until)
 
 
 def _is_time(text: str) -> bool:

@@ -16,6 +16,7 @@ from serinus.api.conditions import format_micro_time, format_time, parse_time
 from serinus.api.deployment_status import (
     CanaryStatus,
     DeploymentStatus,
+    FirstCheckStatus,
     HistoryEntry,
     KeptRevision,
     RejectedRevision,
@@ -25,6 +26,7 @@ from serinus.api.deployment_status import (
 from serinus.api.enums import Action, Reason
 from serinus.manifests.revision import RevisionRecord
 from serinus.reconcile.decision import Event, EventType
+from serinus.reconcile.deployment_ab_test import ab_test_at_start, called_off
 from serinus.reconcile.deployment_analysis import without_states
 from serinus.reconcile.deployment_picture import FIRST_REVISION_WEIGHT_PERCENT
 from serinus.reconcile.deployment_post_promotion import kept_after_promotion
@@ -60,7 +62,7 @@ def first_revision_started(
         f"revision {record.revision} ({model_version}) is the first; it becomes stable when all "
         "its pods are ready",
     )
-    return _started(status, canary, because, now, update={"stable": None})
+    return _started(status, canary, because, now, update={"stable": None, "first_check": None})
 
 
 def canary_started(
@@ -81,11 +83,13 @@ def canary_started(
         weight=weight_percent_at(steps, 0),
         preview=parsed.preview,
         shadow=shadow_at_start(steps),
+        ab_test=ab_test_at_start(parsed.ab_test),
         rules=rules,
         rules_hash=rules_hash(rules),
     )
     stable = f" against {status.stable.revision}" if status.stable else ""
     how = "by a switch" if canary.preview else f"in {len(steps)} steps"
+    how = "by an A/B test" if canary.ab_test else how
     because = Finding(
         Reason.ROLLOUT_STARTED,
         f"revision {record.revision} ({model_version}) is released{stable} {how}",
@@ -159,9 +163,17 @@ def promoting(
 
 
 def promoted(
-    status: DeploymentStatus, canary: CanaryStatus, because: Finding, now: datetime
+    status: DeploymentStatus,
+    canary: CanaryStatus,
+    because: Finding,
+    now: datetime,
+    *,
+    first_check: FirstCheckStatus | None = None,
 ) -> Changed:
-    """The canary is stable; its pods go on, only the pointer moved."""
+    """The canary is stable; its pods go on, only the pointer moved.
+
+    `first_check` is how a first revision is judged from now on: what is to be shown isn't yet.
+    """
     stable = RevisionStatus(
         revision=canary.revision, model_version=canary.model_version, since=format_time(now)
     )
@@ -171,11 +183,13 @@ def promoted(
             "kept": kept_after_promotion(status, canary, now),
             "former_stable": with_former(status.former_stable, status.stable, canary.revision),
             "canary": None,
+            "first_check": first_check,
             "analysis": without_states(status.analysis),
         }
     )
     if because.reason is Reason.FIRST_REVISION:
-        return _told(changed, Action.PROMOTE, canary, because, now)
+        action = Action.PROMOTE if first_check is None else Action.SERVE
+        return _told(changed, action, canary, because, now)
     return Changed(changed, (_event(EventType.NORMAL, because),))
 
 
@@ -209,16 +223,8 @@ def switched_back(
         f"revision {stable.revision} ({stable.model_version}) was aborted after its switch; "
         f"revision {kept.revision} ({kept.model_version}) is stable again{why}",
     )
-    again = RevisionStatus(
-        revision=kept.revision, model_version=kept.model_version, since=format_time(now)
-    )
     changed = status.model_copy(
-        update={
-            "stable": again,
-            "kept": None,
-            "former_stable": with_former(status.former_stable, None, kept.revision),
-            **_rejection(status, stable, because, now),
-        }
+        update={**_stable_again(status, kept, now), **_rejection(status, stable, because, now)}
     )
     return _told(changed, Action.ABORT, stable, because, now, actor=actor, type_=EventType.WARNING)
 
@@ -253,18 +259,33 @@ def restored(
     status: DeploymentStatus, kept: KeptRevision, because: Finding, now: datetime
 ) -> Changed:
     """What was kept has its pods and is stable again; only the pointer moved."""
-    again = RevisionStatus(
-        revision=kept.revision, model_version=kept.model_version, since=format_time(now)
-    )
-    changed = status.model_copy(
-        update={
-            "stable": again,
-            "kept": None,
-            "former_stable": with_former(status.former_stable, None, kept.revision),
-        }
-    )
+    changed = status.model_copy(update=_stable_again(status, kept, now))
     message = f"revision {kept.revision} ({kept.model_version}) is stable again"
     return Changed(changed, (_event(EventType.NORMAL, Finding(because.reason, message)),))
+
+
+def first_harmful(
+    status: DeploymentStatus,
+    stable: RevisionStatus,
+    check: FirstCheckStatus,
+    because: Finding,
+    now: datetime,
+) -> Changed:
+    """The first revision does harm: it waits for a person, and serves meanwhile."""
+    changed = status.model_copy(
+        update={"first_check": check, "analysis": without_states(status.analysis)}
+    )
+    return _told(changed, Action.HOLD, stable, because, now, type_=EventType.WARNING)
+
+
+def first_ended(
+    status: DeploymentStatus, stable: RevisionStatus, because: Finding, actor: str, now: datetime
+) -> Changed:
+    """The first revision isn't judged any more; what was shown of it is on record."""
+    changed = status.model_copy(
+        update={"first_check": None, "analysis": without_states(status.analysis)}
+    )
+    return _told(changed, Action.PROMOTE, stable, because, now, actor=actor)
 
 
 def harm_told(
@@ -284,7 +305,12 @@ def withdrawn(
         reason=because.reason, message=because.message[:MESSAGE_MAX], at=format_time(now)
     )
     waiting = canary.model_copy(
-        update={"withdrawn": withdrawal, "traffic_started_at": None, "promoting": False}
+        update={
+            "withdrawn": withdrawal,
+            "traffic_started_at": None,
+            "promoting": False,
+            **called_off(canary),
+        }
     )
     changed = status.model_copy(
         update={"canary": waiting, "analysis": without_states(status.analysis)}
@@ -356,6 +382,18 @@ def _new_canary(
     )
 
 
+def _stable_again(status: DeploymentStatus, kept: KeptRevision, now: datetime) -> Mapping[str, Any]:
+    """The fields of a status in which what was kept is stable again; only the pointer moves."""
+    again = RevisionStatus(
+        revision=kept.revision, model_version=kept.model_version, since=format_time(now)
+    )
+    return {
+        "stable": again,
+        "kept": None,
+        "former_stable": with_former(status.former_stable, None, kept.revision),
+    }
+
+
 def _rejection(
     status: DeploymentStatus,
     one: CanaryStatus | RevisionStatus,
@@ -411,7 +449,9 @@ def _started(
     *,
     update: Mapping[str, Any],
 ) -> Changed:
-    changed = status.model_copy(update={**update, "canary": canary, "analysis": []})
+    check = status.first_check
+    found = {"first_check": check if check and check.harm else None}
+    changed = status.model_copy(update={**found, **update, "canary": canary, "analysis": []})
     return _told(changed, Action.START, canary, because, now)
 
 

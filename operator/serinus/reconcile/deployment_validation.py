@@ -14,13 +14,22 @@ from serinus.analysis.spec import Boundary
 from serinus.api.analysis import Analysis, AnalysisMetric
 from serinus.api.deployment import DeploymentSpec
 from serinus.api.enums import MetricTemplate
-from serinus.api.quantities import duration_seconds, parse_decimal
+from serinus.api.feedback import Feedback
+from serinus.api.prediction_log import PredictionLog
+from serinus.api.quantities import duration_seconds, parse_decimal, parse_quantity
 from serinus.api.schema_model import ApiModel
-from serinus.api.server import Feedback
-from serinus.api.strategy import REPLICA_WEIGHT_MAX_PERCENT
+from serinus.api.server import RequestLimits
+from serinus.api.strategy import (
+    REPLICA_WEIGHT_MAX_PERCENT,
+    SHADOW_OF_OWN_SERVER,
+    SHADOW_PERCENT_OF_OUR_SERVER,
+    Canary,
+)
 from serinus.manifests.naming import NAME_MAX_LENGTH
 from serinus.manifests.pod import denied_entries
+from serinus.manifests.workload import several_workers
 from serinus.reconcile.deployment_rules import MEASURED, boundary, explicit_analysis
+from serinus.reconcile.label_bounds import score_problems
 from serinus.reconcile.server_counters import metric_problems
 from serinus.rollout.promotion_window import is_time_zone
 from serinus.rollout.weights import (
@@ -34,6 +43,7 @@ LATENCY_BOUNDS_SECONDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
 COHORT_LENGTH_MAX_SECONDS = 3600
+TIMEOUT_MIN_SECONDS, TIMEOUT_MAX_SECONDS = 0.01, 20
 POST_PROMOTION_MAX_SECONDS = 30 * 24 * 3600
 _METRIC_KINDS = ("template", "prometheus", "template_ref")
 
@@ -60,6 +70,8 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
                 "or a delivery tool; remove it"
             )
         yield from _feedback_problems(spec.server.feedback)
+        yield from _limits_problems(spec.server.limits)
+        yield from _log_problems(spec.server.prediction_log)
     for index, window in enumerate((spec.strategy and spec.strategy.promotion_windows) or ()):
         if window.time_zone and not is_time_zone(window.time_zone):
             yield (
@@ -68,13 +80,17 @@ def _problems(name: str, spec: DeploymentSpec) -> Iterator[str]:
             )
     yield from _canary_weight_problems(spec)
     yield from _shadow_problems(spec)
+    yield from _ab_test_problems(spec)
     yield from _max_weight_problems(spec)
     yield from _post_promotion_problems(spec)
+    yield from _first_deployment_problems(spec)
     if spec.analysis:
         yield from _analysis_problems(spec.analysis)
-        if spec.server is None or spec.server.container is None:
-            yield from _latency_problems(spec.analysis)
-    yield from metric_problems(spec.server, explicit_analysis(spec.analysis))
+    if spec.server and spec.server.container:
+        yield from metric_problems(spec.server, explicit_analysis(spec.analysis))
+    elif spec.analysis:
+        yield from _latency_problems(spec.analysis)
+        yield from score_problems(spec)
 
 
 def _unknown_choices(spec: DeploymentSpec) -> Iterator[str]:
@@ -109,7 +125,9 @@ def _choices(spec: DeploymentSpec) -> Iterator[tuple[str, ApiModel, tuple[str, .
     if spec.traffic:
         yield "spec.traffic", spec.traffic, ("replicas", "gateway_api")
     if spec.strategy:
-        yield "spec.strategy", spec.strategy, ("canary", "blue_green")
+        yield "spec.strategy", spec.strategy, ("canary", "blue_green", "ab_test")
+        if spec.strategy.ab_test:
+            yield "spec.strategy.abTest.unit", spec.strategy.ab_test.unit, ("header", "cookie")
         canary = spec.strategy.canary
         if canary:
             yield "spec.strategy.canary", canary, ("steps", "step_weights")
@@ -125,7 +143,7 @@ def _canary_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
     canary = spec.strategy.canary if spec.strategy else None
     if canary is None or (spec.traffic and spec.traffic.gateway_api):
         return
-    weights = [step.set_weight or 0 for step in canary.steps or ()] + (canary.step_weights or [])
+    weights = _weights(canary)
     if max(weights, default=0) > REPLICA_WEIGHT_MAX_PERCENT:
         yield (
             f"spec.strategy.canary: a weight of {max(weights)} is above "
@@ -133,18 +151,44 @@ def _canary_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
         )
 
 
+def _weights(canary: Canary) -> list[int]:
+    """Of all steps, 0 for one that sets none."""
+    return [step.set_weight or 0 for step in canary.steps or ()] + (canary.step_weights or [])
+
+
 def _shadow_problems(spec: DeploymentSpec) -> Iterator[str]:
     """As with weights: refused at apply by a CRD of this operator's version."""
     canary = spec.strategy.canary if spec.strategy else None
     for index, step in enumerate((canary.steps if canary else None) or ()):
-        if step.shadow is not None and spec.server and spec.server.container:
-            yield (
-                f"spec.strategy.canary.steps[{index}].shadow: requests are mirrored by Serinus' "
-                "server and in its protocols; with `server.container` begin with `setWeight`"
-            )
-        if index and step.shadow is not None:
-            path = f"spec.strategy.canary.steps[{index}].shadow"
+        if step.shadow is None:
+            continue
+        path = f"spec.strategy.canary.steps[{index}].shadow"
+        of_own_server = spec.server is not None and spec.server.container is not None
+        if of_own_server and not (spec.traffic and spec.traffic.gateway_api):
+            yield f"{path}: {SHADOW_OF_OWN_SERVER}"
+        if step.shadow.percent is not None and not of_own_server:
+            yield f"{path}.percent: {SHADOW_PERCENT_OF_OUR_SERVER}"
+        if index:
             yield f"{path}: only the first step may be a shadow"
+
+
+def _ab_test_problems(spec: DeploymentSpec) -> Iterator[str]:
+    """As with weights: refused at apply by a CRD of this operator's version."""
+    test = spec.strategy.ab_test if spec.strategy else None
+    if test is None:
+        return
+    if spec.server and spec.server.container:
+        yield (
+            "spec.strategy.abTest: units are assigned by the pods of Serinus' server; with "
+            "`server.container` release by `canary` or `blueGreen`"
+        )
+    if spec.server and several_workers(spec.server):
+        yield (
+            "spec.strategy.abTest: units are counted in pods of one process; with "
+            "`server.workers` release by `canary` or `blueGreen`"
+        )
+    if test.layer and test.layer.from_percent >= test.layer.to_percent:
+        yield "spec.strategy.abTest.layer: `fromPercent` must be below `toPercent`"
 
 
 def _max_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
@@ -152,7 +196,7 @@ def _max_weight_problems(spec: DeploymentSpec) -> Iterator[str]:
     canary = spec.strategy.canary if spec.strategy else None
     if canary is None or canary.max_weight is None:
         return
-    weights = [step.set_weight or 0 for step in canary.steps or ()] + (canary.step_weights or [])
+    weights = _weights(canary)
     path, limit = "spec.strategy.canary.maxWeight", canary.max_weight
     if max(weights, default=0) > limit:
         yield f"{path}: a weight of {max(weights)} is above {limit}"
@@ -188,12 +232,34 @@ def _post_promotion_problems(spec: DeploymentSpec) -> Iterator[str]:
         yield f"{path}: needs `spec.analysis.metrics`; without any, nothing could be judged"
 
 
+def _first_deployment_problems(spec: DeploymentSpec) -> Iterator[str]:
+    first = spec.strategy.first_deployment if spec.strategy else None
+    if first and duration_seconds(first.duration) > POST_PROMOTION_MAX_SECONDS:
+        path = "spec.strategy.firstDeployment.duration"
+        yield f"{path}: `{first.duration}` isn't at most 30d"
+
+
 def _feedback_problems(feedback: Feedback | None) -> Iterator[str]:
     length = feedback.cohort_length if feedback else None
     if length and not 1 <= duration_seconds(length) <= COHORT_LENGTH_MAX_SECONDS:
         yield f"spec.server.feedback.cohortLength: `{length}` isn't between 1s and 1h"
     if length and duration_seconds(length) % 1:
         yield f"spec.server.feedback.cohortLength: `{length}` isn't in whole seconds"
+
+
+def _limits_problems(limits: RequestLimits | None) -> Iterator[str]:
+    timeout = limits.timeout if limits else None
+    if timeout and not TIMEOUT_MIN_SECONDS <= duration_seconds(timeout) <= TIMEOUT_MAX_SECONDS:
+        yield f"spec.server.limits.timeout: `{timeout}` isn't between 10ms and 20s"
+
+
+def _log_problems(log: PredictionLog | None) -> Iterator[str]:
+    retention = log.retention if log else None
+    path = "spec.server.predictionLog.retention"
+    if retention and retention.max_age and duration_seconds(retention.max_age) <= 0:
+        yield f"{path}.maxAge: must be above 0s; `samplePercent: 0` logs nothing"
+    if retention and retention.max_size and parse_quantity(retention.max_size) < 1:
+        yield f"{path}.maxSize: must be above 0; `samplePercent: 0` logs nothing"
 
 
 def _analysis_problems(analysis: Analysis) -> Iterator[str]:

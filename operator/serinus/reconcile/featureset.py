@@ -6,6 +6,7 @@ run begins when
 - the identity is a new one: a run of the old one that still works is given up;
 - the last run failed and what may have been to blame was changed since: resources, deadline,
   retries or the pod's template;
+- the last run couldn't write the newest values to their server: after a pause that grows;
 - a person asks for `retry`.
 
 Number and name of a run are in status before its Job is made. New data in the same files is no
@@ -25,7 +26,18 @@ from serinus.api.featureset import FeatureSet, FeatureSetRunStatus, FeatureSetSt
 from serinus.api.job_contract import FeatureSetRunResult
 from serinus.manifests.naming import snapshot_run_name
 from serinus.reconcile.decision import Decision, Event, EventType
-from serinus.reconcile.featureset_conditions import Progress, data_valid, phase, readiness
+from serinus.reconcile.featureset_conditions import (
+    Progress,
+    data_valid,
+    online_synced,
+    phase,
+    readiness,
+)
+from serinus.reconcile.featureset_online import (
+    seconds_to_next_write,
+    with_online_writes,
+    with_what_is_there,
+)
 from serinus.reconcile.featureset_run import kept_digests, run_identity, run_input_of, run_of
 from serinus.reconcile.readiness import bounded
 from serinus.reconcile.retry_request import retry_request
@@ -78,7 +90,11 @@ class _Pass:
             settled=bool(run and run.outcome),
             readiness=readiness(progress, suspended=bool(self.feature_set.spec.suspend)),
             phase=phase(progress),
-            observations=(data_valid(progress, old.conditions),),
+            observations=(
+                data_valid(progress, old.conditions),
+                *online_synced(progress, self.feature_set.spec.online, old.conditions),
+            ),
+            again_after_seconds=seconds_to_next_write(run, self.now) if self._may_begin() else None,
             record=asked.record,
             events=(*asked.events, *_start_events(old.last_run, run), *progress.events),
         )
@@ -105,12 +121,17 @@ class _Pass:
             identity=run_identity(spec),
             settings_hash=settings_hash(spec),
             started_at=format_time(self.now),
+            online_failures=last.online_failures if last else None,
         )
+
+    def _may_begin(self) -> bool:
+        return not self.feature_set.spec.suspend
 
     def _is_still_wanted(self, last: FeatureSetRunStatus) -> bool:
         spec = self.feature_set.spec
-        current = last.identity == run_identity(spec)
-        return current and not is_worth_another_try(last.outcome, last.settings_hash, spec)
+        if last.identity != run_identity(spec) or seconds_to_next_write(last, self.now) == 0:
+            return False
+        return not is_worth_another_try(last.outcome, last.settings_hash, spec)
 
     def _progress(self, chosen: FeatureSetRunStatus | None) -> Progress:
         latest = self.feature_set.status.latest_snapshot
@@ -150,10 +171,15 @@ class _Pass:
             return Progress(run, latest, events=(_warning(reason, result.message),))
         if result.snapshot is None:
             return self._broken(chosen, f"run `{chosen.name}` gave a result without a snapshot")
+        run = with_online_writes(run, result.online_problem)
         unchanged = latest is not None and latest.digest == result.snapshot.digest
         reason = Reason.SNAPSHOT_UNCHANGED if unchanged else Reason.SNAPSHOT_CREATED
-        event = Event(EventType.NORMAL, reason.value, bounded(result.message))
-        return Progress(run, result.snapshot, events=(event,))
+        events = [Event(EventType.NORMAL, reason.value, bounded(result.message))]
+        snapshot = result.snapshot
+        if result.online_problem is not None:
+            events.append(_warning(Reason.ONLINE_WRITE_FAILED, result.online_problem))
+            snapshot = with_what_is_there(snapshot, latest)
+        return Progress(run, snapshot, events=tuple(events))
 
     def _broken(self, chosen: FeatureSetRunStatus, message: str) -> Progress:
         run = closed(chosen, Outcome.FAILED, Reason.JOB_FAILED, message, self.now)

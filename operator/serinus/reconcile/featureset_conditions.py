@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from serinus.api.conditions import Condition
+from serinus.api.conditions import Condition, format_time
 from serinus.api.enums import ConditionType, Outcome, Phase, Reason
-from serinus.api.featureset import FeatureSetRunStatus, Snapshot
+from serinus.api.featureset import FeatureSetRunStatus, Online, Snapshot
 from serinus.reconcile.decision import DesiredObject, Event
+from serinus.reconcile.featureset_online import next_write_at
 from serinus.reconcile.readiness import Note, Readiness, noted
 from serinus.reconcile.run_execution import Continues
 
@@ -62,6 +63,30 @@ def data_valid(progress: Progress, old: Iterable[Condition]) -> Condition:
     return noted(ConditionType.DATA_VALID, known.get(run.outcome), _note_of(run))
 
 
+def online_synced(
+    progress: Progress, online: Online | None, old: Iterable[Condition]
+) -> tuple[Condition, ...]:
+    """Whether the newest values of what may be used can be looked up; none where none is wanted.
+
+    They are where pods look before the run's result is in the store. While a run works, what
+    failed before is still so.
+    """
+    if online is None or not online.enabled:
+        return ()
+    run, latest = progress.run, progress.latest
+    if run is not None and run.online_problem is not None:
+        return (noted(ConditionType.ONLINE_SYNCED, False, _write_failed(run)),)
+    if run is not None and run.outcome is None and run.online_failures:
+        return tuple(one for one in old if one.type == ConditionType.ONLINE_SYNCED)
+    if latest is not None and latest.online_entities is not None:
+        shown = f"{latest.online_entities} entities of snapshot {latest.digest[:19]}"
+        return (noted(ConditionType.ONLINE_SYNCED, True, Note(Reason.SUCCEEDED, shown)),)
+    if run is not None and run.outcome is not None:
+        return (noted(ConditionType.ONLINE_SYNCED, False, _note_of(run)),)
+    note = Note(Reason.PROGRESSING, "no snapshot has an online table yet")
+    return (noted(ConditionType.ONLINE_SYNCED, None, note),)
+
+
 def phase(progress: Progress) -> Phase:
     """One word for people."""
     run, waiting = progress.run, progress.waiting
@@ -84,6 +109,12 @@ def _usable(progress: Progress, *, suspended: bool) -> tuple[bool | None, Note]:
     if suspended and run is None:
         return False, Note(Reason.SUSPENDED, "spec.suspend is true, so no run begins")
     return None, Note(Reason.PROGRESSING, "there is no snapshot yet")
+
+
+def _write_failed(run: FeatureSetRunStatus) -> Note:
+    at = next_write_at(run)
+    again = f"; it is tried again at {format_time(at)}" if at else ""
+    return Note(Reason.ONLINE_WRITE_FAILED, f"{run.online_problem}{again}")
 
 
 def _note_of(run: FeatureSetRunStatus) -> Note:

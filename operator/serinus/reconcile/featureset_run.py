@@ -42,6 +42,7 @@ def run_identity(spec: FeatureSetSpec) -> str:
 def run_of(feature_set: FeatureSet, chosen: FeatureSetRunStatus) -> Run:
     """The run as its Job is made from it."""
     spec, metadata = feature_set.spec, feature_set.metadata
+    server = spec.online.redis if spec.online and spec.online.enabled else None
     private = any(one.sensitivity is Sensitivity.PSEUDONYMIZE for one in spec.features)
     return Run(
         kind=Kind.FEATURE_SET,
@@ -51,6 +52,8 @@ def run_of(feature_set: FeatureSet, chosen: FeatureSetRunStatus) -> Run:
         identity=run_identity_for(metadata.uid, chosen.identity),
         settings=spec,
         pseudonymization_key=spec.pseudonymization_key_secret_ref if private else None,
+        online_password=server.password_secret_ref if server else None,
+        online_ca=server.ca_secret_ref if server else None,
     )
 
 

@@ -86,7 +86,10 @@ def why_refused(
     if request.uid != metadata.uid:
         return "the request was meant for another object of this name"
     if abs(age) > VALID_FOR:
-        return f"the request was issued at {request.issued_at[:40]}; requests last 10 minutes"
+        return (
+            f"the request was issued at {request.issued_at[:40]}; requests last 10 minutes, and by "
+            f"the operator's clock it is {format_time(now)}"
+        )
     if revisions and request.revision not in revisions:
         named = request.revision[:16] or "no revision"
         return f"the request names {named}; it would have to name {' or '.join(sorted(revisions))}"

@@ -67,6 +67,8 @@ class Findings:
         The last request of a person and what came of it.
     events
         Those of the kind; what holds the object up is told here.
+    again_after_seconds
+        When another run may be due though nothing changes; None: when something does.
     """
 
     status: CommonStatus
@@ -77,6 +79,7 @@ class Findings:
     observations: tuple[Condition, ...]
     record: HandledRequest | None
     events: tuple[Event, ...]
+    again_after_seconds: float | None = None
 
 
 def reconciled(
@@ -115,7 +118,9 @@ def _decision(owner: _AnyOwner, found: Findings, children: Children, now: dateti
         status=_status(owner, found, now).model_dump(mode="json", by_alias=True, exclude_none=True),
         desired=found.progress.desired,
         prune=(*(waiting.prune if waiting else ()), *left),
-        requeue_after_seconds=waiting.requeue_after_seconds if waiting else None,
+        requeue_after_seconds=(
+            waiting.requeue_after_seconds if waiting else found.again_after_seconds
+        ),
         events=(*found.events, *trouble_events(owner.status.conditions, found.readiness)),
     )
 

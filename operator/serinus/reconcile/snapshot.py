@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from serinus.analysis.samples import Query, QueryResult
+from serinus.api.hooks import HookAnswer, HookType
 from serinus.api.modelversion import ModelVersion
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import JsonObject, ObjectRef
@@ -97,6 +98,71 @@ class TemplatesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class HookQuestion:
+    """What a hook is asked: about one revision in one rollout, since one moment.
+
+    Attributes
+    ----------
+    started_at, asked_since
+        When the rollout began, and since when it asks; both as they stand in its status.
+    """
+
+    namespace: str
+    deployment: str
+    uid: str
+    revision: str
+    model_version: str
+    started_at: str
+    type: HookType
+    hook: str
+    asked_since: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookAnswered:
+    """What a hook said when it was last asked: `told` is for people, `at` the time."""
+
+    answer: HookAnswer
+    told: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class HooksSeen:
+    """The hooks that a Deployment may name, and what they say about its rollout.
+
+    Attributes
+    ----------
+    declared
+        Types by name, of those that are declared for its namespace.
+    answers
+        The newest answer to each question of its status that was asked.
+    """
+
+    declared: Mapping[str, frozenset[HookType]] = field(default_factory=dict)
+    answers: Mapping[HookQuestion, HookAnswered] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySeen:
+    """A Gateway through which requests come, and what its class says that it can.
+
+    Attributes
+    ----------
+    features
+        Names of the Gateway API, such as `HTTPRouteRequestMirror`.
+    problem
+        Why nobody knows; None when it is known.
+    """
+
+    namespace: str
+    name: str
+    gateway_class: str = ""
+    features: frozenset[str] = frozenset()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSetSnapshot:
     """All that concerns one FeatureSet: `children` has its Jobs, their pods and the claim."""
 
@@ -148,6 +214,8 @@ class DeploymentSnapshot:
     children: Children = field(default_factory=Children)
     model_versions: tuple[ModelVersion, ...] = ()
     """Those that its spec, status and revisions name, and all of the channel that it follows."""
+    feature_sets: Mapping[str, JsonObject] = field(default_factory=dict)
+    """Those in which its server looks values up and that exist, by name."""
     samples: Mapping[Query, QueryResult] = field(default_factory=dict)
     records: RecordsSeen = field(default_factory=RecordsSeen)
     vouched_since: datetime | None = None
@@ -155,3 +223,6 @@ class DeploymentSnapshot:
     """Whether the cluster knows HTTPRoutes of the Gateway API."""
     templates: TemplatesSeen | None = None
     """The library of metrics; None where the Deployment needs it for nothing now."""
+    hooks: HooksSeen = field(default_factory=HooksSeen)
+    gateways: tuple[GatewaySeen, ...] | None = None
+    """Those that the spec names; None where it doesn't matter now what they can."""

@@ -7,7 +7,7 @@ a crash. Why a rollout begins: `start.py`; why it ends without a verdict: `endin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from serinus.api.enums import Reason, Verb
 from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
@@ -20,6 +20,7 @@ from serinus.rollout.hold import (
     paused_by,
     waits_without_end,
 )
+from serinus.rollout.hooks import actor, asking_for_rollback, confirmed, said
 from serinus.rollout.promotion import (
     PROMOTION_RULES,
     promoted_by_user,
@@ -31,9 +32,13 @@ from serinus.rollout.steps import described, following_index
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """All traffic to stable, the canary to no pods, its revision rejected."""
+    """All traffic to stable, the canary to no pods, its revision rejected.
+
+    `by` is who decided, where that is a hook.
+    """
 
     because: Finding
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,13 @@ class StartStep:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """The decision is made: bring the canary to full size."""
+    """The decision is made: bring the canary to full size.
+
+    `by` is who confirmed it, where hooks had to.
+    """
 
     because: Finding
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ Transition = RollBack | Withdraw | Hold | StartStep | Promote | FinishPromotion
 def advance(facts: RolloutFacts) -> Transition:
     """What happens to the canary next."""
     if because := why_rolled_back(facts):
-        return RollBack(because)
+        return _rolled_back(because, facts)
     if because := why_withdrawn(facts):
         return Withdraw(because)
     if because := first_match(_holds(facts), facts):
@@ -111,10 +120,28 @@ def advance(facts: RolloutFacts) -> Transition:
     if following < len(facts.steps):
         return StartStep(following, Finding(Reason.STEP_STARTED, _step_told(facts, following)))
     if because := first_match(HOLDS_BEFORE_A_PROMOTION, facts):
-        return Hold(because, clock_stands_still=False, waits_without_end=True)
+        waits = waits_without_end(facts, because.reason)
+        return Hold(because, clock_stands_still=False, waits_without_end=waits)
     because = first_match(PROMOTION_RULES, facts)
     assert because is not None  # the last rule always applies
-    return Promote(because)
+    return _promoted(because, facts)
+
+
+def _rolled_back(because: Finding, facts: RolloutFacts) -> RollBack:
+    """The rollback, with the hook that asked for it."""
+    hook = asking_for_rollback(facts.hooks)
+    if hook is None or because.reason is not Reason.ROLLED_BACK_BY_HOOK:
+        return RollBack(because)
+    return RollBack(because, actor((hook,)))
+
+
+def _promoted(because: Finding, facts: RolloutFacts) -> Promote:
+    """The promotion, with who confirmed it."""
+    by = confirmed(facts.hooks)
+    if not by:
+        return Promote(because)
+    told = "; ".join(said(one) for one in by)
+    return Promote(replace(because, message=f"{because.message}; {told}"), actor(by))
 
 
 def _holds(facts: RolloutFacts) -> tuple[Rule[RolloutFacts], ...]:

@@ -12,7 +12,9 @@ from typing import TypeVar
 
 from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
+from serinus.rollout.hooks import HookFacts
 from serinus.rollout.promotion_window import Closed
+from serinus.rollout.sample_ratio import SampleRatio
 from serinus.rollout.steps import Step
 from serinus.rollout.weights import Router
 
@@ -59,10 +61,15 @@ class PodFacts:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the analysis says of the canary; see `api.verdicts.Overall`."""
+    """What the analysis says of the canary; see `api.verdicts.Overall`.
+
+    `harm_ratio` is the evidence of harm as it stands, of the metric that has most, over what rolls
+    back.
+    """
 
     overall: Overall
     sentence: str
+    harm_ratio: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,12 @@ class RolloutFacts:
         Who paused it; None when nobody did.
     withdrawn
         The evidence for which its requests were taken away; None when they weren't.
+    sample_ratio
+        How the units of an A/B test were split; None without one.
     window_closed
         Until when no promotion window is open; None when one is, or when there are none.
+    hooks
+        Who outside is asked about this rollout, and what they say.
     reference_problem
         Why the model reference leads nowhere; None when it leads to a version.
     canary_version_rejected
@@ -115,7 +126,9 @@ class RolloutFacts:
     returning: bool = False
     paused_by: str | None = None
     withdrawn: Finding | None = None
+    sample_ratio: SampleRatio | None = None
     window_closed: Closed | None = None
+    hooks: tuple[HookFacts, ...] = ()
     suspended: bool = False
     rejected: bool = False
     request: Request | None = None

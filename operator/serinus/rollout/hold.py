@@ -10,7 +10,12 @@ from serinus.api.conditions import format_time
 from serinus.api.enums import OnEvent, Reason
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
+from serinus.rollout.hooks import said, unconfirmed
+from serinus.rollout.sample_ratio import P_OF_A_FALSE_ALARM, is_mismatch
 from serinus.rollout.steps import Analyze, Pause
+
+LOOMING_HARM_RATIO = 0.25
+"""Less than the evidence of one round that could not be worse, shared by a dozen metrics."""
 
 
 def paused_by_user(facts: RolloutFacts) -> Finding | None:
@@ -98,7 +103,20 @@ def no_data(facts: RolloutFacts) -> Finding | None:
     if facts.observes:
         return None
     sentence = facts.judgement.sentence if facts.judgement else ""
-    return Finding(Reason.NO_DATA, f"{sentence}; are the pods scraped?")
+    return Finding(Reason.NO_DATA, sentence)
+
+
+def sample_ratio_mismatch(facts: RolloutFacts) -> Finding | None:
+    """The units of an A/B test weren't split as planned: what it shows isn't the versions."""
+    ratio = facts.sample_ratio
+    if ratio is None or not is_mismatch(ratio):
+        return None
+    message = (
+        f"{ratio.canary} of {ratio.canary + ratio.stable} units are the canary's: "
+        f"{ratio.share_percent:.2f} % and not {ratio.canary_percent} %, which is no chance (p "
+        f"below {P_OF_A_FALSE_ALARM:g}). Units are lost in one arm, so the result can't be trusted"
+    )
+    return Finding(Reason.SAMPLE_RATIO_MISMATCH, message)
 
 
 def paused_by_step(facts: RolloutFacts) -> Finding | None:
@@ -121,6 +139,9 @@ def paused_by_step(facts: RolloutFacts) -> Finding | None:
 def insufficient_evidence(facts: RolloutFacts) -> Finding | None:
     """The analysis has neither shown harm nor what the step demands."""
     step, overall = facts.step, facts.overall
+    if is_behind(facts):
+        sentence = facts.judgement.sentence if facts.judgement else ""
+        return Finding(Reason.INSUFFICIENT_EVIDENCE, f"nothing was read for long; {sentence}")
     if not isinstance(step, Analyze):
         return None
     if overall is None:
@@ -130,15 +151,35 @@ def insufficient_evidence(facts: RolloutFacts) -> Finding | None:
         return Finding(Reason.INSUFFICIENT_EVIDENCE, f"`minDuration` ends in {left:.0f} s")
     if facts.observes:
         return None
-    undecided = overall is Overall.NOT_ENOUGH or (overall is Overall.NO_HARM and step.last)
+    looms = harm_looms(facts)
+    undecided = overall is Overall.NOT_ENOUGH or (overall is Overall.NO_HARM and step.last) or looms
     if not undecided:
         return None
     late = facts.step_seconds >= step.max_duration_seconds
     if late and facts.on_deadline is OnEvent.PROMOTE:
         return None
     sentence = facts.judgement.sentence if facts.judgement else ""
+    if looms and not step.last and facts.judgement is not None:
+        sentence = (
+            f"no harm shown yet, and evidence of it at {facts.judgement.harm_ratio:.2f} of 1: the "
+            "canary gets no more requests before that is settled"
+        )
     return Finding(
         Reason.INSUFFICIENT_EVIDENCE, f"`maxDuration` is over; {sentence}" if late else sentence
+    )
+
+
+def harm_looms(facts: RolloutFacts) -> bool:
+    """Whether so much speaks for harm that a middle analysis doesn't go on to a higher weight.
+
+    One round never decides, however bad: without this a dead canary would pass its first analysis
+    with the round after which the next one rolls it back.
+    """
+    found = facts.judgement
+    return (
+        found is not None
+        and found.overall is Overall.NO_HARM
+        and found.harm_ratio >= LOOMING_HARM_RATIO
     )
 
 
@@ -154,6 +195,19 @@ def outside_promotion_window(facts: RolloutFacts) -> Finding | None:
     return Finding(Reason.OUTSIDE_PROMOTION_WINDOW, message)
 
 
+def waiting_for_confirmation(facts: RolloutFacts) -> Finding | None:
+    """A hook of `strategy.hooks` hasn't said yes. A person's word needs none."""
+    missing = unconfirmed(facts.hooks)
+    if not missing:
+        return None
+    told = "; ".join(said(one) for one in missing)
+    message = (
+        f"{facts.name} may be promoted and waits for a yes: {told}. "
+        "`kubectl serinus promote` doesn't wait"
+    )
+    return Finding(Reason.WAITING_FOR_CONFIRMATION, message)
+
+
 HOLD_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     paused_by_user,
     paused_by_evidence,
@@ -164,6 +218,7 @@ HOLD_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     waiting_for_pods,
     metrics_unavailable,
     no_data,
+    sample_ratio_mismatch,
     paused_by_step,
     insufficient_evidence,
 )
@@ -189,7 +244,10 @@ HOLDS_OF_A_PROMOTE: tuple[Rule[RolloutFacts], ...] = (
 )
 """Why a person's `promote` is refused: what the spec says, and what can't be done."""
 
-HOLDS_BEFORE_A_PROMOTION: tuple[Rule[RolloutFacts], ...] = (outside_promotion_window,)
+HOLDS_BEFORE_A_PROMOTION: tuple[Rule[RolloutFacts], ...] = (
+    outside_promotion_window,
+    waiting_for_confirmation,  # asked when nothing else holds
+)
 """What holds a promotion that would be decided now, all steps being over."""
 
 _NOTHING_IS_LEARNED: tuple[Rule[RolloutFacts], ...] = (
@@ -202,24 +260,33 @@ _NOTHING_IS_LEARNED: tuple[Rule[RolloutFacts], ...] = (
     waiting_for_pods,
     metrics_unavailable,
     no_data,
+    sample_ratio_mismatch,
 )
 
 
 def clock_stands_still(facts: RolloutFacts) -> bool:
     """Whether the step doesn't get older, whichever reason to hold is told."""
-    return first_match(_NOTHING_IS_LEARNED, facts) is not None
+    return is_behind(facts) or first_match(_NOTHING_IS_LEARNED, facts) is not None
+
+
+def is_behind(facts: RolloutFacts) -> bool:
+    """Whether samples are there that weren't read yet, as after an outage; observers don't wait."""
+    return facts.overall is Overall.BEHIND and not facts.observes
 
 
 def waits_without_end(facts: RolloutFacts, reason: Reason) -> bool:
     """Whether a hold for this reason is one that people should look at (phase Paused)."""
     match reason:
         case Reason.WAITING_FOR_PODS:
-            return False
+            return facts.pods.waiting_seconds >= facts.progress_deadline_seconds
+        case Reason.WAITING_FOR_CONFIRMATION:
+            return any(one.answer is not None for one in unconfirmed(facts.hooks))
         case Reason.PAUSED_BY_STEP:
             return isinstance(facts.step, Pause) and facts.step.duration_seconds is None
         case Reason.INSUFFICIENT_EVIDENCE:
             step = facts.step
-            return isinstance(step, Analyze) and facts.step_seconds >= step.max_duration_seconds
+            late = isinstance(step, Analyze) and facts.step_seconds >= step.max_duration_seconds
+            return late and not is_behind(facts)
         case _:
             return True
 

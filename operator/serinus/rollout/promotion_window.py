@@ -74,7 +74,15 @@ def _spans(window: PromotionWindow, now: datetime) -> Iterator[tuple[datetime, d
         day = today + offset * _DAY
         if day.weekday() in window.weekdays:
             last_day = day + _DAY if overnight else day
-            yield _moment(day, window.starts, zone), _moment(last_day, window.ends, zone)
+            begin, end = _moment(day, window.starts, zone), _moment(last_day, window.ends, zone)
+            yield begin, end if end > begin else begin + _length(window)
+
+
+def _length(window: PromotionWindow) -> timedelta:
+    """How long it is where no clock is put: one whose whole hour is left out is as long later."""
+    day = date.min + _DAY
+    starts, ends = datetime.combine(day, window.starts), datetime.combine(day, window.ends)
+    return ends - starts if ends > starts else ends - starts + _DAY
 
 
 def _moment(day: date, clock: time, zone: ZoneInfo) -> datetime:

@@ -24,8 +24,13 @@ Inputs = Mapping[str, Any]
 
 
 def revision_inputs(model_digest: str, server: Server | None) -> dict[str, Any]:
-    """What the user chose; a field that isn't given is absent, so new fields change nothing."""
+    """What the user chose; a field that isn't given is absent, so new fields change nothing.
+
+    Of the log only that there is one: how much of it is no reason to restart a pod.
+    """
     given = server.model_dump(mode="json", by_alias=True, exclude_defaults=True) if server else {}
+    if "predictionLog" in given:
+        given["predictionLog"] = {}
     return {"modelDigest": model_digest, "server": given}
 
 

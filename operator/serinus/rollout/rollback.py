@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
-from serinus.rollout.facts import Finding, RolloutFacts, Rule, first_match
+from serinus.rollout.facts import Finding, PodFacts, RolloutFacts, Rule, first_match
+from serinus.rollout.hold import harm_looms
+from serinus.rollout.hooks import asking_for_rollback, said
 from serinus.rollout.steps import Analyze
 
 
@@ -51,11 +53,21 @@ def scalar_limit_exceeded(facts: RolloutFacts) -> Finding | None:
     return Finding(Reason.SCALAR_LIMIT_EXCEEDED, facts.judgement.sentence + _NOT_COVERED)
 
 
+def rolled_back_by_hook(facts: RolloutFacts) -> Finding | None:
+    """A hook of `strategy.hooks` says to. That it can't be asked says nothing."""
+    hook = asking_for_rollback(facts.hooks)
+    if hook is None:
+        return None
+    message = f"{facts.name} was rolled back by a hook: {said(hook)}"
+    return Finding(Reason.ROLLED_BACK_BY_HOOK, message + _NOT_COVERED)
+
+
 def progress_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
     """The canary's pods didn't become ready in time.
 
     Not while it is promoted: what was shown to be good isn't rejected for want of capacity. Nor
-    while its requests are taken away: a person decides then.
+    while some are ready and the others lack nothing but a node: an autoscaler of stable may ask for
+    more of them at any time. Nor while its requests are taken away: a person decides then.
     """
     pods = facts.pods
     if (
@@ -63,6 +75,7 @@ def progress_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
         or facts.returning
         or facts.withdrawn
         or pods.ready
+        or _lack_a_node_only(pods)
         or pods.waiting_seconds < facts.progress_deadline_seconds
     ):
         return None
@@ -73,6 +86,11 @@ def progress_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
     )
     why = f"; {pods.problem.message}" if pods.problem else ""
     return Finding(Reason.PROGRESS_DEADLINE_EXCEEDED, message + why + _NOT_COVERED)
+
+
+def _lack_a_node_only(pods: PodFacts) -> bool:
+    unschedulable = pods.problem is not None and pods.problem.reason is Reason.POD_UNSCHEDULABLE
+    return pods.available > 0 and unschedulable
 
 
 def analysis_deadline_exceeded(facts: RolloutFacts) -> Finding | None:
@@ -101,6 +119,7 @@ ROLLBACK_RULES: tuple[Rule[RolloutFacts], ...] = (  # the first match wins
     model_version_rejected,
     evidence_of_harm,
     scalar_limit_exceeded,
+    rolled_back_by_hook,
     progress_deadline_exceeded,
     analysis_deadline_exceeded,
     no_data,
@@ -143,7 +162,7 @@ def is_past_deadline(facts: RolloutFacts) -> bool:
         and not facts.promoting
         and facts.step_seconds >= step.max_duration_seconds
         and facts.overall in _UNDECIDED
-        and not (facts.overall is Overall.NO_HARM and not step.last)
+        and not (facts.overall is Overall.NO_HARM and not step.last and not harm_looms(facts))
     )
 
 

@@ -17,6 +17,8 @@ SETTLING = timedelta(minutes=5)
 """How long after a rollout: as long as an autoscaler looks back by default before it shrinks."""
 TOLERANCE = 0.1
 """Load beyond the target by less than this changes nothing, as the autoscaler itself has it."""
+IDLE_RATIO = 0.05
+"""Load over the target that a pod may have without any request: probes, scrapes, rounding."""
 
 
 LOAD_SETTLES = timedelta(minutes=2)
@@ -66,6 +68,18 @@ def floor_in_rollout(
     return Floor(pods, now) if pods > floor.pods else floor
 
 
+def floor_with_handed_back(
+    floor: Floor | None, *, pods: int, handed_back: int, pods_max: int, now: datetime
+) -> Floor:
+    """The floor when the `handed_back` pods of an A/B test answer for stable's `pods` no more.
+
+    In a test stable's pods hand requests on, and what that costs them isn't known: by their load
+    nobody can tell what all requests would ask for. So the pods that answered are made good for.
+    """
+    before = floor.pods if floor else 0
+    return Floor(min(max(before, pods + handed_back), pods_max), now)
+
+
 def floor_after_rollout(floor: Floor | None, now: datetime) -> Floor | None:
     """The floor when no rollout runs: kept for `SETTLING`, then none."""
     if floor is None or floor.until is None:
@@ -76,9 +90,11 @@ def floor_after_rollout(floor: Floor | None, now: datetime) -> Floor | None:
 def _pods_for_all_requests(load: StableLoad) -> int:
     """What the autoscaler would ask for if stable got all requests; 0 where it isn't known.
 
-    The rule of Kubernetes, ceil(pods * load / target), for the load without a canary.
+    The rule of Kubernetes, ceil(pods * load / target), for the load without a canary. What pods do
+    without requests doesn't grow with them: of a tenth of the requests it would be taken tenfold.
     """
     if load.load_ratio is None:
         return 0
-    pods = load.pods * load.load_ratio / load.request_share
+    by_requests = load.load_ratio - IDLE_RATIO * (1 - load.request_share)
+    pods = load.pods * by_requests / load.request_share
     return math.ceil(pods) if pods > load.pods * (1 + TOLERANCE) else 0

@@ -26,6 +26,8 @@ class StartFacts:
         Why a metric's template of the library can't be used; None when all can.
     gateway_missing
         What the spec asks for that the cluster lacks, and what to do; None when it lacks nothing.
+    online_missing
+        Which FeatureSet has no values to be looked up yet; None when all have, or none is named.
     provider_problem
         Why the metrics provider can't be asked; None when it answers or isn't needed.
     rejected
@@ -40,6 +42,7 @@ class StartFacts:
     template_problem: str | None = None
     name_conflict: str | None = None
     gateway_missing: str | None = None
+    online_missing: str | None = None
     suspended: bool = False
     rejected: RejectedRevision | None = None
     provider_problem: str | None = None
@@ -96,6 +99,13 @@ def revision_rejected_before(facts: StartFacts) -> Finding | None:
     return Finding(Reason.REVISION_REJECTED_BEFORE, message)
 
 
+def waiting_for_online_table(facts: StartFacts) -> Finding | None:
+    """A FeatureSet has no values to look up: pods would start again and again until it has."""
+    if facts.online_missing is None:
+        return None
+    return Finding(Reason.WAITING_FOR_ONLINE_TABLE, facts.online_missing)
+
+
 def metrics_unavailable(facts: StartFacts) -> Finding | None:
     """The canary couldn't be watched, so not even its first pod starts."""
     if facts.first or facts.provider_problem is None:
@@ -112,6 +122,7 @@ START_RULES: tuple[Rule[StartFacts], ...] = (  # the first match wins
     scaled_to_zero,
     suspended,
     revision_rejected_before,
+    waiting_for_online_table,
     metrics_unavailable,
 )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import dropwhile
-from typing import Any
+from typing import Any, TypeVar
 
+from serinus.api.ab_test import AbTest
 from serinus.api.quantities import duration_seconds
 from serinus.api.strategy import AnalyzeStep, BlueGreen, Canary, PauseStep, ShadowStep
 from serinus.api.strategy import Step as ApiStep
@@ -62,12 +63,16 @@ class Shadow(Analyze):
     ----------
     replicas
         Pods of the shadow; None: as many as stable has.
+    percent
+        Share of the requests that a Gateway mirrors; None: all.
     """
 
     replicas: int | None = None
+    percent: int | None = None
 
 
 Step = SetWeight | Pause | Analyze
+_Analyzing = TypeVar("_Analyzing", AnalyzeStep, ShadowStep)
 
 
 def explicit_steps(canary: Canary | None) -> list[ApiStep]:
@@ -89,27 +94,30 @@ def steps_of_a_switch(switch: BlueGreen) -> list[ApiStep]:
     return [*steps, *([ApiStep(pause=PauseStep())] if by_person else [])]
 
 
+def steps_of_a_test(test: AbTest) -> list[ApiStep]:
+    """What happens in an A/B test, in the words of a canary: evidence."""
+    analysis = AnalyzeStep(
+        min_samples=test.min_samples, min_duration=test.min_duration, max_duration=test.max_duration
+    )
+    return [_explicit(ApiStep(analyze=analysis))]
+
+
 def _explicit(step: ApiStep) -> ApiStep:
     if step.shadow is not None:
-        return ApiStep(shadow=_explicit_shadow(step.shadow))
-    if step.analyze is None:
-        return step
-    given = step.analyze
-    return ApiStep(
-        analyze=AnalyzeStep(
-            min_samples=given.min_samples or DEFAULT_MIN_SAMPLES,
-            min_duration=given.min_duration or DEFAULT_MIN_DURATION,
-            max_duration=given.max_duration or DEFAULT_MAX_DURATION,
-        )
-    )
+        return ApiStep(shadow=_with_bounds(step.shadow))
+    if step.analyze is not None:
+        return ApiStep(analyze=_with_bounds(step.analyze))
+    return step
 
 
-def _explicit_shadow(given: ShadowStep) -> ShadowStep:
-    return ShadowStep(
-        replicas=given.replicas,
-        min_samples=given.min_samples or DEFAULT_MIN_SAMPLES,
-        min_duration=given.min_duration or DEFAULT_MIN_DURATION,
-        max_duration=given.max_duration or DEFAULT_MAX_DURATION,
+def _with_bounds(given: _Analyzing) -> _Analyzing:
+    """The step with nothing left to a default of how long and on how much."""
+    return given.model_copy(
+        update={
+            "min_samples": given.min_samples or DEFAULT_MIN_SAMPLES,
+            "min_duration": given.min_duration or DEFAULT_MIN_DURATION,
+            "max_duration": given.max_duration or DEFAULT_MAX_DURATION,
+        }
     )
 
 
@@ -124,7 +132,10 @@ def _parsed(step: ApiStep, *, last: bool) -> Step:
     if step.set_weight is not None:
         return SetWeight(step.set_weight)
     if step.shadow is not None:
-        return Shadow(**_bounds(step.shadow), last=False, replicas=step.shadow.replicas)
+        shadow = step.shadow
+        return Shadow(
+            **_bounds(shadow), last=False, replicas=shadow.replicas, percent=shadow.percent
+        )
     if step.analyze is not None:
         return Analyze(**_bounds(step.analyze), last=last)
     pause = step.pause or PauseStep()
@@ -202,7 +213,9 @@ def described(step: Step) -> str:
             return f"setWeight {weight}"
         case Pause():
             return "pause"
-        case Shadow():
+        case Shadow(percent=None):
             return "shadow"
+        case Shadow(percent=percent):
+            return f"shadow {percent} %"
         case Analyze():
             return "analyze"

@@ -82,6 +82,19 @@ def first_above(
     return None
 
 
+def stable_within(limit_percent: int, weight_percent: int, at_least: int) -> int:
+    """The fewest pods of stable, `at_least` so many, beside which whole pods keep to the limit.
+
+    There are such: beside `replicas_for_exact_weight` pods, or a multiple, the weight is exact.
+    """
+    if weight_percent > limit_percent:
+        return at_least
+    stable = at_least
+    while first_above(limit_percent, (weight_percent,), (stable,)) is not None:
+        stable += 1
+    return stable
+
+
 def warmed_weight_percent(weight_percent: int, seconds_with_traffic: float) -> int:
     """The weight that a gateway gives for a step's `weight_percent`: at first a small one."""
     if seconds_with_traffic < COLD_SECONDS:

@@ -16,10 +16,18 @@ REGRESSORS = frozenset(
         "ElasticNet",
         "ElasticNetCV",
         "HuberRegressor",
+        "Lars",
+        "LarsCV",
         "Lasso",
         "LassoCV",
+        "LassoLars",
+        "LassoLarsCV",
+        "LassoLarsIC",
         "LinearRegression",
         "LinearSVR",
+        "OrthogonalMatchingPursuit",
+        "OrthogonalMatchingPursuitCV",
+        "PassiveAggressiveRegressor",
         "QuantileRegressor",
         "Ridge",
         "RidgeCV",
@@ -28,7 +36,9 @@ REGRESSORS = frozenset(
     }
 )
 LOG_LINK_REGRESSORS = frozenset({"PoissonRegressor", "GammaRegressor"})
-CLASSIFIERS = frozenset({"LogisticRegression", "LogisticRegressionCV"})
+CLASSIFIERS = frozenset(
+    {"LinearDiscriminantAnalysis", "LogisticRegression", "LogisticRegressionCV"}
+)
 LINEAR_FAMILIES = REGRESSORS | LOG_LINK_REGRESSORS | CLASSIFIERS
 """Names of the estimators that this module compiles."""
 

@@ -115,6 +115,7 @@ def _tree_of(tree: Any, *, scale: float) -> Tree:
         value=np.asarray(tree.value[:, 0, :], dtype=np.float64) * scale,
         category_split=np.full(n_nodes, NO_CATEGORY_SPLIT, dtype=np.int32),
         category_left=np.zeros((0, MISSING_CATEGORY), dtype=np.bool_),
+        cover=np.asarray(tree.weighted_n_node_samples, dtype=np.float64),
     )
 
 
@@ -140,6 +141,7 @@ def _hist_tree(predictor: Any, known: BoolArray, position: Any) -> Tree:
             is_category, nodes["bitset_idx"].astype(np.int32), NO_CATEGORY_SPLIT
         ).astype(np.int32),
         category_left=left_categories,
+        cover=nodes["count"].astype(np.float64),
     )
 
 

@@ -12,19 +12,25 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.artifact.number_columns import NumberColumn, NumberColumns
 from serinus_runtime.artifact.signature import Datatype, InputSpec, PolicyAction, Signature
 
 MISSING = math.nan
 _LARGEST = sys.float_info.max
 _SHOWN_CHARACTERS = 60
 _SHOWN_TEXTS = 8
+_FEW_CELLS = 16
+"""Up to here one value after the other is quicker than arrays."""
+_BELOW_64_BITS = -(2.0**63)
+"""What JSON's reader makes of whole numbers that are too small for 64 bits, by rounding."""
 _INTEGER_BOUNDS = {
     Datatype.UINT8: (0, 2**8 - 1),
     Datatype.UINT16: (0, 2**16 - 1),
@@ -69,36 +75,56 @@ class RowEncoder:
         self.flags = Flags()
         self._names = signature.names
         self._encoders = tuple(_encoder(spec, self.flags) for spec in signature.inputs)
-        self._pairs = tuple(zip(self._names, self._encoders, strict=True))
+        self._numbers = _numbers_of(signature)
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> FloatArray:
         """Matrix (n_rows, n_inputs) of rows that map names to values; absent means missing."""
-        before = self.flags.total
-        cells = [encode(row.get(name)) for row in rows for name, encode in self._pairs]
-        if self.flags.total != before:
-            self._count_flagged_rows([row.get(name) for name in self._names] for row in rows)
-        return np.array(cells, dtype=np.float64).reshape(len(rows), len(self._pairs))
+        return self.cells([row.get(name) for row in rows for name in self._names], len(rows))
 
-    def columns(self, columns: Sequence[Sequence[Any]]) -> FloatArray:
-        """Matrix (n_rows, n_inputs) of one sequence of values for each input, in order."""
+    def cells(self, cells: Sequence[Any], n_rows: int) -> FloatArray:
+        """Matrix (n_rows, n_inputs) of values row by row, each row in the order of the inputs."""
+        if self._numbers is not None and len(cells) > _FEW_CELLS:
+            matrix = self._numbers.matrix(cells, n_rows)
+            if matrix is not None:
+                return matrix
         before = self.flags.total
-        matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float64)
-        for index, (values, encode) in enumerate(zip(columns, self._encoders, strict=True)):
-            matrix[:, index] = [encode(value) for value in values]
+        encoders = self._encoders if n_rows == 1 else cycle(self._encoders)
+        codes = [encode(value) for encode, value in zip(encoders, cells, strict=False)]
         if self.flags.total != before:
-            self._count_flagged_rows(zip(*columns, strict=True))
-        return matrix
+            self._count_flagged_rows(cells)
+        return np.array(codes).reshape(n_rows, -1)
 
-    def _count_flagged_rows(self, rows: Iterable[Iterable[Any]]) -> None:
+    def _count_flagged_rows(self, cells: Sequence[Any]) -> None:
         """Look again at rows of which some value was flagged: only such requests pay for it."""
-        flags = self.flags
+        flags, width = self.flags, len(self._encoders)
         told = flags.total
-        for row in rows:
+        for start in range(0, len(cells), width):
             before = flags.total
-            for value, encode in zip(row, self._encoders, strict=True):
+            for encode, value in zip(self._encoders, cells[start : start + width], strict=True):
                 encode(value)
             flags.rows += flags.total != before
         flags.total = told
+
+
+def _numbers_of(signature: Signature) -> NumberColumns | None:
+    """The inputs as numbers that can be looked at together; None where one of them can't."""
+    columns = []
+    for spec in signature.inputs:
+        if spec.datatype in (Datatype.BYTES, Datatype.BOOL, Datatype.FP16):
+            return None
+        promised = limits(spec)
+        if promised.allowed is not None:
+            return None
+        columns.append(
+            NumberColumn(
+                *bounds_of_type(spec.datatype),
+                low=promised.low,
+                high=promised.high,
+                is_whole=spec.datatype.is_integer,
+                is_single=spec.datatype is Datatype.FP32,
+            )
+        )
+    return NumberColumns(columns) if columns else None
 
 
 def decoded_column(spec: InputSpec, codes: FloatArray) -> list[Any]:
@@ -217,7 +243,7 @@ def _number_encoder(spec: InputSpec, flags: Flags, missing: Callable[[], float])
         if kind is float or kind is int:
             if not type_low <= value <= type_high:  # also refuses NaN and infinity
                 raise _wrong(spec, value)
-            if whole and kind is float and not value.is_integer():
+            if whole and kind is float and not (value.is_integer() and value > _BELOW_64_BITS):
                 raise _wrong(spec, value)
             number = float(rounded(value))
             if low <= number <= high and (allowed is None or number in allowed):
@@ -294,6 +320,11 @@ def _one_of(texts: Sequence[str]) -> str:
 
 def _wrong(spec: InputSpec, value: Any) -> ValueRefused:
     return ValueRefused(spec.name, spec.described, value)
+
+
+def some_names(names: Sequence[str]) -> str:
+    """Names as a message shows them: the first few."""
+    return ", ".join(names[:_SHOWN_TEXTS]) + (", …" if len(names) > _SHOWN_TEXTS else "")
 
 
 def shown(value: Any) -> str:

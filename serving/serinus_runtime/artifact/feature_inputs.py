@@ -8,18 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from serinus.api.featureset import ColumnType, Feature
+from serinus.api.column_type import ColumnType
+from serinus.api.featureset import Feature
 from serinus.api.quantities import parse_decimal
-from serinus_runtime.artifact.signature import Constant, Datatype, InputSpec, PolicyAction
-
-_DATATYPES = {
-    ColumnType.FLOAT64: Datatype.FP64,
-    ColumnType.FLOAT32: Datatype.FP32,
-    ColumnType.INT64: Datatype.INT64,
-    ColumnType.INT32: Datatype.INT32,
-    ColumnType.BOOLEAN: Datatype.BOOL,
-    ColumnType.STRING: Datatype.BYTES,
-}
+from serinus_runtime.artifact.column_datatypes import DATATYPES
+from serinus_runtime.artifact.signature import Constant, InputSpec, PolicyAction
 
 
 def input_of_feature(
@@ -32,7 +25,7 @@ def input_of_feature(
     None where the feature's policies impute nothing. Raises `ValueError` for a type that no model
     takes, and for a promise that can't be kept in serving.
     """
-    if feature.type not in _DATATYPES:
+    if feature.type not in DATATYPES:
         raise ValueError(
             f"feature `{feature.name}`: a model can't take a {feature.type.value}; make a number "
             "of it in the transform, such as the hour or the days since a date"
@@ -46,7 +39,7 @@ def input_of_feature(
     missing, violation = feature.on_missing, feature.on_violation
     return InputSpec(
         name=feature.name,
-        datatype=_DATATYPES[feature.type],
+        datatype=DATATYPES[feature.type],
         unit=feature.unit,
         nullable=missing is None or missing.action.value != PolicyAction.REJECT,
         categories=None if categories is None else tuple(categories),

@@ -55,7 +55,8 @@ class Forest:
     number of outputs for `MEAN`. `roots`: (trees,), for `SUM` ordered by output, then by
     iteration, with as many trees for each output. `baseline`: (outputs,).
     `category_feature`: (splits,) and `category_second`: (splits, 257), true where a category goes
-    to the second child. `single_precision`: inputs are rounded to 32 bits first.
+    to the second child. `single_precision`: inputs are rounded to 32 bits first. `cover`: (nodes,),
+    the weight of the training rows at each node; None where nobody asked for it.
     """
 
     n_features: int
@@ -70,14 +71,15 @@ class Forest:
     baseline: FloatArray
     category_feature: IntArray
     category_second: BoolArray
+    cover: FloatArray | None = None
     _split_index: IntArray = field(init=False, repr=False)
-    _kernel: ForestKernel | None = field(init=False, repr=False)
+    kernel: ForestKernel | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(
             self, "_split_index", np.arange(len(self.category_feature), dtype=np.int32)
         )
-        object.__setattr__(self, "_kernel", forest_kernel(self))
+        object.__setattr__(self, "kernel", forest_kernel(self))
 
     @property
     def is_mean(self) -> bool:
@@ -91,11 +93,11 @@ class Forest:
 
     def raw(self, rows: FloatArray) -> FloatArray:
         """Raw outputs (n_rows, n_outputs) of `rows` (n_rows, n_features)."""
-        return self.raw_in_numpy(rows) if self._kernel is None else self._kernel.raw(rows)
+        return self.raw_in_numpy(rows) if self.kernel is None else self.kernel.raw(rows)
 
     def raw_in_numpy(self, rows: FloatArray) -> FloatArray:
         """The same, bit by bit, where the C library wasn't built."""
-        extended = self._extended(rows)
+        extended = self.extended(rows)
         if len(rows) == 1:
             return self._raw_of_one(extended[0])
         step = max(1, _CHUNK_CELLS // len(self.roots))
@@ -104,10 +106,12 @@ class Forest:
             out[start : start + step] = self._raw_of_many(extended[start : start + step])
         return out
 
-    def _extended(self, rows: FloatArray) -> FloatArray:
+    def extended(self, rows: FloatArray) -> FloatArray:
+        """The rows with what the nodes ask besides, (n_rows, extended width)."""
         n_rows, n_features = rows.shape
         if self.single_precision:
-            rows = rows.astype(np.float32).astype(np.float64)
+            with np.errstate(over="ignore"):  # what is too large for 32 bits is infinite in them
+                rows = rows.astype(np.float32).astype(np.float64)
         n_splits = len(self.category_feature)
         extended = np.empty((n_rows, 2 * n_features + 1 + n_splits))
         extended[:, :n_features] = rows

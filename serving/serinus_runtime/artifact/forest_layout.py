@@ -28,7 +28,8 @@ class Tree:
 
     A row goes left where `x[feature] <= threshold`, or, at a node with
     `category_split >= 0`, where `category_left[category_split, code]`; a missing value (and an
-    unknown category) goes left where `missing_left`. A leaf has `left == -1`.
+    unknown category) goes left where `missing_left`. A leaf has `left == -1`. `cover` is the weight
+    of the training rows that came to a node.
     """
 
     feature: IntArray
@@ -39,6 +40,7 @@ class Tree:
     value: FloatArray
     category_split: IntArray
     category_left: BoolArray
+    cover: FloatArray
 
 
 def forest_of(
@@ -70,6 +72,7 @@ def forest_of(
         baseline=np.asarray(baseline, dtype=np.float64),
         category_feature=np.concatenate([table.category_feature for table in tables]),
         category_second=np.concatenate([table.category_second for table in tables]),
+        cover=np.concatenate([table.cover for table in tables]),
     )
 
 
@@ -82,6 +85,7 @@ class _Table:
     value: FloatArray
     category_feature: IntArray
     category_second: BoolArray
+    cover: FloatArray
 
 
 def _laid_out(tree: Tree, first_node: int, first_split: int, n_features: int) -> _Table:
@@ -111,6 +115,7 @@ def _laid_out(tree: Tree, first_node: int, first_split: int, n_features: int) ->
         value=np.ascontiguousarray(tree.value[order], dtype=np.float64),
         category_feature=_category_feature(tree),
         category_second=_category_second(tree),
+        cover=np.ascontiguousarray(tree.cover[order], dtype=np.float64),
     )
 
 

@@ -26,6 +26,7 @@ ARRAYS_FILE = "arrays.npz"
 EVALUATION_FILE = "evaluation.npz"
 GOLDEN_FILE = "golden.json"
 NATIVE_FILE = "model.skops"
+ONNX_FILE = "model.onnx"
 
 _CLASSES_MIN = 2
 
@@ -69,7 +70,8 @@ class Manifest:
     `classes` are the labels in the order of the probabilities (empty for regression);
     `decision_threshold` is the probability from which on the answer of a two-class model is the
     second class, None for other models (the most likely class). `plan` is the compiled model's
-    JSON, None for a native one, and then `native_reason` says why it wasn't compiled.
+    JSON; None for another one, and then `native_reason` says why it wasn't compiled. `onnx` is the
+    JSON of what goes with the ONNX form, None where there is none.
     """
 
     model_name: str
@@ -83,6 +85,7 @@ class Manifest:
     equality: Equality
     environment: Mapping[str, str]
     estimator: str
+    onnx: Mapping[str, Any] | None = None
     files: tuple[FileEntry, ...] = field(default=())
 
     @property
@@ -104,7 +107,8 @@ def render(manifest: Manifest) -> bytes:
             "decisionThreshold": manifest.decision_threshold,
         },
         "signature": signature_to_json(manifest.signature),
-        "predictor": {"plan": manifest.plan, "nativeReason": manifest.native_reason},
+        "predictor": {"plan": manifest.plan, "nativeReason": manifest.native_reason}
+        | ({} if manifest.onnx is None else {"onnx": manifest.onnx}),
         "equality": {
             "rows": manifest.equality.rows,
             "mismatches": manifest.equality.mismatches,
@@ -139,7 +143,7 @@ def _check_format(document: Any) -> None:
 def _manifest(document: Mapping[str, Any]) -> Manifest:
     model, predictor, equality = document["model"], document["predictor"], document["equality"]
     files = tuple(_file(item) for item in document["files"])
-    _check_files(files, compiled=predictor["plan"] is not None)
+    _check_files(files, _predictor_files(predictor))
     threshold = model["decisionThreshold"]
     _check_classes(Task(model["task"]), model["classes"])
     return Manifest(
@@ -159,6 +163,7 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
         ),
         environment={str(key): str(value) for key, value in document["environment"].items()},
         estimator=str(model["estimator"]),
+        onnx=predictor.get("onnx"),
         files=files,
     )
 
@@ -173,9 +178,21 @@ def _check_classes(task: Task, classes: list[Any]) -> None:
         raise FormatRefused("manifest.json: a class is true or false, a whole number or a text")
 
 
-def _check_files(files: tuple[FileEntry, ...], *, compiled: bool) -> None:
+def _predictor_files(predictor: Mapping[str, Any]) -> set[str]:
+    """What answers: a plan, an ONNX form or the pipeline itself, and never two of them."""
+    match predictor["plan"], predictor.get("onnx"):
+        case None, None:
+            return {NATIVE_FILE}
+        case None, _:
+            return {ARRAYS_FILE, ONNX_FILE}
+        case _, None:
+            return {ARRAYS_FILE}
+    raise FormatRefused("manifest.json: predictor: has both a plan and an ONNX form")
+
+
+def _check_files(files: tuple[FileEntry, ...], of_predictor: set[str]) -> None:
     """These and no others, so that no name leads out of the package and nothing goes unchecked."""
-    needed = sorted({EVALUATION_FILE, GOLDEN_FILE, ARRAYS_FILE if compiled else NATIVE_FILE})
+    needed = sorted({EVALUATION_FILE, GOLDEN_FILE} | of_predictor)
     found = sorted(entry.name for entry in files)
     if found != needed:
         raise FormatRefused(

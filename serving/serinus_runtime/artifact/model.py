@@ -18,6 +18,8 @@ from serinus_runtime.artifact.manifest import ClassLabel, Manifest, Task
 TWO_CLASSES = 2
 NATIVE = "native"
 """Kind of a predictor that is the original model itself."""
+ONNX = "onnx"
+"""Kind of a predictor that runs the model's ONNX form."""
 
 
 class Predictor(Protocol):
@@ -25,7 +27,7 @@ class Predictor(Protocol):
 
     @property
     def kind(self) -> str:
-        """`linear`, `forest` or `native`."""
+        """`linear`, `forest`, `onnx` or `native`."""
 
     def answers(self, rows: FloatArray) -> FloatArray:
         """Probabilities (n_rows, n_classes) or values (n_rows, 1)."""

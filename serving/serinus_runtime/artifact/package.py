@@ -7,8 +7,10 @@ on disk in between is never seen. Nothing in it is ever unpickled.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from serinus_runtime.artifact import golden, plan_codec
 from serinus_runtime.artifact import manifest as manifest_file
@@ -26,10 +28,12 @@ from serinus_runtime.artifact.manifest import (
     GOLDEN_FILE,
     MANIFEST_FILE,
     NATIVE_FILE,
+    ONNX_FILE,
     Manifest,
 )
 from serinus_runtime.artifact.model import NATIVE, Model, Predictor
-from serinus_runtime.artifact.plan_check import check_plan
+from serinus_runtime.artifact.plan_check import check_operations, check_plan
+from serinus_runtime.artifact.plan_predictor import PlanPredictor
 from serinus_runtime.digest import digest_of, read_file
 
 _URI_PREFIX = "file:///store/"
@@ -79,11 +83,23 @@ class Package:
             arrays = read_arrays(self.content(ARRAYS_FILE), name=ARRAYS_FILE)
             plan = plan_codec.parse(manifest.plan, arrays)
             check_plan(plan, manifest.signature, n_answers=manifest.n_answers)
-            return plan
+            return PlanPredictor(plan, len(manifest.signature.inputs))
+        if manifest.onnx is not None:
+            return self._onnx_predictor(manifest.onnx)
         # Only here, because it imports scikit-learn, which takes seconds.
         from serinus_runtime.artifact.native import load_native
 
         return load_native(self.content(NATIVE_FILE), manifest)
+
+    def _onnx_predictor(self, document: Mapping[str, Any]) -> Predictor:
+        # Only here, because it imports onnxruntime, which few models need.
+        from serinus_runtime.artifact.onnx_predictor import OnnxPredictor
+
+        arrays = read_arrays(self.content(ARRAYS_FILE), name=ARRAYS_FILE)
+        with refusing(MANIFEST_FILE):
+            operations = plan_codec.parse_operations(document["operations"], arrays)
+        check_operations(operations, self.manifest.signature)
+        return OnnxPredictor(operations, self.content(ONNX_FILE))
 
 
 def _read(directory: Path, name: str, digest: str) -> bytes:

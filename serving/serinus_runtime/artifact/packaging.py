@@ -1,14 +1,14 @@
 """From a fitted model to a package: compile, prove equal, write.
 
-The proof (`proof`) is rows and the original's answers: the plan, or the reloaded native pipeline,
-must answer as it did. A plan that doesn't is dropped, the native pipeline is packaged instead, and
-the manifest says why.
+The proof (`proof`) is rows and the original's answers: what is packaged has to answer as it did. A
+plan that doesn't is dropped, as is an ONNX form. Where neither can be had the native pipeline is
+packaged, and the manifest says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,18 @@ from serinus_runtime.artifact.manifest import (
     EVALUATION_FILE,
     GOLDEN_FILE,
     NATIVE_FILE,
+    ONNX_FILE,
     ClassLabel,
     Equality,
     Manifest,
     Task,
 )
-from serinus_runtime.artifact.model import TWO_CLASSES, Predictor
+from serinus_runtime.artifact.model import ONNX, TWO_CLASSES, Predictor
 from serinus_runtime.artifact.native import NativePredictor
 from serinus_runtime.artifact.native_file import read_pipeline, written_pipeline
 from serinus_runtime.artifact.not_compilable import NotCompilable
+from serinus_runtime.artifact.onnx_form import OnnxForm, onnx_form, told
+from serinus_runtime.artifact.plan_predictor import PlanPredictor
 from serinus_runtime.artifact.proof import Proof, compared, make_proof
 from serinus_runtime.artifact.proof import render as render_proof
 from serinus_runtime.artifact.publishing import publish
@@ -89,7 +92,7 @@ def package(trained: TrainedModel, parent: Path) -> Packaged:
         trained.evaluation_answers,
         NativePredictor(trained.pipeline, trained.inputs, trained.task),
     )
-    chosen = _chosen(trained, signature, proof, golden_rows)
+    chosen = _chosen(_Candidate(trained, signature, proof, golden_rows))
     manifest = _manifest(trained, signature, chosen)
     files = {
         EVALUATION_FILE: render_proof(proof),
@@ -123,59 +126,106 @@ def _outputs(trained: TrainedModel) -> tuple[OutputSpec, ...]:
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     kind: str
-    plan: Mapping[str, Any] | None
-    native_reason: str | None
     equality: Equality
     golden_rows: GoldenRows
     files: Mapping[str, bytes]
+    plan: Mapping[str, Any] | None = None
+    onnx: Mapping[str, Any] | None = None
+    native_reason: str | None = None
 
 
-def _chosen(
-    trained: TrainedModel, signature: Signature, proof: Proof, golden_rows: GoldenRows
-) -> _Chosen:
-    """The compiled plan if it can be and is equal, else the native pipeline."""
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A model to be packaged, and what its predictor is held against."""
+
+    trained: TrainedModel
+    signature: Signature
+    proof: Proof
+    golden_rows: GoldenRows
+
+    def equality(self, predictor: Predictor) -> Equality:
+        """How the predictor does on the rows of the proof."""
+        return compared(
+            predictor,
+            self.proof,
+            threshold=self.trained.decision_threshold,
+            is_classification=self.trained.task is Task.CLASSIFICATION,
+        )
+
+    def proven(self, predictor: Predictor, form: str) -> Equality | NotCompilable:
+        """Equal on all rows, golden ones too, or why `form` isn't used."""
+        equality = self.equality(predictor)
+        problem = golden.first_difference(self.golden_rows, self.signature, predictor)
+        if not equality.mismatches and not problem:
+            return equality
+        reason = f"{form} differs from the original on {_told(equality)}"
+        return NotCompilable(f"{reason}; {problem}" if problem else reason)
+
+
+def _chosen(model: _Candidate) -> _Chosen:
+    """The first that can be made and is equal: a plan, an ONNX form, else the pipeline itself."""
+    compiled = _compiled(model)
+    if isinstance(compiled, _Chosen):
+        return compiled
+    converted = _converted(model)
+    if isinstance(converted, _Chosen):
+        return replace(converted, native_reason=compiled.reason)
+    reasons = dict.fromkeys((compiled.reason, converted.reason))  # both need the columns' own form
+    return _native(model, "; ".join(reasons))
+
+
+def _compiled(model: _Candidate) -> _Chosen | NotCompilable:
+    trained = model.trained
     compiled = compile_model(trained.pipeline, trained.inputs)
     if isinstance(compiled, NotCompilable):
-        return _native(trained, signature, proof, golden_rows, compiled.reason)
-    equality = _equality(trained, compiled, proof)
-    problem = golden.first_difference(golden_rows, signature, compiled)
-    if equality.mismatches or problem:
-        reason = f"the compiled plan differs from the original on {_told(equality)}"
-        reason += f"; {problem}" if problem else ""
-        return _native(trained, signature, proof, golden_rows, reason)
+        return compiled
+    equality = model.proven(PlanPredictor(compiled, len(trained.inputs)), "the compiled plan")
+    if isinstance(equality, NotCompilable):
+        return equality
     document, arrays = plan_codec.render(compiled)
     files = {ARRAYS_FILE: array_bytes(arrays)}
-    return _Chosen(compiled.kind, document, None, equality, golden_rows, files)
+    return _Chosen(compiled.kind, equality, model.golden_rows, files, plan=document)
 
 
-def _native(
-    trained: TrainedModel,
-    signature: Signature,
-    proof: Proof,
-    golden_rows: GoldenRows,
-    reason: str,
-) -> _Chosen:
-    content = written_pipeline(trained.pipeline)
-    predictor = NativePredictor(read_pipeline(content), signature.inputs, trained.task)
-    equality = _equality(trained, predictor, proof)
-    stable = golden.answered_alike(golden_rows, signature, predictor)
+def _converted(model: _Candidate) -> _Chosen | NotCompilable:
+    trained = model.trained
+    form = onnx_form(trained.pipeline, trained.inputs, trained.task)
+    if isinstance(form, NotCompilable):
+        return form
+    equality = _measured(model, form)
+    if isinstance(equality, NotCompilable):
+        return equality
+    steps, arrays = plan_codec.render_operations(form.operations)
+    files = {ARRAYS_FILE: array_bytes(arrays), ONNX_FILE: form.content}
+    return _Chosen(ONNX, equality, model.golden_rows, files, onnx={"operations": steps})
+
+
+def _measured(model: _Candidate, form: OnnxForm) -> Equality | NotCompilable:
+    # Only here, because it imports onnxruntime, which few models need.
+    from serinus_runtime.artifact.onnx_predictor import OnnxPredictor
+
+    try:
+        return model.proven(OnnxPredictor(form.operations, form.content), "the ONNX form")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  onnxruntime raises whatever comes
+        return NotCompilable(f"the ONNX form can't be run: {told(error)}")
+
+
+def _native(model: _Candidate, reason: str) -> _Chosen:
+    content = written_pipeline(model.trained.pipeline)
+    predictor = NativePredictor(read_pipeline(content), model.signature.inputs, model.trained.task)
+    equality = model.equality(predictor)
+    stable = golden.answered_alike(model.golden_rows, model.signature, predictor)
     if equality.mismatches > tolerated(equality, predictor.kind) or not stable.rows:
         raise ArtifactError(f"the saved pipeline differs from the fitted one on {_told(equality)}")
-    return _Chosen(predictor.kind, None, reason, equality, stable, {NATIVE_FILE: content})
+    files = {NATIVE_FILE: content}
+    return _Chosen(predictor.kind, equality, stable, files, native_reason=reason)
 
 
 def _told(equality: Equality) -> str:
     return (
         f"{equality.mismatches} of {equality.rows} rows, by up to {equality.largest_difference:.3g}"
-    )
-
-
-def _equality(trained: TrainedModel, predictor: Predictor, proof: Proof) -> Equality:
-    return compared(
-        predictor,
-        proof,
-        threshold=trained.decision_threshold,
-        is_classification=trained.task is Task.CLASSIFICATION,
     )
 
 
@@ -188,6 +238,7 @@ def _manifest(trained: TrainedModel, signature: Signature, chosen: _Chosen) -> M
         decision_threshold=trained.decision_threshold,
         signature=signature,
         plan=chosen.plan,
+        onnx=chosen.onnx,
         native_reason=chosen.native_reason,
         equality=chosen.equality,
         environment=trained.environment,

@@ -36,15 +36,20 @@ Codes: TypeAlias = list[int]
 
 def check_plan(plan: Plan, signature: Signature, *, n_answers: int) -> None:
     """Raise `FormatRefused` unless the plan makes `n_answers` of any row of the signature."""
-    codes = [
-        len(spec.categories or ()) + 1 if spec.datatype is Datatype.BYTES else 0
-        for spec in signature.inputs
-    ]
-    width = len(_through(plan.operations, codes))
+    width = check_operations(plan.operations, signature)
     raw = (
         _linear(plan.model, width) if isinstance(plan.model, Linear) else _forest(plan.model, width)
     )
     _require(_answers(plan.link, raw) == n_answers, "the link and the number of answers")
+
+
+def check_operations(operations: Sequence[Operation], signature: Signature) -> int:
+    """How many columns operations make of a row; raises `FormatRefused` where they don't fit it."""
+    codes = [
+        len(spec.categories or ()) + 1 if spec.datatype is Datatype.BYTES else 0
+        for spec in signature.inputs
+    ]
+    return len(_through(operations, codes))
 
 
 def _require(fits: bool, what: str) -> None:  # noqa: FBT001  what fits, said by its name

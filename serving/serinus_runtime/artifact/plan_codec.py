@@ -6,14 +6,14 @@ and indices are checked here, so that a crafted artifact can at worst be refused
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serinus_runtime.artifact.errors import FormatRefused
-from serinus_runtime.artifact.forest import Aggregation, Forest
+from serinus_runtime.artifact.forest import Aggregation, FloatArray, Forest
 from serinus_runtime.artifact.plan import (
     Cast,
     Concatenate,
@@ -42,6 +42,7 @@ _FOREST_ARRAYS = {
     "category_feature": np.int32,
     "category_second": np.bool_,
 }
+_COVER = "cover"
 
 
 class _Writer:
@@ -89,13 +90,22 @@ class _Writer:
                 "weights": self.add(model.weights),
                 "intercept": self.add(model.intercept),
             }
-        return {
+        document = {
             "kind": "forest",
             "features": model.n_features,
             "depth": model.depth,
             "aggregation": model.aggregation.value,
             "singlePrecision": model.single_precision,
         } | {name: self.add(getattr(model, name)) for name in _FOREST_ARRAYS}
+        return document if model.cover is None else document | {_COVER: self.add(model.cover)}
+
+
+def render_operations(
+    operations: Sequence[Operation],
+) -> tuple[list[_Document], dict[str, NDArray[Any]]]:
+    """JSON documents and arrays of operations alone."""
+    writer = _Writer()
+    return [writer.operation(step) for step in operations], writer.arrays
 
 
 def render(plan: Plan) -> tuple[_Document, dict[str, NDArray[Any]]]:
@@ -119,6 +129,16 @@ def parse(document: Mapping[str, Any], arrays: Arrays) -> Plan:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FormatRefused(f"manifest.json: plan can't be read: {error!r}") from error
+
+
+def parse_operations(
+    documents: Sequence[Mapping[str, Any]], arrays: Arrays
+) -> tuple[Operation, ...]:
+    """Operations that stand alone; raises `FormatRefused` where they aren't."""
+    try:
+        return tuple(_operation(step, arrays) for step in documents)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatRefused(f"manifest.json: operations can't be read: {error!r}") from error
 
 
 def _operation(step: Mapping[str, Any], arrays: Arrays) -> Operation:
@@ -184,6 +204,15 @@ def _forest(document: Mapping[str, Any], arrays: Arrays) -> Forest:
     if not indices_fit(forest):
         raise FormatRefused("arrays.npz: the tables of the forest don't fit each other")
     return forest
+
+
+def cover_of(document: Mapping[str, Any], arrays: Arrays) -> FloatArray | None:
+    """The weights of the training rows at the nodes of a plan's forest; None where it has none.
+
+    Left out when a plan is read: no answer needs them.
+    """
+    name = document["model"].get(_COVER)
+    return None if name is None else _array(arrays, name, np.float64)
 
 
 def _array(arrays: Arrays, name: str, dtype: Any) -> NDArray[Any]:

@@ -6,6 +6,7 @@ These are plain dataclasses, because the model server reads them at start and mu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,14 +96,14 @@ class OutputSpec:
     width: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signature:
     """Inputs and outputs, in order."""
 
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the inputs."""
         return tuple(spec.name for spec in self.inputs)

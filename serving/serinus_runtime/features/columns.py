@@ -12,7 +12,8 @@ from datetime import date
 
 import polars as pl
 
-from serinus.api.featureset import ColumnType, FeatureSetSpec, OnNull
+from serinus.api.column_type import ColumnType
+from serinus.api.featureset import FeatureSetSpec, OnNull
 from serinus_runtime.user_error import ColumnError
 
 TIMESTAMP = pl.Datetime("us", "UTC")

@@ -1,7 +1,7 @@
 """A FeatureSet's run, from sources to a published snapshot.
 
-rows -> private columns hashed -> promises -> snapshot -> retention. Nothing is written to the store
-before the hashing.
+rows -> private columns hashed -> promises -> snapshot -> the newest values -> retention.
+Nothing is written to the store before the hashing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ from serinus_runtime.digest import digest_of
 from serinus_runtime.features.columns import in_order, key_columns
 from serinus_runtime.features.expectations import Broken, broken_promises, failures
 from serinus_runtime.features.loaded_sources import Surroundings
+from serinus_runtime.features.online_table import online_table
+from serinus_runtime.features.online_writes import (
+    Destination,
+    NotWritten,
+    destination,
+    write_newest,
+)
 from serinus_runtime.features.pseudonyms import private_columns, pseudonymized, read_key
 from serinus_runtime.features.snapshot import (
     MANIFEST_FILE,
@@ -32,6 +39,7 @@ from serinus_runtime.features.snapshot import (
 from serinus_runtime.features.source_files import InputFile
 from serinus_runtime.features.statistics import statistics
 from serinus_runtime.features.transformed_rows import transform_sql, transformed_rows
+from serinus_runtime.online.latest import TABLE_FILE, NoTable, newest, publish
 from serinus_runtime.store import Store
 
 _SHOWN_FAILURES = 3
@@ -70,17 +78,26 @@ def make_snapshot(run: FeatureSetRunInput, surroundings: Surroundings) -> Featur
     rejects = bool(failed) and _on_failure(spec) is OnFailure.REJECT
     store = surroundings.store
     parent = (store.rejected_snapshots if rejects else store.snapshots)(run.feature_set)
+    server = destination(spec, run.namespace, run.feature_set, surroundings.online_server)
+    online = online_table(frame, spec)
     written = write_snapshot(
         parent,
         frame,
         _manifest(spec, rows.inputs, broken),
         statistics(frame, [_as_json(item) for item in broken]),
+        {TABLE_FILE: online.content} if online else None,
     )
+    followed = None if rejects else _followed(store, run.feature_set)
+    entities, problem = online.entities if online else None, None
+    if server is not None:
+        entities, problem = (None, None) if rejects else _sent(frame, server)
+    if entities is not None and not rejects:
+        publish(store, run.feature_set, written.digest, server.rows if server else None)
     retain = (spec.retention or Retention()).snapshots
     deleted = collect(
         parent,
         retain=retain,
-        keep=(*run.keep_digests, written.digest),
+        keep=(*run.keep_digests, written.digest, *([followed] if followed else [])),
         now=surroundings.now(),
     )
     _log.info(
@@ -92,14 +109,36 @@ def make_snapshot(run: FeatureSetRunInput, surroundings: Surroundings) -> Featur
             "deleted": len(deleted),
         },
     )
-    snapshot = _described(spec, store, frame, written)
+    snapshot = _described(spec, store, frame, written, entities)
     if rejects:
         return _result(run, Outcome.REJECTED, Reason.SNAPSHOT_REJECTED, _told(failed), snapshot)
     reason = Reason.SNAPSHOT_CREATED if written.is_new else Reason.SNAPSHOT_UNCHANGED
     said = f"{frame.height} rows"
     if failed:
         said += f"; used although {_told(failed)}"
-    return _result(run, Outcome.SUCCEEDED, reason, said + rows.note, snapshot)
+    if problem is not None:
+        said += f"; its newest values weren't written to the server: {problem}"
+    done = _result(run, Outcome.SUCCEEDED, reason, said + rows.note, snapshot)
+    return done.model_copy(update={"online_problem": problem})
+
+
+def _sent(frame: pl.DataFrame, server: Destination) -> tuple[int | None, str | None]:
+    """How many entities the server has, and why it hasn't; the snapshot is good all the same."""
+    try:
+        return write_newest(frame, server), None
+    except NotWritten as error:
+        _log.warning("newest values not written: %s", error)
+        return None, str(error)
+
+
+def _followed(store: Store, feature_set: str) -> str | None:
+    """The snapshot whose table pods have in memory: they need some seconds to follow a new one."""
+    try:
+        found = newest(store, feature_set)
+    except NoTable as error:
+        _log.warning("the newest online table was unknown: %s", error)
+        return None
+    return found.snapshot if found else None
 
 
 def _on_failure(spec: FeatureSetSpec) -> OnFailure:
@@ -141,7 +180,11 @@ def _manifest(
 
 
 def _described(
-    spec: FeatureSetSpec, store: Store, frame: pl.DataFrame, written: WrittenSnapshot
+    spec: FeatureSetSpec,
+    store: Store,
+    frame: pl.DataFrame,
+    written: WrittenSnapshot,
+    online_entities: int | None,
 ) -> Snapshot:
     times = frame[spec.timestamp_field] if spec.timestamp_field else None
     made = datetime.fromtimestamp((written.path / MANIFEST_FILE).stat().st_mtime, UTC)
@@ -152,6 +195,7 @@ def _described(
         from_=None if times is None else _shown(times.min()),
         to=None if times is None else _shown(times.max()),
         created_at=_shown(made),
+        online_entities=online_entities,
         statistics_ref=store.uri(written.path / STATISTICS_FILE),
     )
 

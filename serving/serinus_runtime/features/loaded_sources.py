@@ -17,6 +17,7 @@ from serinus.api.featureset import FeatureSetSpec, Source
 from serinus_runtime.features.disk_room import DiskRoom
 from serinus_runtime.features.download import Downloader
 from serinus_runtime.features.engine import Engine
+from serinus_runtime.features.online_writes import ServerAccess
 from serinus_runtime.features.pod_limits import PodLimits
 from serinus_runtime.features.source_files import InputFile, local_files
 from serinus_runtime.features.tables import load_table
@@ -33,6 +34,7 @@ class Surroundings:
     store: Store
     scratch: Path
     pseudonymization_key: Path
+    online_server: ServerAccess
     download: Downloader
     limits: PodLimits
     now: Callable[[], datetime]

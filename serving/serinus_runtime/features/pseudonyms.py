@@ -13,7 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from serinus.api.featureset import ColumnType, FeatureSetSpec, Sensitivity
+from serinus.api.column_type import ColumnType
+from serinus.api.featureset import FeatureSetSpec, Sensitivity
 from serinus_runtime.user_error import ColumnError, UserError
 
 PSEUDONYM_BYTES = 16

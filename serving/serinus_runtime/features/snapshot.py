@@ -3,6 +3,7 @@
     <hex>/manifest.json         what it is; its digest is the snapshot's
           data/part-0.parquet   the rows
           statistics.json       what the columns look like
+          online.safetensors    the newest row of each entity, where the FeatureSet asks for it
 
 The manifest holds nothing that differs between two runs on the same input with the same spec.
 """
@@ -43,6 +44,7 @@ SPEC_FIELDS = (
     "features",
     "labels",
     "validation",
+    "online",
     "pseudonymization_key_secret_ref",
 )
 """Fields of a FeatureSet that its rows and their meaning depend on."""
@@ -73,17 +75,25 @@ def schema_of(spec: FeatureSetSpec) -> dict[str, Any]:
 
 
 def write_snapshot(
-    parent: Path, frame: pl.DataFrame, manifest: dict[str, Any], statistics: dict[str, Any]
+    parent: Path,
+    frame: pl.DataFrame,
+    manifest: dict[str, Any],
+    statistics: dict[str, Any],
+    more: Mapping[str, Sequence[bytes]] | None = None,
 ) -> WrittenSnapshot:
     """Write rows, statistics and a manifest below `parent`, unless they are there already.
 
-    `manifest` is what the snapshot says of itself; format, rows and files are added.
+    `manifest` is what the snapshot says of itself; format, rows and files are added. `more` are
+    further files, each in pieces, by name.
     """
     with scratch_directory(parent) as scratch:
         (scratch / DATA_FILE).parent.mkdir()
         frame.write_parquet(scratch / DATA_FILE, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
         (scratch / STATISTICS_FILE).write_bytes(_json(statistics))
-        files = [_entry(scratch, name) for name in (DATA_FILE, STATISTICS_FILE)]
+        for name, pieces in (more or {}).items():
+            with (scratch / name).open("xb") as file:
+                file.writelines(pieces)
+        files = [_entry(scratch, name) for name in (DATA_FILE, STATISTICS_FILE, *(more or {}))]
         content = _json({"format": FORMAT, **manifest, "rows": frame.height, "files": files})
         digest = digest_of(content)
         target = parent / hex_of(digest)

@@ -1,12 +1,14 @@
 """A forest's tables as `forest.c` reads them, and its walk.
 
-The C code checks nothing, so tables that could lead it out of an array get no kernel here; NumPy,
-which looks, says then what is wrong.
+What the walk goes through is made at load, of the tables that the artifact has: it may change
+without them. The walk checks nothing, so tables that aren't trees, or could lead out of an array,
+get no kernel here; NumPy, which looks, says then what is wrong.
 """
 
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -21,60 +23,92 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
 
 CATEGORIES = 257
-_LANES = 8
-_NODE = np.dtype([("threshold", np.float64), ("feature", np.int32), ("left", np.int32)])
+_WALKS = 64
+_STEPS_MAX = 4
+_NARROW, _WIDE = np.dtype(np.uint64), np.dtype([("half", np.uint64, 2)])
+_WIDTH_NARROW = 1 << 16
+_PLACES_MAX = (1 << 31) - 1
 
 
 class _Tables(ctypes.Structure):
+    """`tables` in forest.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("threshold", "value", "feature", "left", "roots")),
+        *((name, ctypes.c_int64) for name in ("count", "trees", "width", "constant", "depth")),
+    )
+
+
+class _Packed(ctypes.Structure):
+    """`packed` in forest.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("nodes", "values", "roots")),
+        ("value_count", ctypes.c_int64),
+    )
+
+
+class _Forest(ctypes.Structure):
     """`forest` in forest.c."""
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in (
             "nodes", "values", "roots", "baseline", "category_feature", "category_second",
         )),
-        *((name, ctypes.c_int64) for name in (
-            "trees", "features", "splits", "outputs", "value_width",
-        )),
-        *((name, ctypes.c_int32) for name in ("depth", "is_mean", "single_precision")),
+        *((name, ctypes.c_int64) for name in ("trees", "features", "splits", "outputs")),
+        *((name, ctypes.c_int32) for name in ("steps", "is_mean", "single_precision", "is_wide")),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedTrees:
+    """The trees as they are walked; what forest.c says of `nodes`, `values` and `roots`."""
+
+    nodes: NDArray[Any]
+    values: FloatArray
+    roots: IntArray
+    is_wide: bool
 
 
 class ForestKernel:
     """The walk of one forest in C; `forest_kernel` makes it."""
 
-    def __init__(self, function: Any, tables: Forest) -> None:
+    def __init__(self, function: Any, tables: Forest, trees: PackedTrees) -> None:
         self._function = function
         self._outputs = len(tables.baseline)
-        self._scratch_cells = _LANES * extended_width(tables)
+        self.trees = trees
+        width = extended_width(tables)
+        self.row_cells = width if trees.is_wide else (width + 1) // 2
+        """Of the scratch, for each row of those that go down the trees together, at most 64."""
         # The structure holds addresses: these arrays live as long as it does.
         self._kept = (
-            _nodes(tables),
-            np.vstack([tables.value, np.full((1, tables.value.shape[1]), np.nan)]),
-            np.ascontiguousarray(tables.roots, dtype=np.int32),
+            trees.nodes,
+            trees.values,
+            trees.roots,
             np.ascontiguousarray(tables.baseline, dtype=np.float64),
             np.ascontiguousarray(tables.category_feature, dtype=np.int32),
             np.ascontiguousarray(tables.category_second, dtype=np.uint8),
         )
-        self._tables = _Tables(
+        self._forest = _Forest(
             *(array.ctypes.data for array in self._kept),
             len(tables.roots),
             tables.n_features,
             len(tables.category_feature),
             self._outputs,
-            tables.value.shape[1],
-            tables.depth,
+            _steps(tables.depth),
             tables.is_mean,
             tables.single_precision,
+            trees.is_wide,
         )
-        self._address = ctypes.addressof(self._tables)
+        self.address = ctypes.addressof(self._forest)
 
     def raw(self, rows: FloatArray) -> FloatArray:
         """Raw outputs (n_rows, n_outputs) of `rows` (n_rows, n_features)."""
         rows = np.ascontiguousarray(rows, dtype=np.float64)
-        scratch = np.empty(self._scratch_cells)
+        scratch = np.empty(min(len(rows), _WALKS) * self.row_cells)
         out = np.empty((len(rows), self._outputs))
         self._function(
-            self._address, rows.ctypes.data, len(rows), scratch.ctypes.data, out.ctypes.data
+            self.address, rows.ctypes.data, len(rows), scratch.ctypes.data, out.ctypes.data
         )
         return out
 
@@ -82,29 +116,63 @@ class ForestKernel:
 def forest_kernel(tables: Forest) -> ForestKernel | None:
     """The kernel of a forest; None where there is no library, or the tables don't fit."""
     found = library()
-    if found is None or not _fit(tables):
+    if found is None or not tables_fit(tables):
+        return None
+    trees = _packed(found, tables)
+    if trees is None:
         return None
     function = found.serinus_forest_raw
     function.restype = None
     function.argtypes = (
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p,
     )  # fmt: skip
-    return ForestKernel(function, tables)
+    return ForestKernel(function, tables, trees)
+
+
+def _steps(depth: int) -> int:
+    """Steps until it is asked which walks have ended: all as many, and few too many at the end."""
+    rounds = -(-depth // _STEPS_MAX)
+    return -(-depth // rounds) if rounds else 1
+
+
+def _packed(found: ctypes.CDLL, tables: Forest) -> PackedTrees | None:
+    """The packed trees, of narrow nodes where these do; None where the tables aren't trees."""
+    function = found.serinus_forest_pack
+    function.restype = ctypes.c_int32
+    function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p)
+    n_nodes, n_trees, width = len(tables.feature), len(tables.roots), tables.value.shape[1]
+    room = n_nodes + n_trees
+    if room > _PLACES_MAX:
+        return None
+    floats, numbers = (tables.threshold, tables.value), (tables.feature, tables.left, tables.roots)
+    given: tuple[NDArray[Any], ...] = (
+        *(np.ascontiguousarray(array, dtype=np.float64) for array in floats),
+        *(np.ascontiguousarray(array, dtype=np.int32) for array in numbers),
+    )
+    shape = _Tables(
+        *(array.ctypes.data for array in given),
+        n_nodes,
+        n_trees,
+        width,
+        2 * tables.n_features,
+        tables.depth,
+    )
+    # What stays comes first, so that what goes leaves no hole in the memory below it.
+    values, roots = np.empty((n_nodes, width)), np.empty(n_trees, dtype=np.int32)
+    may_be_narrow = tables.single_precision and extended_width(tables) <= _WIDTH_NARROW
+    for is_wide in (False, True) if may_be_narrow else (True,):
+        nodes = np.empty(room, dtype=_WIDE if is_wide else _NARROW)
+        scratch = np.empty(3 * n_nodes, dtype=np.int32)
+        made = _Packed(nodes.ctypes.data, values.ctypes.data, roots.ctypes.data)
+        if function(ctypes.byref(shape), ctypes.byref(made), is_wide, scratch.ctypes.data):
+            values.resize((made.value_count, width), refcheck=False)
+            return PackedTrees(nodes, values, roots, is_wide)
+    return None
 
 
 def extended_width(tables: Forest) -> int:
     """Cells of an extended row: inputs, their negatives, a zero, answers of categorical splits."""
     return 2 * tables.n_features + 1 + len(tables.category_feature)
-
-
-def _nodes(tables: Forest) -> NDArray[Any]:
-    """The nodes side by side, and one more, which a walk that goes astray can't leave."""
-    n_nodes = len(tables.feature)
-    nodes = np.zeros(n_nodes + 1, dtype=_NODE)
-    nodes["threshold"][:n_nodes], nodes["threshold"][n_nodes] = tables.threshold, np.inf
-    nodes["feature"][:n_nodes] = tables.feature
-    nodes["left"][:n_nodes], nodes["left"][n_nodes] = tables.left, n_nodes
-    return nodes
 
 
 def indices_fit(tables: Forest) -> bool:
@@ -120,14 +188,16 @@ def indices_fit(tables: Forest) -> bool:
     )
 
 
-def _fit(tables: Forest) -> bool:
+def tables_fit(tables: Forest) -> bool:
+    """Whether code that looks at nothing may walk these tables."""
     outputs, trees = len(tables.baseline), len(tables.roots)
     one_by_one = (tables.feature, tables.left, tables.roots, tables.category_feature)
     return (
         all(array.ndim == 1 for array in (*one_by_one, tables.threshold, tables.baseline))
         and tables.value.shape == (len(tables.feature), outputs if tables.is_mean else 1)
         and tables.n_features >= 0
-        and 0 < outputs <= trees
+        and outputs > 0
+        and trees > 0
         and (tables.is_mean or trees % outputs == 0)
         and indices_fit(tables)
     )

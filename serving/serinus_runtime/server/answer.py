@@ -8,10 +8,12 @@ from typing import Any
 import orjson
 
 from serinus_runtime.server.errors import Headers, NotJson, RequestError
-from serinus_runtime.server.request_body import Scope, Send, explained
+from serinus_runtime.server.request_body import RequestHeaders, Send, explained
 
+OK = 200
 JSON = b"application/json"
-_INTERNAL_ERROR = "the server failed on this request; its log has the traceback"
+TEXT = b"text/plain; charset=utf-8"
+INTERNAL_ERROR = "the server failed on this request; its log has the traceback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,11 @@ def of_json(status: int, document: Any) -> Answer:
     return Answer(status, orjson.dumps(document))
 
 
-def refusal(error: RequestError, scope: Scope) -> Answer:
+def refusal(error: RequestError, headers: RequestHeaders) -> Answer:
     """What the client is told when its request can't be answered."""
-    message = explained(error, scope) if isinstance(error, NotJson) else error.message
+    message = explained(error, headers) if isinstance(error, NotJson) else error.message
     return Answer(error.status, orjson.dumps({"error": message}), headers=error.headers)
 
 
-FAILURE = of_json(500, {"error": _INTERNAL_ERROR})
+FAILURE = of_json(500, {"error": INTERNAL_ERROR})
 """The server's own mistake; the client gets no details."""

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from serinus_runtime.artifact.encoding import shown
 from serinus_runtime.artifact.signature import Datatype
 from serinus_runtime.server.errors import BadRequest
 from serinus_runtime.server.exchange import JsonObject
-from serinus_runtime.server.request_body import Scope
+from serinus_runtime.server.request_body import RequestHeaders
 
 HEADER = b"inference-header-content-length"
 EXTENSION = "binary_tensor_data"
@@ -34,6 +34,7 @@ CONTENT_TYPE = b"application/octet-stream"
 NO_DATA = memoryview(b"")
 """What follows the JSON of most requests."""
 
+_NONE: frozenset[str] = frozenset()
 _SIZE_FIELD = "binary_data_size"
 _LENGTH = struct.Struct("<I")
 _DTYPES: Mapping[str, str] = {
@@ -50,12 +51,11 @@ _DTYPES: Mapping[str, str] = {
     Datatype.FP32: "<f4",
     Datatype.FP64: "<f8",
 }
-Reader: TypeAlias = Callable[[memoryview], list[Any]]
 
 
-def divided(scope: Scope, body: bytes) -> tuple[bytes, memoryview]:
+def divided(headers: RequestHeaders, body: bytes) -> tuple[bytes, memoryview]:
     """The JSON of a body, and the binary data after it; raises `BadRequest`."""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == HEADER:
             size = int(value) if value.isdigit() and len(value) < len(str(1 << 62)) else -1
             if not 0 <= size <= len(body):
@@ -86,7 +86,9 @@ def filled(document: JsonObject, data: memoryview) -> None:
                 f"`inputs[{index}].parameters.{_SIZE_FIELD}`: expected at most the "
                 f"{len(data) - start} bytes that are left, got {size}"
             )
-        tensor["data"] = _values(tensor, data[start : start + size], f"inputs[{index}]")
+        where = f"inputs[{index}]"
+        size_field = f"{where}.parameters.{_SIZE_FIELD}"
+        tensor["data"] = values_of(tensor, data[start : start + size], where, size_field)
         start += size
     if start != len(data):
         raise BadRequest(
@@ -108,8 +110,11 @@ def _size_of(tensor: Any, where: str) -> int | None:
     return size
 
 
-def _values(tensor: JsonObject, data: memoryview, where: str) -> list[Any]:
-    """Values of one tensor; those of an unknown datatype are left to who checks it."""
+def values_of(tensor: JsonObject, data: memoryview, where: str, size_field: str) -> list[Any]:
+    """Values of one tensor; those of an unknown datatype are left to who checks it.
+
+    `size_field` is what a client is told of that says how many bytes there are.
+    """
     datatype, shape = tensor.get("datatype"), tensor.get("shape")
     if datatype == Datatype.BYTES:
         return _texts(data, where)
@@ -119,13 +124,16 @@ def _values(tensor: JsonObject, data: memoryview, where: str) -> list[Any]:
     width = np.dtype(code).itemsize
     if len(data) % width or len(data) // width != _count(shape):
         raise BadRequest(
-            f"`{where}.parameters.{_SIZE_FIELD}`: expected {_count(shape) * width} bytes for shape "
+            f"`{size_field}`: expected {_count(shape) * width} bytes for shape "
             f"{shape if type(shape) is list else shown(shape)}, got {len(data)}"
         )
     values: list[Any] = np.frombuffer(data, dtype=code).tolist()
-    if datatype.startswith("FP"):
-        return [None if value != value else value for value in values]
-    return values
+    return without_nan(values) if datatype.startswith("FP") else values
+
+
+def without_nan(values: list[Any]) -> list[Any]:
+    """The same with None for NaN, which is how a float says that it is missing."""
+    return [None if value != value else value for value in values]
 
 
 def _count(shape: Any) -> int:
@@ -154,6 +162,8 @@ def _texts(data: memoryview, where: str) -> list[str]:
 
 def wanted_in_binary(document: JsonObject, names: Sequence[str]) -> frozenset[str]:
     """Which outputs are asked for in binary: each may say so, else the request does for all."""
+    if "parameters" not in document and "outputs" not in document:
+        return _NONE  # as most requests
     of_all = _flag(document.get("parameters"), "binary_data_output")
     wanted = dict.fromkeys(names, of_all is True)
     outputs = document.get("outputs")
@@ -174,13 +184,14 @@ def moved_to_binary(outputs: Sequence[JsonObject], wanted: frozenset[str]) -> by
     parts = []
     for output in outputs:
         if output["name"] in wanted:
-            part = _bytes_of(output["datatype"], output.pop("data"))
+            part = bytes_of(output["datatype"], output.pop("data"))
             output["parameters"] = {_SIZE_FIELD: len(part)}
             parts.append(part)
     return b"".join(parts)
 
 
-def _bytes_of(datatype: str, values: list[Any]) -> bytes:
+def bytes_of(datatype: str, values: list[Any]) -> bytes:
+    """The values as raw bytes."""
     if datatype != Datatype.BYTES:
         return np.array(values, dtype=_DTYPES[datatype]).tobytes()
     texts = [str(value).encode() for value in values]

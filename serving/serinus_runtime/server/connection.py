@@ -17,10 +17,10 @@ import asyncio
 import random
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -29,9 +29,11 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from serinus_runtime.server.answer import Answer, refusal
 from serinus_runtime.server.doorkeeper import Doorkeeper
 from serinus_runtime.server.errors import BadRequest, HeadTooLarge, RequestError
-from serinus_runtime.server.request_body import RECEIVED_AT
+from serinus_runtime.server.request_body import RECEIVED_AT, Send
+from serinus_runtime.server.revision_connection import REVISION_HEADER
 
 HEAD_BYTES_MAX = 64 << 10
 """Bytes of a head, of trailers, or between two pieces of a body."""
@@ -67,6 +69,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     policy: ConnectionPolicy
     door: Doorkeeper
+    _head_of: list[tuple[bytes, bytes]] | None = None
+    _head = b""
 
     def __init__(
         self,
@@ -106,7 +110,7 @@ class BoundedConnection(HttpToolsProtocol):
     def turn_away(self, error: RequestError) -> None:
         """Tell why, unless an answer has begun, and end."""
         if self._may_be_told():
-            self.transport.write(self._told(error))
+            self.transport.write(self.response(refusal(error, ()), keep_alive=False))
         self.hang_up()
 
     def hang_up(self) -> None:
@@ -165,43 +169,61 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        self._discards = self._is_last
+        self.begin_request()
         super().on_message_begin()
-        if not self._discards:
-            self.request_since = time.monotonic()
-            self._in_head = True
 
     def on_headers_complete(self) -> None:
         """A request begins; its answer says `Connection: close` if the connection is to end."""
         if self._discards:
             return
         super().on_headers_complete()
-        self._in_head = False
-        self._body_bytes = self._unframed_bytes = 0
-        self._requests_left -= 1
-        if self._ends_with_this_request():
+        self.end_of_head()
+        if self.ends_with_this_request():
             self.cycle.keep_alive = False
         self._is_last = not self.cycle.keep_alive
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body; of one over the limit nothing more is held."""
+        """A piece of a body."""
         if self._discards:
             return
-        self._unframed_bytes = 0
-        room = self.policy.max_body_bytes - self._body_bytes
-        self._body_bytes += len(body)
         super().on_body(body)
-        self.door.hold(self, max(0, min(len(body), room)))
+        self.hold_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
         if self._discards:
             return
+        self.end_of_request()
+        self.cycle.scope["state"][RECEIVED_AT] = self.waits_since
+        super().on_message_complete()
+
+    # What is noted of each request
+
+    def begin_request(self) -> None:
+        """Its first byte has come."""
+        self._discards = self._is_last
+        if not self._discards:
+            self.request_since = time.monotonic()
+            self._in_head = True
+
+    def end_of_head(self) -> None:
+        """Its head has come."""
+        self._in_head = False
+        self._body_bytes = self._unframed_bytes = 0
+        self._requests_left -= 1
+
+    def hold_body(self, body: bytes) -> None:
+        """A piece of its body has come; of one over the limit nothing more is held."""
+        self._unframed_bytes = 0
+        room = self.policy.max_body_bytes - self._body_bytes
+        self._body_bytes += len(body)
+        self.door.hold(self, max(0, min(len(body), room)))
+
+    def end_of_request(self) -> None:
+        """Its last byte has come."""
         self._unframed_bytes = 0
         self.request_since = None
         self.waits_since = time.monotonic()
-        self.cycle.scope["state"][RECEIVED_AT] = self.waits_since
-        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer is given; only now is read what was sent behind its request."""
@@ -216,6 +238,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self.owes_answer and not self.pipeline:
             self.request_since = None
             self.end_with_answer()
+            self._is_last = True  # also where its answer has begun and doesn't say so
         else:
             self.turn_away(BadRequest(f"{msg.rstrip('.')}: expected HTTP/1.1"))
 
@@ -223,7 +246,8 @@ class BoundedConnection(HttpToolsProtocol):
         """The request is answered as it is; behind it comes another protocol."""
         self.end_with_answer()
 
-    def _ends_with_this_request(self) -> bool:
+    def ends_with_this_request(self) -> bool:
+        """Whether the connection is to end with the answer to the request whose head has come."""
         return (
             self._requests_left <= 0
             or self.policy.draining
@@ -237,17 +261,42 @@ class BoundedConnection(HttpToolsProtocol):
             return True
         return cycle.response_complete if self._in_head else not cycle.response_started
 
-    def _told(self, error: RequestError) -> bytes:
-        body = orjson.dumps({"error": error.message})
-        headers = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-            *error.headers,
-        ]
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        return b"".join([STATUS_LINE[error.status], *lines, b"\r\n", body])
+    def response(self, answer: Answer, *, keep_alive: bool) -> bytes:
+        """An answer as it goes over the wire, where no ASGI is in between."""
+        more = b"" if keep_alive else b"connection: close\r\n"
+        if answer.headers:
+            more += _lines(answer.headers)
+        return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
+            STATUS_LINE[answer.status],
+            self._head_of_answers(),
+            answer.content_type,
+            len(answer.body),
+            more,
+            answer.body,
+        )
+
+    def _head_of_answers(self) -> bytes:
+        """The headers that all answers have; uvicorn makes a new list of them each second."""
+        headers = self.server_state.default_headers
+        if headers is not self._head_of:
+            self._head_of, self._head = headers, _lines(headers)
+        return self._head
+
+
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def with_revision(send: Send, revision: bytes) -> Send:
+    """`send` for an answer of another revision: its name takes the place of this server's.
+
+    uvicorn puts the server's own headers before those of an answer.
+    """
+    cycle = getattr(send, "__self__", None)
+    if isinstance(cycle, RequestResponseCycle):
+        kept = [header for header in cycle.default_headers if header[0] != REVISION_HEADER]
+        cycle.default_headers = [*kept, (REVISION_HEADER, revision)]
+    return send
 
 
 def without_upgrade(data: bytes) -> bytes:
@@ -257,8 +306,3 @@ def without_upgrade(data: bytes) -> bytes:
     """
     head, end, body = data.partition(b"\r\n\r\n")
     return _UPGRADE.sub(b"\r\nupgrade-ignored:", head) + end + body
-
-
-def bounded(policy: ConnectionPolicy, door: Doorkeeper) -> type[BoundedConnection]:
-    """The connection class with its bounds, as uvicorn's configuration wants a class."""
-    return type("BoundedConnection", (BoundedConnection,), {"policy": policy, "door": door})

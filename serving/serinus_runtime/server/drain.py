@@ -6,11 +6,13 @@ with `Connection: close`, then closes what is idle, finishes what is in flight a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 import time
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 
@@ -18,6 +20,18 @@ from serinus_runtime.server.connection import BoundedConnection, ConnectionPolic
 from serinus_runtime.server.serving import Readiness
 
 logger = logging.getLogger(__name__)
+
+
+class OtherPort(Protocol):
+    """A port of the same process on which another protocol is spoken; it ends with the first."""
+
+    number: int
+
+    async def open(self) -> None:
+        """Listen; `number` is known from then on."""
+
+    async def close(self, grace_seconds: float) -> None:
+        """Stop to listen; what is under way has so long."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -30,18 +44,35 @@ class DrainingServer(uvicorn.Server):
         policy: ConnectionPolicy,
         readiness: Readiness,
         drain_seconds: float,
+        beside: OtherPort | None = None,
+        name: str = "model server",
     ) -> None:
         super().__init__(config)
         self._policy = policy
         self._readiness = readiness
         self._drain_seconds = drain_seconds
         self._drained_at: float | None = None
+        self._beside = beside
+        self._name = name
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Open the port and say so."""
+        """Open the ports and say so."""
+        if self._beside is not None:
+            await self._beside.open()
         await super().startup(sockets)  # type: ignore[arg-type]
-        port = self.servers[0].sockets[0].getsockname()[1]
-        logger.info("model server ready", extra={"port": port, "cpu_seconds": cpu_seconds()})
+        ports = {"port": self.servers[0].sockets[0].getsockname()[1]}
+        if self._beside is not None:
+            ports["grpc_port"] = self._beside.number
+        if self._drained_at is None:
+            self._readiness.ready = True
+        logger.info("%s ready", self._name, extra={**ports, "cpu_seconds": cpu_seconds()})
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Close the ports; what is under way is answered."""
+        ends = [super().shutdown(sockets)]  # type: ignore[arg-type]
+        if self._beside is not None:
+            ends.append(self._beside.close(self.config.timeout_graceful_shutdown or 0))
+        await asyncio.gather(*ends)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """A signal: the first begins the drain, the next ends it."""

@@ -89,8 +89,11 @@ class BatchingEngine:
         batch: list[Waiting] = []
         rows = 0
         while self._waiting and (not batch or rows + len(self._waiting[0][0]) <= BATCH_ROWS_MAX):
-            batch.append(self._waiting.popleft())
-            rows += len(batch[-1][0])
+            one = self._waiting.popleft()
+            if one[1].done():
+                continue  # given up: nobody waits for its answer any more
+            batch.append(one)
+            rows += len(one[0])
         return batch
 
     def _answer(self, batch: list[Waiting]) -> None:

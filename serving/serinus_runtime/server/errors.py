@@ -9,11 +9,14 @@ RequestError(status, message)
 ├── TooLarge        413  the body, or the number of rows in it, is over the limit
 │   └── Endless     413  so far over it that the rest isn't read: the connection ends
 ├── HeadTooLarge    431  the request line and the headers are over the limit
-└── Overloaded      503  come back later; says when
+├── NotPossible     501  not with this model; says what to do instead
+├── Overloaded      503  come back later; says when
+└── Unanswered      504  the answer wasn't there in the time that it may take
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -47,9 +50,13 @@ class NotFound(RequestError):
 
 
 class WrongMethod(RequestError):
-    """The path is known, with another method."""
+    """The path is known, with other methods, which a client is told (RFC 9110, 15.5.6)."""
 
     status = 405
+
+    def __init__(self, message: str, allowed: Sequence[str]) -> None:
+        self.headers = ((b"allow", ", ".join(allowed).encode()),)
+        super().__init__(message)
 
 
 class TooSlow(RequestError):
@@ -76,6 +83,12 @@ class HeadTooLarge(RequestError):
     status = 431
 
 
+class NotPossible(RequestError):
+    """The model can't be asked this."""
+
+    status = 501
+
+
 class Overloaded(RequestError):
     """More at once than the server takes."""
 
@@ -84,3 +97,17 @@ class Overloaded(RequestError):
     def __init__(self, message: str, retry_after_seconds: int = 1) -> None:
         self.headers = ((b"retry-after", b"%d" % retry_after_seconds),)
         super().__init__(message)
+
+
+class Unanswered(RequestError):
+    """The request waited for its answer for as long as it may."""
+
+    status = 504
+
+
+def not_looked_up(error: BadRequest) -> Overloaded:
+    """What a request is told that would be whole if its values could be looked up."""
+    return Overloaded(
+        f"{error.message}. Values that the request leaves out can't be looked up now; try again in "
+        "1 s, or give them"
+    )

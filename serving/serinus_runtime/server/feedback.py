@@ -9,11 +9,11 @@ those kept it is late and only counted as such. Time is passed in; nothing here 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from functools import partial
+from typing import Any, TypeAlias
 
 from serinus_runtime.artifact.encoding import shown
 from serinus_runtime.artifact.manifest import ClassLabel
@@ -29,17 +29,20 @@ _MS = 1000
 
 @dataclass(frozen=True, slots=True, order=True)
 class Judged:
-    """A label with its verdict, waiting for its time. `loss` is a share of the worst loss.
+    """A label with its verdict, waiting for its time.
 
-    `positive` says whether the label is the second of two classes; None where there are more.
+    `losses` are those of the scores in force, in their order, each a share of its worst.
+    `positive` says whether the label is the second of two classes; None where there aren't two.
+    `exposed` is that of its prediction.
     """
 
     due_at_ms: int
     cohort: int
     revision: str
     right: bool
-    loss: float | None
+    losses: tuple[float, ...]
     positive: bool | None = field(default=None, compare=False)
+    exposed: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -127,13 +130,13 @@ class FeedbackLedger:
         )
 
     def _add(self, label: Judged) -> None:
-        cells = self.metrics.cohort_cells(label.revision, label.cohort)
+        cells = self.metrics.cohort_cells(label.revision, label.cohort, exposed=label.exposed)
         if label.right:
             cells.right += 1
         else:
             cells.wrong += 1
-        if label.loss is not None:
-            cells.loss += label.loss
+        for score, loss in zip(self.metrics.label_rules.scores, label.losses, strict=True):
+            cells.losses[score] += loss
         if label.positive is not None:
             cells.count_of_two(positive=label.positive, right=label.right)
 
@@ -142,52 +145,83 @@ def judged_labels(
     prediction: Prediction, labels: Sequence[Any], model: Model, ledger: FeedbackLedger
 ) -> list[Judged | None]:
     """Verdicts of `labels`, one for each row; raises `BadRequest` naming what doesn't fit."""
-    if prediction.probabilities is None or prediction.decided is None:
-        raise BadRequest(
-            "`id`: this prediction can't be judged by its id: it has more than 16 rows, more than "
-            "32 classes, or is a regression"
-        )
+    judge = _judge_of(prediction, model, ledger)
     if len(labels) != prediction.rows:
         raise BadRequest(
             f"`labels`: expected {prediction.rows}, one for each row of the prediction, "
             f"got {len(labels)}"
         )
-    positions = [
-        None if label is None else _position(label, model.classes, f"labels[{row}]")
+    return [
+        None if label is None else judge(row, label, f"labels[{row}]")
         for row, label in enumerate(labels)
     ]
-    return [
-        None if position is None else _judged(prediction, row, position, model, ledger)
-        for row, position in enumerate(positions)
-    ]
 
 
-def _judged(
-    prediction: Prediction, row: int, position: int, model: Model, ledger: FeedbackLedger
+_Judge: TypeAlias = Callable[[int, Any, str], Judged]
+"""The verdict of a row's label, which stands there in the request."""
+
+
+def _judge_of(prediction: Prediction, model: Model, ledger: FeedbackLedger) -> _Judge:
+    """What judges the prediction's labels; raises `BadRequest` where nothing can."""
+    if prediction.values is None and prediction.probabilities is None:
+        raise BadRequest(
+            "`id`: this prediction can't be judged by its id: it has more than 16 rows, or more "
+            "than 32 classes"
+        )
+    if (prediction.values is None) != model.is_classification:
+        raise BadRequest(
+            "`id`: this prediction can't be judged here: its revision predicted something else, "
+            f"and this pod's model is for {model.manifest.task}"
+        )
+    if prediction.values is None:
+        return partial(_judged_class, prediction, model, ledger)
+    if ledger.metrics.label_rules.wrong_beyond is None:
+        raise BadRequest(
+            "`labels`: those of a regression are judged only where its Deployment says how far "
+            "from its label an answer is wrong; set `server.feedback.wrongBeyond`"
+        )
+    return partial(_judged_value, prediction, ledger)
+
+
+def _judged_class(
+    prediction: Prediction, model: Model, ledger: FeedbackLedger, row: int, label: Any, where: str
 ) -> Judged:
     assert prediction.probabilities is not None
     assert prediction.decided is not None
+    position = _position(label, model.classes, where)
+    rules = ledger.metrics.label_rules
     return Judged(
         due_at_ms=ledger.due_at_ms(prediction.issued_at_ms),
         cohort=ledger.cohort(prediction.issued_at_ms),
         revision=prediction.revision,
         right=int(prediction.decided[row]) == position,
-        loss=brier_share(prediction.probabilities[row], position),
+        losses=rules.losses_of_classes(prediction.probabilities[row], position),
         positive=position == 1 if len(model.classes) == TWO_CLASSES else None,
+        exposed=prediction.exposed,
     )
 
 
-def brier_share(probabilities: np.ndarray[Any, np.dtype[np.float64]], position: int) -> float:
-    """Brier score of one row as a share of the worst, in [0, 1].
+def _judged_value(
+    prediction: Prediction, ledger: FeedbackLedger, row: int, label: Any, where: str
+) -> Judged:
+    assert prediction.values is not None
+    answer, so = float(prediction.values[row]), _finite(label, where)
+    rules = ledger.metrics.label_rules
+    return Judged(
+        due_at_ms=ledger.due_at_ms(prediction.issued_at_ms),
+        cohort=ledger.cohort(prediction.issued_at_ms),
+        revision=prediction.revision,
+        right=rules.is_right(answer, so),
+        losses=rules.losses_of_value(answer, so),
+        exposed=prediction.exposed,
+    )
 
-    Half the squared distance between the probabilities (n_classes,) and the label's indicator;
-    for two classes that is (p - y)^2 (Brier, 1950).
-    """
-    if position >= len(probabilities):
-        return 1.0
-    distance = probabilities.copy()
-    distance[position] -= 1.0
-    return float(min(1.0, 0.5 * float(distance @ distance)))
+
+def _finite(label: Any, where: str) -> float:
+    """The number that a label of a regression is."""
+    if type(label) in (int, float) and math.isfinite(number := float(label)):
+        return number
+    raise BadRequest(f"`{where}`: expected a finite number, got {shown(label)}")
 
 
 def _position(label: Any, classes: Sequence[ClassLabel], where: str) -> int:

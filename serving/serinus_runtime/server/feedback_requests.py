@@ -5,19 +5,26 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 from itertools import takewhile
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from serinus_runtime.artifact.encoding import shown
+from serinus_runtime.artifact.model import Model
 from serinus_runtime.server.answer import Answer, of_json, refusal
 from serinus_runtime.server.errors import BadRequest, Overloaded, RequestError
-from serinus_runtime.server.feedback import judged_labels
+from serinus_runtime.server.feedback import FeedbackLedger, judged_labels
 from serinus_runtime.server.feedback_home import homes
-from serinus_runtime.server.peers import ACCEPTED, SEAL_HEADER, NoAnswerError, UnreachableError
-from serinus_runtime.server.prediction_id import Prediction, PredictionIdError
+from serinus_runtime.server.metrics import Metrics
+from serinus_runtime.server.peers import (
+    ACCEPTED,
+    SEAL_HEADER,
+    NoAnswerError,
+    Peers,
+    UnreachableError,
+)
+from serinus_runtime.server.prediction_id import Prediction, PredictionIdError, PredictionIds
 from serinus_runtime.server.request_body import Scope, json_object
-from serinus_runtime.server.serving import Serving
 
 BODY_BYTES_MAX = 64 << 10
 """An id and at most 16 labels."""
@@ -29,10 +36,34 @@ _SEAL = SEAL_HEADER.encode()
 _ACCEPTED = ((_SEAL, ACCEPTED.encode()),)
 
 
+class CountsLabels(Protocol):
+    """What labels need of a process that counts them."""
+
+    @property
+    def model(self) -> Model:
+        """What predicted."""
+
+    @property
+    def ids(self) -> PredictionIds:
+        """Opens ids."""
+
+    @property
+    def ledger(self) -> FeedbackLedger:
+        """Where they count."""
+
+    @property
+    def peers(self) -> Peers | None:
+        """The other pods."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """The cells."""
+
+
 class FeedbackRequests:
     """Counts labels, or has them counted."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: CountsLabels) -> None:
         self._serving = serving
         self._on_their_way = 0
 
@@ -60,7 +91,7 @@ class FeedbackRequests:
             document = json_object(body)
             answer = self._counted(self._prediction(document), _labels(document))
         except RequestError as error:
-            answer = refusal(error, scope)
+            answer = refusal(error, scope["headers"])
         return replace(answer, headers=answer.headers + _ACCEPTED)
 
     async def _answer_of_another_pod(self, prediction: Prediction, body: bytes) -> Answer | None:

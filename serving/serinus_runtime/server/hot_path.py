@@ -1,31 +1,29 @@
 """The paths that matter, answered as plain ASGI before any framework.
 
 A route is looked up by method and path in one dictionary. The documentation is left to `fallback`,
-BentoML's own application; what nobody knows is told so. A prediction request takes its place among
-those that are answered only once all of it was read, so that one that comes slowly takes nothing
-from the others; from then on it is counted and timed.
+BentoML's own application; what nobody knows is told so. Predictions are in `prediction_paths`.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Set
+from typing import TYPE_CHECKING, TypeAlias
 
 from serinus_runtime.artifact.model import Model
-from serinus_runtime.server.answer import FAILURE, Answer, of_json, refusal
+from serinus_runtime.prediction_log.buffer import LogCounts
+from serinus_runtime.server.access_log import AccessCounts
+from serinus_runtime.server.answer import FAILURE, OK, TEXT, Answer, of_json, refusal
 from serinus_runtime.server.bento import is_documentation
-from serinus_runtime.server.binary_tensors import NO_DATA, divided
-from serinus_runtime.server.errors import NotFound, Overloaded, RequestError, WrongMethod
-from serinus_runtime.server.exchange import Form
+from serinus_runtime.server.errors import NotFound, RequestError, WrongMethod
 from serinus_runtime.server.feedback_requests import BODY_BYTES_MAX, FeedbackRequests
-from serinus_runtime.server.invocations import InvocationsForm
 from serinus_runtime.server.metrics import CONTENT_TYPE, Elsewhere, rendered
-from serinus_runtime.server.predict_rows import RowsForm
-from serinus_runtime.server.prediction_requests import PredictionRequests
-from serinus_runtime.server.protocol_v1 import InstancesForm, models_list
-from serinus_runtime.server.protocol_v2 import TensorsForm, model_metadata, server_metadata
+from serinus_runtime.server.openapi import openapi_document
+from serinus_runtime.server.pod_books import About, Question
+from serinus_runtime.server.prediction_paths import TO_MIRROR, PredictionPaths
+from serinus_runtime.server.protocol_v1 import models_list
+from serinus_runtime.server.protocol_v2 import model_metadata, server_metadata
 from serinus_runtime.server.request_body import (
     Application,
     ClientGone,
@@ -35,36 +33,70 @@ from serinus_runtime.server.request_body import (
     read_body,
     received_at,
 )
+from serinus_runtime.server.request_listeners import AnsweredRequest, listener_of
 from serinus_runtime.server.serving import Serving
+from serinus_runtime.server.trace_context import BEGUN
+from serinus_runtime.server.tracing import SpanCounts
+
+if TYPE_CHECKING:
+    from serinus_runtime.server.explanations import Explanations
 
 logger = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[Scope, Receive], Awaitable[Answer]]
 _SHOWN_CHARACTERS = 200
-_TO_MIRROR = "serinus.to_mirror"
-"""Key in a scope: the body of a request that a shadow is to answer too."""
+_READING = frozenset({"GET", "HEAD"})
+_QUIET = frozenset(
+    {"/metrics", "/ping", "/health", "/v2/health/live", "/healthz", "/livez", "/readyz"}
+)
+
+
+def is_quiet(scope: Scope) -> bool:
+    """Whether the request is a probe or a scrape, which come every few seconds."""
+    path: str = scope["path"]
+    return scope["method"] in _READING and (path in _QUIET or path.endswith("/ready"))
+
+
+def _answered(scope: Scope, answer: Answer) -> AnsweredRequest:
+    return AnsweredRequest(
+        scope["method"],
+        scope["path"],
+        scope["headers"],
+        scope.get("client"),
+        received_at(scope),
+        answer,
+        scope.get(BEGUN),
+    )
 
 
 class HotPath:
     """The ASGI application."""
 
-    def __init__(self, serving: Serving, fallback: Application) -> None:
+    def __init__(
+        self, serving: Serving, predictions: PredictionPaths, fallback: Application
+    ) -> None:
         self._serving = serving
         self._fallback = fallback
-        self._predictions = PredictionRequests(serving)
         self._labels = FeedbackRequests(serving)
+        self._explanations: Explanations | None = None
         self._shadow = serving.shadow
-        self._routes = self._made_routes(serving.model)
+        self._listener = listener_of(serving.access_log, serving.tracing)
+        self._tracing = serving.tracing
+        self._routes = self._made_routes(serving.model, predictions)
 
-    def _made_routes(self, model: Model) -> dict[tuple[str, str], Handler]:
-        revision = self._serving.revision
-        infer = self._predicting(TensorsForm(model, revision))
+    def _made_routes(
+        self, model: Model, predictions: PredictionPaths
+    ) -> dict[tuple[str, str], Handler]:
         routes: dict[tuple[str, str], Handler] = {
-            ("POST", "/predict"): self._predicting(RowsForm(model, revision)),
+            ("POST", path): predictions.answered for path in predictions.forms
+        }
+        routes |= {
             ("POST", "/feedback"): self._feedback,
             ("GET", "/metrics"): self._metrics,
-            ("POST", "/invocations"): self._predicting(InvocationsForm(model, revision)),
+            ("GET", "/openapi.json"): self._openapi,
             ("GET", "/ping"): self._ready,
+            ("GET", "/health"): self._ready,
+            ("GET", "/version"): self._version,
             ("GET", "/v1/models"): self._models,
             ("GET", "/v2"): self._server_metadata,
             ("GET", "/v2/health/live"): self._live,
@@ -75,13 +107,19 @@ class HotPath:
         }
         first = f"/v1/models/{model.manifest.model_name}"
         routes["GET", first] = self._model_ready
-        routes["POST", f"{first}:predict"] = self._predicting(InstancesForm(model, revision))
         name = f"/v2/models/{model.manifest.model_name}"
         for path in (name, f"{name}/versions/{model.version}"):
             routes["GET", path] = self._model_metadata
             routes["GET", f"{path}/ready"] = self._model_ready
-            routes["POST", f"{path}/infer"] = infer
-        return routes
+            routes["POST", f"{path}/explain"] = self._explain
+        return routes | {
+            ("HEAD", path): handler for (method, path), handler in routes.items() if method == "GET"
+        }
+
+    @property
+    def paths(self) -> Set[str]:
+        """All that are answered here."""
+        return {path for _, path in self._routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -94,75 +132,66 @@ class HotPath:
                 await self._fallback(scope, receive, send)
                 return
             handler = self._unknown
+        if self._tracing is not None:
+            scope[BEGUN] = self._tracing.begun(scope["headers"])
         try:
             answer = await handler(scope, receive)
         except ClientGone:
             return
         except RequestError as error:
-            answer = refusal(error, scope)
+            answer = refusal(error, scope["headers"])
         except Exception:
             logger.exception("request failed")
             answer = FAILURE
         await answer.send(send)
-        if self._shadow is not None and (body := scope.get(_TO_MIRROR)) is not None:
+        if self._listener is not None and not (answer.status == OK and is_quiet(scope)):
+            self._listener.offer(_answered(scope, answer))
+        if self._shadow is not None and (body := scope.get(TO_MIRROR)) is not None:
             self._shadow.offer(scope, body, answer)
 
-    # Predictions
+    # Explanations
 
-    def _predicting(self, form: Form) -> Handler:
-        """The handler of prediction requests in one form: limits, errors, counting."""
-        serving, metrics, shadow = self._serving, self._serving.metrics, self._serving.shadow
+    async def _explain(self, scope: Scope, receive: Receive) -> Answer:
+        if self._explanations is None:
+            # Only here: whoever explains nothing pays nothing for it.
+            from serinus_runtime.server.explanations import Explanations
 
-        async def handled(scope: Scope, receive: Receive) -> Answer:
-            started: float | None = None
-            try:
-                body = await read_body(receive, serving.limits.body_bytes)
-                started = received_at(scope)
-                if shadow is not None and shadow.is_there:
-                    scope[_TO_MIRROR] = body
-                body, data = divided(scope, body) if form.takes_binary else (body, NO_DATA)
-                answer = await self._in_its_place(form, body, data)
-            except RequestError as error:
-                answer = refusal(error, scope)
-            except ClientGone:
-                metrics.unread += 1
-                raise
-            except Exception:
-                logger.exception("prediction failed")
-                answer = FAILURE
-            since = received_at(scope) if started is None else started
-            metrics.observe(answer.status, time.monotonic() - since)
-            return answer
-
-        return handled
-
-    async def _in_its_place(self, form: Form, body: bytes, data: memoryview) -> Answer:
-        """The answer, while it counts as one of those that are being answered."""
-        metrics, limit = self._serving.metrics, self._serving.limits.concurrency
-        if metrics.in_flight >= limit:
-            raise Overloaded(f"{limit} requests are being answered; try again in 1 s")
-        metrics.in_flight += 1
-        try:
-            return await self._predictions.answered(form, body, data)
-        finally:
-            metrics.in_flight -= 1
+            self._explanations = Explanations(self._serving)
+        return await self._explanations.answered(scope, receive)
 
     # Feedback
 
     async def _feedback(self, scope: Scope, receive: Receive) -> Answer:
-        return await self._labels.answered(scope, await read_body(receive, BODY_BYTES_MAX))
+        body, books = await read_body(receive, BODY_BYTES_MAX), self._serving.books
+        if books is not None:
+            return await books.asked(Question(About.LABELS, scope["headers"], body))
+        return await self._labels.answered(scope, body)
 
     # What the pod says of itself
 
     async def _metrics(self, _scope: Scope, _receive: Receive) -> Answer:
         serving = self._serving
+        if serving.books is not None:
+            return await serving.books.asked(Question(About.METRICS))
         serving.ledger.settle(time.time_ns() // 1_000_000)
         elsewhere = Elsewhere(
             flagged=serving.encoder.flags.total,
             connections=len(serving.door.guests),
             coming=serving.door.coming(),
+            log=serving.log.buffer.counts() if serving.log else LogCounts(),
+            access=serving.access_log.counts() if serving.access_log else AccessCounts(),
+            spans=serving.tracing.counts() if serving.tracing else SpanCounts(),
+            online_entities=serving.online.entities if serving.online else 0,
         )
         return Answer(200, rendered(serving.metrics, elsewhere), CONTENT_TYPE)
+
+    async def _openapi(self, _scope: Scope, _receive: Receive) -> Answer:
+        serving = self._serving
+        looked_up = serving.online.features if serving.online else frozenset()
+        document = openapi_document(
+            serving.model, rows_max=serving.limits.rows, looked_up=looked_up
+        )
+        return of_json(200, document)
 
     async def _live(self, _scope: Scope, _receive: Receive) -> Answer:
         return of_json(200, {"live": True})
@@ -170,6 +199,9 @@ class HotPath:
     async def _ready(self, _scope: Scope, _receive: Receive) -> Answer:
         ready = self._serving.readiness.ready
         return of_json(200 if ready else 503, {"ready": ready})
+
+    async def _version(self, _scope: Scope, _receive: Receive) -> Answer:
+        return Answer(200, self._serving.server_version.encode(), TEXT)
 
     async def _model_ready(self, _scope: Scope, _receive: Receive) -> Answer:
         ready = self._serving.readiness.ready
@@ -190,7 +222,8 @@ class HotPath:
         shown = path[:_SHOWN_CHARACTERS] + ("…" if len(path) > _SHOWN_CHARACTERS else "")
         methods = sorted(method for method, known in self._routes if known == path)
         if methods:
-            raise WrongMethod(f"{shown}: expected {' or '.join(methods)}, got {scope['method']}")
+            expected = " or ".join(methods)
+            raise WrongMethod(f"{shown}: expected {expected}, got {scope['method']}", methods)
         model = self._serving.model
         raise NotFound(
             f"{shown} is not here; this server has model `{model.manifest.model_name}`, "

@@ -1,4 +1,4 @@
-"""MLflow's scoring protocol: `POST /invocations`, as JSON.
+"""MLflow's scoring protocol: `POST /invocations`, as JSON or as CSV.
 
 One of
 
@@ -7,7 +7,8 @@ One of
 - `{"instances": [[1400]]}`: lists in the order of the model's inputs, or objects
 - `{"inputs": {"distance": [1400]}}`: a list for each column; or lists, as `instances`
 
-`params` is taken and means nothing here. The answer is `{"predictions": [true]}`. CSV isn't read.
+`params` is taken and means nothing here. The answer is `{"predictions": [true]}`. CSV becomes a
+`dataframe_split` before it gets here.
 
 References
 ----------
@@ -31,8 +32,10 @@ _WORDS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 class InvocationsForm:
     """Requests and answers of `/invocations`."""
 
+    word = "invocations"
     rows_field = "rows"
     takes_binary = False
+    takes_csv = True
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model

@@ -7,21 +7,25 @@ increment isn't lost. Cohorts are bounded: the newest `COHORTS_KEPT`, in whole c
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import accumulate
 from typing import TypeAlias
+
+from serinus.api.label_scores import LabelScore
+from serinus_runtime.prediction_log.buffer import LogCounts
+from serinus_runtime.server.ab_test_cells import AbTestCells, ab_test_samples
+from serinus_runtime.server.access_log import AccessCounts
+from serinus_runtime.server.exchange import LookedUp
+from serinus_runtime.server.label_rules import LabelRules
+from serinus_runtime.server.request_cells import RequestCells, request_samples
+from serinus_runtime.server.request_cells import sample as _sample
+from serinus_runtime.server.tracing import SpanCounts
 
 COHORTS_KEPT = 64
 SHADOWS_KEPT = 4
 """Revisions that were a shadow whose counts are kept."""
-LATENCY_BOUNDS_SECONDS = (
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-)  # fmt: skip
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-_CODES_FROM_START = (200, 400, 413, 500, 503)
 
 _HELP = {
     "serinus_model_info": ("gauge", "The model that this pod serves; always 1."),
@@ -38,7 +42,7 @@ _HELP = {
         "counter",
         "Prediction requests that never came whole: the client left or was too slow.",
     ),
-    "serinus_connections": ("gauge", "Open connections."),
+    "serinus_connections": ("gauge", "Open connections, and calls over gRPC."),
     "serinus_requests_coming": ("gauge", "Requests that have begun and haven't come whole yet."),
     "serinus_predictions_total": ("counter", "Rows predicted."),
     "serinus_predictions_out_of_range_total": (
@@ -53,13 +57,18 @@ _HELP = {
         "counter",
         "Values that break a promise of the data and were used all the same.",
     ),
+    "serinus_online_values_total": (
+        "counter",
+        "Values that requests left out and that were looked up: present, stale or missing.",
+    ),
+    "serinus_online_entities": ("gauge", "Entities in the online tables of this pod."),
     "serinus_labels_total": (
         "counter",
         "Labels by the revision that answered, the cohort of its answer, and whether it was right.",
     ),
     "serinus_label_loss_total": (
         "counter",
-        "Sum of the predictions' scores against their labels, each as a share of the worst.",
+        "Sum of the predictions' scores against their labels, each as a share of its bound.",
     ),
     "serinus_labels_of_two_total": (
         "counter",
@@ -79,8 +88,33 @@ _HELP = {
         "counter",
         "Requests mirrored to a shadow, by its revision and by whether it answered the same.",
     ),
+    "serinus_exposures_total": (
+        "counter",
+        "Units that this pod gave to an arm of an A/B test, each counted once.",
+    ),
+    "serinus_ab_test_fallbacks_total": (
+        "counter",
+        "Requests of the canary's units in an A/B test that stable answered, by why.",
+    ),
+    "serinus_prediction_log_rows_total": (
+        "counter",
+        "Rows predicted while the log is on: written, dropped, or not in the sample.",
+    ),
+    "serinus_access_log_lines_total": (
+        "counter",
+        "Lines of the access log: written, or dropped because nobody read them in time.",
+    ),
+    "serinus_trace_spans_total": (
+        "counter",
+        "Spans of requests: exported, dropped because too many waited, or failed.",
+    ),
+    "serinus_prediction_log_rows_waiting": ("gauge", "Rows that wait to be written to the log."),
+    "serinus_worker_deaths_total": (
+        "counter",
+        "Worker processes of this pod that ended without being told to.",
+    ),
 }
-Labels: TypeAlias = Mapping[str, str]
+_CohortKey: TypeAlias = tuple[str, int]
 
 
 class ShadowOutcome(StrEnum):
@@ -97,12 +131,13 @@ class ShadowOutcome(StrEnum):
 class CohortCells:
     """Labels of one revision and cohort.
 
-    `of_two` counts them by (actual, outcome) where the model has two classes.
+    `losses` has a sum for each score in force. `of_two` counts labels by (actual, outcome) where
+    the model has two classes.
     """
 
     right: int = 0
     wrong: int = 0
-    loss: float = 0.0
+    losses: dict[LabelScore, float] = field(default_factory=dict)
     of_two: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def count_of_two(self, *, positive: bool, right: bool) -> None:
@@ -111,44 +146,44 @@ class CohortCells:
         self.of_two[key] = self.of_two.get(key, 0) + 1
 
 
-@dataclass(slots=True)
-class Metrics:
+@dataclass(slots=True, kw_only=True)
+class Metrics(RequestCells):
     """All cells of the server. `cohorts` is keyed by (revision, cohort).
 
-    `predictions_binned` has a cell for each of the `bins`.
+    `label_rules` say how labels are judged.
+
+    `predictions_binned` has a cell for each of the `bins`. `ab_test` is None where there never was
+    an A/B test; labels of its units are in `exposed_cohorts`.
     """
 
     deployment: str
     revision: str
     model: str
     digest: str
-    requests: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_CODES_FROM_START, 0))
-    duration_buckets: list[int] = field(
-        default_factory=lambda: [0] * (len(LATENCY_BOUNDS_SECONDS) + 1)
-    )
-    duration_seconds: float = 0.0
+    label_rules: LabelRules = field(default_factory=LabelRules)
     in_flight: int = 0
     unread: int = 0
-    predictions: int = 0
-    predictions_out_of_range: int = 0
     bins: tuple[str, ...] = ()
     predictions_binned: list[int] = field(default_factory=list)
-    cohorts: dict[tuple[str, int], CohortCells] = field(default_factory=dict)
+    cohorts: dict[_CohortKey, CohortCells] = field(default_factory=dict)
+    exposed_cohorts: dict[_CohortKey, CohortCells] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
     refused: int = 0
     forwarded: int = 0
     shadows: dict[str, dict[ShadowOutcome, int]] = field(default_factory=dict)
+    ab_test: AbTestCells | None = None
+    worker_deaths: int = 0
+    looked_up: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LookedUp._fields, 0))
 
     def __post_init__(self) -> None:
         self.late.setdefault(self.revision, 0)
         self.predictions_binned = [0] * len(self.bins)
 
-    def observe(self, code: int, seconds: float) -> None:
-        """One prediction request was answered."""
-        self.requests[code] = self.requests.get(code, 0) + 1
-        self.duration_buckets[bisect_left(LATENCY_BOUNDS_SECONDS, seconds)] += 1
-        self.duration_seconds += seconds
+    def count_looked_up(self, counts: LookedUp) -> None:
+        """Values of one request were looked up."""
+        for state, count in counts._asdict().items():
+            self.looked_up[state] += count
 
     def shadowed(self, revision: str, outcome: ShadowOutcome) -> None:
         """One request was mirrored to `revision`; the oldest shadow's counts are forgotten."""
@@ -159,27 +194,35 @@ class Metrics:
                 del self.shadows[next(iter(self.shadows))]
         counts[outcome] += 1
 
-    def cohort_cells(self, revision: str, cohort: int) -> CohortCells:
-        """Cells of a cohort, made at the first use."""
-        key = (revision, cohort)
-        cells = self.cohorts.get(key)
+    def cohort_cells(self, revision: str, cohort: int, *, exposed: bool = False) -> CohortCells:
+        """Cells of a cohort, made at the first use; `exposed`: of units in an A/B test."""
+        key, cohorts = (revision, cohort), self.exposed_cohorts if exposed else self.cohorts
+        cells = cohorts.get(key)
         if cells is None:
-            cells = self.cohorts[key] = CohortCells()
+            losses = dict.fromkeys(self.label_rules.scores, 0.0)
+            cells = cohorts[key] = CohortCells(losses=losses)
         return cells
 
     def forget_cohorts_before(self, oldest: int) -> None:
         """Drop cohorts that are no longer kept."""
-        for key in [key for key in self.cohorts if key[1] < oldest]:
-            del self.cohorts[key]
+        for cohorts in (self.cohorts, self.exposed_cohorts):
+            for key in [key for key in cohorts if key[1] < oldest]:
+                del cohorts[key]
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What others count: values flagged, connections open, requests begun that aren't whole."""
+    """What others count: values flagged, connections open, requests begun that aren't whole, rows
+    of the log, lines of the access log, spans, entities in online tables.
+    """
 
     flagged: int
     connections: int
     coming: int
+    log: LogCounts = field(default_factory=LogCounts)
+    access: AccessCounts = field(default_factory=AccessCounts)
+    spans: SpanCounts = field(default_factory=SpanCounts)
+    online_entities: int = 0
 
 
 def rendered(metrics: Metrics, elsewhere: Elsewhere) -> bytes:
@@ -193,26 +236,30 @@ def rendered(metrics: Metrics, elsewhere: Elsewhere) -> bytes:
 
 def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
     own = {"deployment": metrics.deployment, "revision": metrics.revision}
+    families = _own_families(metrics, elsewhere, own)
+    if metrics.ab_test is not None:
+        for name, lines in ab_test_samples(metrics.ab_test, own).items():
+            families[name] += lines
+    return families
+
+
+def _own_families(
+    metrics: Metrics, elsewhere: Elsewhere, own: dict[str, str]
+) -> dict[str, list[str]]:
     model = own | {"model": metrics.model, "digest": metrics.digest}
-    cohorts = sorted(metrics.cohorts.items())
+    cohorts = list(_cohorts(metrics))
+    wrong_beyond = metrics.label_rules.wrong_beyond
+    beyond = {} if wrong_beyond is None else {"beyond": wrong_beyond}
     return {
+        **request_samples(metrics, own),
+        "serinus_exposures_total": [],
+        "serinus_ab_test_fallbacks_total": [],
         "serinus_model_info": [_sample("serinus_model_info", model, 1)],
-        "serinus_requests_total": [
-            _sample("serinus_requests_total", own | {"code": str(code)}, count)
-            for code, count in sorted(metrics.requests.items())
-        ],
-        "serinus_request_duration_seconds": list(_histogram(metrics, own)),
         "serinus_requests_in_flight": [
             _sample("serinus_requests_in_flight", own, metrics.in_flight)
         ],
         "serinus_requests_unread_total": [
             _sample("serinus_requests_unread_total", own, metrics.unread)
-        ],
-        "serinus_predictions_total": [
-            _sample("serinus_predictions_total", own, metrics.predictions)
-        ],
-        "serinus_predictions_out_of_range_total": [
-            _sample("serinus_predictions_out_of_range_total", own, metrics.predictions_out_of_range)
         ],
         "serinus_predictions_binned_total": [
             _sample("serinus_predictions_binned_total", own | {"bin": name}, count)
@@ -223,26 +270,34 @@ def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
         "serinus_flagged_values_total": [
             _sample("serinus_flagged_values_total", own, elsewhere.flagged)
         ],
+        "serinus_online_values_total": [
+            _sample("serinus_online_values_total", own | {"state": state}, count)
+            for state, count in metrics.looked_up.items()
+        ],
+        "serinus_online_entities": [
+            _sample("serinus_online_entities", own, elsewhere.online_entities)
+        ],
         "serinus_labels_total": [
-            _sample("serinus_labels_total", _of_cohort(metrics, key) | {"outcome": outcome}, count)
-            for key, cells in cohorts
+            _sample("serinus_labels_total", labels | beyond | {"outcome": outcome}, count)
+            for labels, cells in cohorts
             for outcome, count in (("right", cells.right), ("wrong", cells.wrong))
         ],
         "serinus_label_loss_total": [
             _sample(
                 "serinus_label_loss_total",
-                _of_cohort(metrics, key) | {"score": "brier"},
-                cells.loss,
+                labels | score.labels(),
+                loss,
             )
-            for key, cells in cohorts
+            for labels, cells in cohorts
+            for score, loss in cells.losses.items()
         ],
         "serinus_labels_of_two_total": [
             _sample(
                 "serinus_labels_of_two_total",
-                _of_cohort(metrics, key) | {"actual": actual, "outcome": outcome},
+                labels | {"actual": actual, "outcome": outcome},
                 count,
             )
-            for key, cells in cohorts
+            for labels, cells in cohorts
             for (actual, outcome), count in sorted(cells.of_two.items())
         ],
         "serinus_labels_late_total": [
@@ -267,28 +322,41 @@ def _families(metrics: Metrics, elsewhere: Elsewhere) -> dict[str, list[str]]:
             for revision, counts in metrics.shadows.items()
             for outcome, count in counts.items()
         ],
+        "serinus_prediction_log_rows_total": [
+            _sample("serinus_prediction_log_rows_total", own | {"outcome": outcome}, count)
+            for outcome, count in (
+                ("written", elsewhere.log.written),
+                ("dropped", elsewhere.log.dropped),
+                ("unsampled", elsewhere.log.unsampled),
+            )
+        ],
+        "serinus_access_log_lines_total": [
+            _sample("serinus_access_log_lines_total", own | {"outcome": outcome}, count)
+            for outcome, count in (
+                ("written", elsewhere.access.written),
+                ("dropped", elsewhere.access.dropped),
+            )
+        ],
+        "serinus_trace_spans_total": [
+            _sample("serinus_trace_spans_total", own | {"outcome": outcome}, count)
+            for outcome, count in (
+                ("exported", elsewhere.spans.exported),
+                ("dropped", elsewhere.spans.dropped),
+                ("failed", elsewhere.spans.failed),
+            )
+        ],
+        "serinus_prediction_log_rows_waiting": [
+            _sample("serinus_prediction_log_rows_waiting", own, elsewhere.log.waiting)
+        ],
+        "serinus_worker_deaths_total": [
+            _sample("serinus_worker_deaths_total", own, metrics.worker_deaths)
+        ],
     }
 
 
-def _of_cohort(metrics: Metrics, key: tuple[str, int]) -> dict[str, str]:
-    revision, cohort = key
-    return {"deployment": metrics.deployment, "revision": revision, "cohort": str(cohort)}
-
-
-def _histogram(metrics: Metrics, own: Labels) -> Iterator[str]:
-    name = "serinus_request_duration_seconds"
-    counts = list(accumulate(metrics.duration_buckets))
-    for bound, count in zip((*LATENCY_BOUNDS_SECONDS, None), counts, strict=True):
-        limit = "+Inf" if bound is None else f"{bound:g}"
-        yield _sample(f"{name}_bucket", {**own, "le": limit}, count)
-    yield _sample(f"{name}_sum", own, metrics.duration_seconds)
-    yield _sample(f"{name}_count", own, counts[-1])
-
-
-def _sample(name: str, labels: Labels, value: float) -> str:
-    pairs = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-    return f"{name}{{{pairs}}} {value!r}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+def _cohorts(metrics: Metrics) -> Iterator[tuple[dict[str, str], CohortCells]]:
+    """Labels and cells of all cohorts."""
+    for cohorts, more in ((metrics.cohorts, {}), (metrics.exposed_cohorts, {"exposed": "true"})):
+        for (revision, cohort), cells in sorted(cohorts.items()):
+            of = {"deployment": metrics.deployment, "revision": revision, "cohort": str(cohort)}
+            yield of | more, cells

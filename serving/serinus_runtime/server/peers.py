@@ -110,6 +110,16 @@ def dns_lookup(names: str, port: int) -> Lookup:
     return look_up
 
 
+async def looked_up(lookup: Lookup, before: Sequence[str]) -> Sequence[str]:
+    """What a lookup says; where nobody can tell now, what it said before."""
+    try:
+        return await lookup()
+    except socket.gaierror as error:
+        return before if error.errno == socket.EAI_AGAIN else ()
+    except OSError:  # of which `TimeoutError` is one
+        return before
+
+
 @dataclass(slots=True)
 class ServicePeers:
     """Pods found by a `lookup`, asked over HTTP."""
@@ -141,10 +151,8 @@ class ServicePeers:
         """Who is there; where nobody can tell, who was there."""
         try:
             async with asyncio.timeout(_LOOKUP_SECONDS):
-                found = await self.lookup()
-        except socket.gaierror as error:
-            return self._seen if error.errno == socket.EAI_AGAIN else ()
-        except OSError:  # of which `TimeoutError` is one
+                found = await looked_up(self.lookup, self._seen)
+        except TimeoutError:
             return self._seen
         return tuple(sorted({same_text(address) for address in found} - {self.own}))
 

@@ -26,4 +26,5 @@ def _values(model: Model, answered: Answered) -> list[Any]:
     if answered.decided is None:
         values: list[Any] = answered.answers[:, 0].tolist()
         return values
-    return [model.classes[position] for position in answered.decided.tolist()]
+    classes = model.classes
+    return [classes[position] for position in answered.decided.tolist()]

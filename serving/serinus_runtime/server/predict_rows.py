@@ -25,8 +25,10 @@ from serinus_runtime.server.row_values import encoded_objects, some_rows
 class RowsForm:
     """Requests and answers of `/predict`."""
 
+    word = "predict"
     rows_field = "rows"
     takes_binary = False
+    takes_csv = False
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model
@@ -53,12 +55,9 @@ class RowsForm:
 
 
 def _rows(document: JsonObject) -> list[Any]:
-    rows = document.get("rows")
-    if rows is None:
-        rows = document.get("instances")
-    elif "instances" in document:
+    if "rows" in document and "instances" in document:
         raise BadRequest("expected `rows` or `instances`, which mean the same, got both")
-    return some_rows(rows, "rows")
+    return some_rows(document.get("instances" if "instances" in document else "rows"), "rows")
 
 
 def predictions(model: Model, answers: FloatArray, decided: NDArray[np.intp] | None) -> list[Any]:

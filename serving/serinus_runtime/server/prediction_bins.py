@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.manifest import ClassLabel
 from serinus_runtime.artifact.model import TWO_CLASSES, Model
+from serinus_runtime.kernel.tensor_kernel import BinsKind
 
 CLASSES_MAX = 16
 NAME_MAX_LENGTH = 63
@@ -40,11 +41,15 @@ class PredictionBins:
 
     Attributes
     ----------
+    kind, places
+        The same for what counts in C: how a bin is found, and that of each class.
     few, many
         Positions of some rows' bins, given the answers and what was decided by them.
     """
 
     names: tuple[str, ...]
+    kind: BinsKind
+    places: tuple[int, ...]
     few: Callable[[FloatArray, Positions | None], Iterable[int]]
     many: Callable[[FloatArray, Positions | None], Positions]
 
@@ -85,7 +90,7 @@ def _of_classes(classes: Sequence[ClassLabel]) -> PredictionBins:
         found: Positions = table[[] if decided is None else decided]
         return found
 
-    return PredictionBins(names, few, many)
+    return PredictionBins(names, BinsKind.CLASSES, tuple(places), few, many)
 
 
 def _tenths_of_few(answers: FloatArray, _: Positions | None) -> Iterable[int]:
@@ -129,6 +134,10 @@ def _lower_edges() -> tuple[str, ...]:
 
 
 _OF_PROBABILITIES = PredictionBins(
-    tuple(f"{number / TENTHS:g}" for number in range(TENTHS)), _tenths_of_few, _tenths_of_many
+    tuple(f"{number / TENTHS:g}" for number in range(TENTHS)),
+    BinsKind.TENTHS,
+    (),
+    _tenths_of_few,
+    _tenths_of_many,
 )
-_OF_VALUES = PredictionBins(_lower_edges(), _powers_of_few, _powers_of_many)
+_OF_VALUES = PredictionBins(_lower_edges(), BinsKind.POWERS, (), _powers_of_few, _powers_of_many)

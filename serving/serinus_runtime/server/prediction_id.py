@@ -9,13 +9,15 @@ an id up. An id is base64url of
 where `unique` is the maker's tag and a number, 4 bytes each, and the prediction is a 32-bit float
 for each class (or of the second of two classes) after a two-byte position of the answered class;
 for regression one 64-bit float. Above `MAX_ROWS` rows, or `MAX_CLASSES` classes, the id carries no
-predictions and its labels can't be counted.
+predictions and its labels can't be counted. The highest bit of the kind tells that the request's
+unit takes part in an A/B test.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import struct
@@ -32,6 +34,7 @@ MAX_ROWS = 16
 MAX_CLASSES = 32
 _VERSION = 1
 _HEADER = struct.Struct(">B5s6s8sBBH")
+_EXPOSED = 0x80
 _SEAL_BYTES = 16
 _MAX_TEXT_CHARACTERS = 4096
 
@@ -53,7 +56,8 @@ class Prediction:
     """An opened id.
 
     `probabilities` (rows, classes) and `decided` (rows,) for classification, `values` (rows,) for
-    regression; None where the id doesn't carry them. `unique` tells ids apart.
+    regression; None where the id doesn't carry them. `unique` tells ids apart. `exposed` says
+    whether it was made for a unit that takes part in an A/B test.
     """
 
     revision: str
@@ -63,52 +67,76 @@ class Prediction:
     probabilities: FloatArray | None
     decided: NDArray[np.intp] | None
     values: FloatArray | None
+    exposed: bool = False
 
 
 class PredictionIds:
     """Issues and opens ids.
 
-    `tag` and what is counted up from `first` tell ids apart: no two processes that share the key
-    may use the same numbers under one tag. The tag is that of the pod's address, by which other
-    pods find out who made an id.
+    `tag` and what is counted up from `first` by `step` tell ids apart: no two processes that share
+    the key may use the same numbers under one tag. A step is a power of two. The tag is that of the
+    pod's address, by which other pods find out who made an id.
     """
 
-    def __init__(self, key: bytes, *, revision: str, tag: bytes, first: int = 0) -> None:
+    def __init__(
+        self, key: bytes, *, revision: str, tag: bytes, first: int = 0, step: int = 1
+    ) -> None:
+        self.key = key
+        self.revision = revision
+        self.tag = tag
         self._seal = hmac.new(key, digestmod=hashlib.sha256)
         self._revision = bytes.fromhex(revision)
-        self._tag = tag
         self._count = first
+        self._step = step
+
+    @property
+    def coming_number(self) -> int:
+        """The number that the next id will have."""
+        return (self._count + self._step) % (1 << 32)
+
+    def next_number(self) -> int:
+        """The number of the next id, which no other will have."""
+        self._count = self.coming_number
+        return self._count
 
     def of_classes(
-        self, probabilities: FloatArray, decided: NDArray[np.intp], *, issued_at_ms: int
+        self,
+        probabilities: FloatArray,
+        decided: NDArray[np.intp],
+        *,
+        issued_at_ms: int,
+        exposed: bool = False,
     ) -> str:
         """Id of a classification."""
         rows, classes = probabilities.shape
         if rows > MAX_ROWS or classes > MAX_CLASSES:
-            return self._of_nothing(rows, issued_at_ms)
+            return self._of_nothing(rows, issued_at_ms, exposed=exposed)
         carried = probabilities[:, 1:] if classes == TWO_CLASSES else probabilities
-        payload = decided.astype(">u2").tobytes() + carried.astype(">f4").tobytes()
-        return self._issued(Kind.CLASSES, rows, classes, payload, issued_at_ms)
+        if rows == 1:
+            payload = _of_one_row(carried.shape[1]).pack(*decided.tolist(), *carried[0].tolist())
+        else:
+            payload = decided.astype(">u2").tobytes() + carried.astype(">f4").tobytes()
+        return self._issued(Kind.CLASSES, rows, classes, payload, issued_at_ms, exposed=exposed)
 
-    def of_values(self, values: FloatArray, *, issued_at_ms: int) -> str:
+    def of_values(self, values: FloatArray, *, issued_at_ms: int, exposed: bool = False) -> str:
         """Id of a regression; `values` is (rows,)."""
         rows = len(values)
         if rows > MAX_ROWS:
-            return self._of_nothing(rows, issued_at_ms)
-        return self._issued(Kind.VALUES, rows, 1, values.astype(">f8").tobytes(), issued_at_ms)
+            return self._of_nothing(rows, issued_at_ms, exposed=exposed)
+        payload = values.astype(">f8").tobytes()
+        return self._issued(Kind.VALUES, rows, 1, payload, issued_at_ms, exposed=exposed)
 
-    def _of_nothing(self, rows: int, issued_at_ms: int) -> str:
-        return self._issued(Kind.NOTHING, min(rows, 255), 0, b"", issued_at_ms)
+    def _of_nothing(self, rows: int, issued_at_ms: int, *, exposed: bool) -> str:
+        return self._issued(Kind.NOTHING, min(rows, 255), 0, b"", issued_at_ms, exposed=exposed)
 
-    def _issued(self, kind: Kind, rows: int, width: int, payload: bytes, at_ms: int) -> str:
-        self._count = (self._count + 1) % (1 << 32)
-        unique = self._tag + self._count.to_bytes(4, "big")
-        content = (
-            _HEADER.pack(
-                _VERSION, self._revision, at_ms.to_bytes(6, "big"), unique, kind, rows, width
-            )
-            + payload
-        )
+    def _issued(
+        self, kind: Kind, rows: int, width: int, payload: bytes, at_ms: int, *, exposed: bool
+    ) -> str:
+        unique = self.tag + self.next_number().to_bytes(4, "big")
+        told = kind | _EXPOSED if exposed else kind
+        issued_at = at_ms.to_bytes(6, "big")
+        header = _HEADER.pack(_VERSION, self._revision, issued_at, unique, told, rows, width)
+        content = header + payload
         return base64.urlsafe_b64encode(content + self._sealed(content)).rstrip(b"=").decode()
 
     def _sealed(self, content: bytes) -> bytes:
@@ -123,7 +151,8 @@ class PredictionIds:
         if version != _VERSION:
             raise PredictionIdError(f"prediction id of version {version}; this server knows 1")
         payload = content[_HEADER.size :]
-        probabilities, decided, values = _payload(Kind(kind), payload, rows, width)
+        made = Kind(kind & ~_EXPOSED)
+        probabilities, decided, values = _payload(made, payload, rows, width)
         return Prediction(
             revision=revision.hex(),
             issued_at_ms=int.from_bytes(at, "big"),
@@ -132,6 +161,7 @@ class PredictionIds:
             probabilities=probabilities,
             decided=decided,
             values=values,
+            exposed=bool(kind & _EXPOSED),
         )
 
     def _unsealed(self, text: str) -> bytes:
@@ -145,6 +175,12 @@ class PredictionIds:
         if len(content) < _HEADER.size or not hmac.compare_digest(seal, self._sealed(content)):
             raise PredictionIdError("not a prediction id of this Deployment")
         return content
+
+
+@functools.cache
+def _of_one_row(width: int) -> struct.Struct:
+    """Payload of one row, for which arrays take longer."""
+    return struct.Struct(f">H{width}f")
 
 
 def _payload(

@@ -23,8 +23,10 @@ from serinus_runtime.server.row_values import encoded_objects, objects_of, some_
 class InstancesForm:
     """Requests and answers of `/v1/models/{name}:predict`."""
 
+    word = "v1"
     rows_field = "instances"
     takes_binary = False
+    takes_csv = False
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model

@@ -18,21 +18,30 @@ from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.artifact.signature import Signature
 from serinus_runtime.server.binary_tensors import EXTENSION, moved_to_binary, wanted_in_binary
 from serinus_runtime.server.errors import BadRequest
-from serinus_runtime.server.exchange import Answered, Asked, JsonObject, Written
-from serinus_runtime.server.tensors import claimed_rows, columns_of
+from serinus_runtime.server.exchange import Answered, Asked, JsonObject, LookedUp, Written
+from serinus_runtime.server.tensors import cells_of, claimed_rows
 
 PLATFORM = "serinus"
+EXTENSIONS = (EXTENSION, "explain")
+"""What `/v2` says that there is beside the protocol itself."""
 
 
 class TensorsForm:
     """Requests and answers of `/v2/models/{name}/infer`."""
 
+    word = "v2"
     rows_field = "inputs"
     takes_binary = True
+    takes_csv = False
 
     def __init__(self, model: Model, revision: str) -> None:
         self._model = model
         self._revision = revision
+        self._named = {
+            "model_name": model.manifest.model_name,
+            "model_version": model.version,
+        }
+        self._output_names = tuple(spec.name for spec in model.manifest.signature.outputs)
 
     def row_count(self, document: JsonObject) -> int:
         """The longest tensor's rows by their shapes, which `read` holds to their data."""
@@ -45,10 +54,10 @@ class TensorsForm:
         given_id = document.get("id")
         if given_id is not None and type(given_id) is not str:
             raise BadRequest(f"`id`: expected a text, got {shown(given_id)}")
-        columns = columns_of(document.get("inputs"), signature)
-        binary = wanted_in_binary(document, [spec.name for spec in signature.outputs])
+        cells = cells_of(document.get("inputs"), signature)
+        binary = wanted_in_binary(document, self._output_names)
         try:
-            return Asked(encoder.columns(columns), given_id, outputs, binary)
+            return Asked(encoder.cells(cells.values, cells.n_rows), given_id, outputs, binary)
         except ValueRefused as error:
             raise BadRequest(str(error)) from error
 
@@ -59,22 +68,29 @@ class TensorsForm:
         if wanted is not None:
             outputs = [item for item in outputs if item["name"] in wanted]
         data = moved_to_binary(outputs, asked.binary) if asked.binary else b""
+        parameters: JsonObject = {
+            "prediction_id": answered.prediction_id,
+            "revision": self._revision,
+        }
+        if asked.looked_up is not None:
+            parameters |= _looked_up(asked.looked_up)
         document = {
-            "model_name": model.manifest.model_name,
-            "model_version": model.version,
+            **self._named,
             "id": asked.given_id if asked.given_id is not None else answered.prediction_id,
-            "parameters": {
-                "prediction_id": answered.prediction_id,
-                "revision": self._revision,
-            },
+            "parameters": parameters,
             "outputs": outputs,
         }
         return Written(document, data)
 
 
+def _looked_up(counts: LookedUp) -> JsonObject:
+    """How many values were looked up, as parameters of the answer."""
+    return {f"online_{state}": count for state, count in counts._asdict().items()}
+
+
 def server_metadata(version: str) -> JsonObject:
     """Answer of `GET /v2`."""
-    return {"name": PLATFORM, "version": version, "extensions": [EXTENSION]}
+    return {"name": PLATFORM, "version": version, "extensions": list(EXTENSIONS)}
 
 
 def model_metadata(model: Model) -> JsonObject:
@@ -107,8 +123,9 @@ def inference_answer(
     specs = model.manifest.signature.outputs
     if decided is None:
         return [_output(specs[0].name, "FP64", [n_rows], answers[:, 0].tolist())]
-    labels = [model.classes[position] for position in decided.tolist()]
-    if len(model.classes) == TWO_CLASSES:
+    classes = model.classes
+    labels = [classes[position] for position in decided.tolist()]
+    if len(classes) == TWO_CLASSES:
         probability = _output(specs[1].name, "FP64", [n_rows], answers[:, 1].tolist())
     else:
         shape = [n_rows, answers.shape[1]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 import orjson
@@ -13,6 +13,9 @@ from serinus_runtime.server.errors import BadRequest, Endless, NotJson, TooLarge
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
+RequestHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
+
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -87,15 +90,21 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise NotJson(f"the body isn't JSON: {error}") from error
+        advice = "; JSON has no such number: send null" if _is_nan(error) else ""
+        raise NotJson(f"the body isn't JSON: {error}{advice}") from error
     if type(document) is not dict:
         raise BadRequest(f"the body: expected an object, got {shown(document)}")
     return document
 
 
-def explained(error: NotJson, scope: Scope) -> str:
+def _is_nan(error: orjson.JSONDecodeError) -> bool:
+    """Whether the parser stopped at a number as Python's own `json` and others write it."""
+    return error.doc.startswith(("NaN", "Infinity"), error.pos)
+
+
+def explained(error: NotJson, headers: RequestHeaders) -> str:
     """The error's message, with the header that tells why the body is no JSON."""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         advice = _BODY_HEADERS.get(name)
         if advice is not None:
             told = shown(value.decode("latin-1"))

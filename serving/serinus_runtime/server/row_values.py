@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused, shown
+from serinus_runtime.artifact.encoding import RowEncoder, ValueRefused, shown, some_names
 from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.server.errors import BadRequest
-
-_SHOWN_NAMES = 8
 
 
 def encoded_objects(rows: Sequence[Any], encoder: RowEncoder, *, where: str) -> FloatArray:
@@ -43,9 +41,9 @@ def objects_of(rows: Sequence[Any], names: Sequence[str], *, where: str) -> list
         if type(row) is not list:
             raise BadRequest(f"`{where}[{index}]`: expected a list of values, got {shown(row)}")
         if len(row) != len(names):
-            some = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
             raise BadRequest(
-                f"`{where}[{index}]`: expected {len(names)} values ({some}), got {len(row)}"
+                f"`{where}[{index}]`: expected {len(names)} values ({some_names(names)}), "
+                f"got {len(row)}"
             )
         objects.append(dict(zip(names, row, strict=True)))
     return objects

@@ -13,7 +13,6 @@ import asyncio
 import logging
 import random
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,13 +21,17 @@ from serinus_runtime.server.answer import Answer
 from serinus_runtime.server.binary_tensors import HEADER
 from serinus_runtime.server.errors import Headers
 from serinus_runtime.server.metrics import ShadowOutcome
-from serinus_runtime.server.peers import Lookup
-from serinus_runtime.server.request_body import Scope
+from serinus_runtime.server.peers import Lookup, looked_up
+from serinus_runtime.server.request_body import RequestHeaders, Scope
+from serinus_runtime.server.revision_connection import RevisionAnswer, RevisionError
 from serinus_runtime.server.shadow_comparison import agree
-from serinus_runtime.server.shadow_connection import MIRRORED_HEADER, ShadowAnswer, ShadowError
+from serinus_runtime.server.trace_context import BEGUN, onward
 
 logger = logging.getLogger(__name__)
 
+MIRRORED_HEADER = b"serinus-mirrored"
+"""Marks a request that was mirrored, so that nobody mirrors it once more."""
+MARK = (MIRRORED_HEADER, b"1")
 LOOK_SECONDS = 5.0
 """How often it is asked who the shadow is."""
 ANSWER_SECONDS = 5.0
@@ -55,11 +58,16 @@ class Mirrored:
     answer: Answer
 
 
+def is_mirrored(headers: RequestHeaders) -> bool:
+    """Whether somebody else answered the request, and nobody gets this pod's answer."""
+    return any(name == MIRRORED_HEADER for name, _ in headers)
+
+
 class Connection(Protocol):
     """A way to ask the shadow, one request after the other."""
 
-    async def ask(self, path: str, body: bytes, headers: Headers = ()) -> ShadowAnswer:
-        """The shadow's answer; raises `ShadowError`."""
+    async def ask(self, path: str, body: bytes, headers: Headers = ()) -> RevisionAnswer:
+        """The shadow's answer; raises `RevisionError`."""
 
     def close(self) -> None:
         """Hang up."""
@@ -112,6 +120,8 @@ class Shadow:
         self._waiting_bytes += size
         path = _VERSION_IN_PATH.sub("", scope["path"])
         meant = tuple((name, headers[name]) for name in (HEADER,) if name in headers)
+        if (begun := scope.get(BEGUN)) is not None:
+            meant += onward(begun)
         self._waiting.put_nowait(Mirrored(path, meant, body, answer))
 
     async def run(self) -> None:
@@ -133,13 +143,7 @@ class Shadow:
         holding a thread that others need.
         """
         before = self._addresses
-        try:
-            self._addresses = tuple(sorted(set(await self._lookup())))
-        except socket.gaierror as error:
-            if error.errno != socket.EAI_AGAIN:
-                self._addresses = ()
-        except OSError:  # of which `TimeoutError` is one
-            return
+        self._addresses = tuple(sorted(set(await looked_up(self._lookup, before))))
         if bool(before) != bool(self._addresses):
             self._revision = ""
             logger.info("shadow %s", "found" if self._addresses else "gone")
@@ -168,7 +172,7 @@ class Shadow:
                 said = await connection.ask(mirrored.path, mirrored.body, mirrored.headers)
         except TimeoutError:
             return ShadowOutcome.TIMEOUT
-        except ShadowError:
+        except RevisionError:
             return ShadowOutcome.ERROR
         except Exception:
             logger.exception("mirroring failed")

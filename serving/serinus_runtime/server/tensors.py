@@ -12,23 +12,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
-from serinus_runtime.artifact.encoding import shown
+from serinus_runtime.artifact.encoding import shown, some_names
 from serinus_runtime.artifact.signature import Datatype, Signature
 from serinus_runtime.server.errors import BadRequest
 
 _DATATYPES = frozenset(datatype.value for datatype in Datatype)
 _MATRIX_RANK = 2
-_SHOWN_NAMES = 8
 _SHOWN_CHARACTERS = 60
-Column: TypeAlias = Sequence[Any]
+
+
+class Cells(NamedTuple):
+    """Values row by row, each row in the order of the signature's inputs."""
+
+    values: Sequence[Any]
+    n_rows: int
 
 
 def claimed_rows(tensors: Any) -> int:
-    """Rows of the longest tensor by the shapes, which `columns_of` holds to the data."""
+    """Rows of the longest tensor by the shapes, which `cells_of` holds to the data."""
     if type(tensors) is not list:
         return 0
     shapes = [tensor.get("shape") for tensor in tensors if type(tensor) is dict]
@@ -36,8 +40,7 @@ def claimed_rows(tensors: Any) -> int:
     return max((size for size in sizes if type(size) is int), default=0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tensor:
+class _Tensor(NamedTuple):
     """A checked tensor: flat `values` in row-major order, and its place for a message."""
 
     where: str
@@ -48,7 +51,7 @@ class _Tensor:
     @property
     def called(self) -> str:
         """Its name as a message shows it."""
-        return _cut(self.name)
+        return cut(self.name)
 
     @property
     def rank(self) -> int:
@@ -60,27 +63,37 @@ class _Tensor:
         return self.shape[1] if self.rank == _MATRIX_RANK else 1
 
 
-def columns_of(tensors: Any, signature: Signature) -> list[Column]:
-    """One sequence of values for each input of the signature, in order."""
+def cells_of(tensors: Any, signature: Signature) -> Cells:
+    """The values of a request's tensors; raises `BadRequest` naming tensor and field."""
     if type(tensors) is not list or not tensors:
         raise BadRequest(f"`inputs`: expected a list of tensors, got {shown(tensors)}")
     read = [_tensor(tensor, f"inputs[{index}]") for index, tensor in enumerate(tensors)]
     names = signature.names
-    if len(read) == 1 and read[0].rank == _MATRIX_RANK and len(names) > 1:
-        return _columns_of_matrix(read[0], names)
+    if is_matrix(tensors, len(names)):
+        return _cells_of_matrix(read[0], names)
     by_name = _by_name(read)
     _check_names(read, by_name, names)
     n_rows = _common_rows(read)
     absent = [None] * n_rows
-    return [by_name[name].values if name in by_name else absent for name in names]
+    columns = [by_name[name].values if name in by_name else absent for name in names]
+    return Cells(list(chain.from_iterable(zip(*columns, strict=True))), n_rows)
 
 
-def _columns_of_matrix(tensor: _Tensor, names: tuple[str, ...]) -> list[Column]:
+def is_matrix(tensors: Sequence[Any], n_inputs: int) -> bool:
+    """Whether tensors, checked or not, are one for all of several inputs."""
+    if len(tensors) != 1 or n_inputs == 1 or type(tensors[0]) is not dict:
+        return False
+    shape = tensors[0].get("shape")
+    return type(shape) is list and len(shape) == _MATRIX_RANK
+
+
+def _cells_of_matrix(tensor: _Tensor, names: tuple[str, ...]) -> Cells:
     if tensor.width != len(names):
         raise BadRequest(
-            f"`{tensor.called}`: expected {len(names)} columns ({_some(names)}), got {tensor.width}"
+            f"`{tensor.called}`: expected {len(names)} columns ({some_names(names)}), "
+            f"got {tensor.width}"
         )
-    return [tensor.values[index :: len(names)] for index in range(len(names))]
+    return Cells(tensor.values, tensor.shape[0])
 
 
 def _by_name(tensors: Sequence[_Tensor]) -> dict[str, _Tensor]:
@@ -104,7 +117,7 @@ def _check_names(
     if missing:
         raise BadRequest(
             f"`{unknown.where}.name`: the model has no input {shown(unknown.name)}, and of its "
-            f"inputs these are missing: {_some(missing)}"
+            f"inputs these are missing: {some_names(missing)}"
         )
 
 
@@ -122,12 +135,9 @@ def _common_rows(tensors: Sequence[_Tensor]) -> int:
     return first.shape[0]
 
 
-def _cut(name: str) -> str:
+def cut(name: str) -> str:
+    """A client's name of something as a message shows it: cut short."""
     return name[:_SHOWN_CHARACTERS] + ("…" if len(name) > _SHOWN_CHARACTERS else "")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
 
 
 def _tensor(tensor: Any, where: str) -> _Tensor:
@@ -138,18 +148,18 @@ def _tensor(tensor: Any, where: str) -> _Tensor:
         raise BadRequest(f"`{where}.name`: expected a text, got {shown(name)}")
     if type(datatype) is not str or datatype not in _DATATYPES:
         raise BadRequest(
-            f"`{where}.datatype` of `{_cut(name)}`: expected one of "
+            f"`{where}.datatype` of `{cut(name)}`: expected one of "
             f"{', '.join(sorted(_DATATYPES))}, got {shown(datatype)}"
         )
     if not _is_shape(shape):
         raise BadRequest(
-            f"`{where}.shape` of `{_cut(name)}`: expected [rows] or [rows, columns], "
+            f"`{where}.shape` of `{cut(name)}`: expected [rows] or [rows, columns], "
             f"got {_shape_shown(shape)}"
         )
     try:
         values = _flat(tensor.get("data"), shape)
     except _DoesntFit as error:
-        raise BadRequest(f"`{where}.data` of `{_cut(name)}`: expected {error}") from error
+        raise BadRequest(f"`{where}.data` of `{cut(name)}`: expected {error}") from error
     return _Tensor(where, name, shape, values)
 
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 import polars as pl
 
 from serinus.api import featureset
+from serinus.api.column_type import ColumnType
 from serinus.api.featureset import (
-    ColumnType,
     Feature,
     FeatureSetSpec,
     ImputeStrategy,

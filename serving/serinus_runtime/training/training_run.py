@@ -27,7 +27,7 @@ from serinus.api.trainingjob import (
 from serinus_runtime.artifact import manifest
 from serinus_runtime.artifact.api_signature import api_signature
 from serinus_runtime.artifact.errors import ArtifactError
-from serinus_runtime.artifact.model import decided, plain
+from serinus_runtime.artifact.model import NATIVE, decided, plain
 from serinus_runtime.artifact.packaging import Packaged, TrainedModel, package
 from serinus_runtime.features.snapshot import LoadedSnapshot, load_snapshot
 from serinus_runtime.store import Store
@@ -152,7 +152,7 @@ def _warnings(
         names = [item.name for item in rows.inputs]
         found += missingness_warnings(rows.training.frame, names, spec.label)
     found += model.warnings
-    if packaged.native_reason is not None:
+    if packaged.kind == NATIVE:
         found.append(f"served by scikit-learn, not compiled: {packaged.native_reason}")
     rejected = (rows.training.rejected, rows.evaluation.rejected)
     if any(rejected):

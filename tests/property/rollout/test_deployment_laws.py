@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from serinus.api.conditions import format_time
+from serinus.api.hooks import HookAnswer
 from tests.support.deployment_world import (
     QUICK_ANALYSIS,
     Behaviour,
@@ -21,6 +22,7 @@ STRATEGIES = (
     {"canary": {"steps": [{"setWeight": 30}, {"pause": {}}, {"analyze": {"minSamples": 500}}]}},
     {"canary": {"steps": []}},
     {"canary": {"steps": [{"shadow": {"minSamples": 20}}, {"setWeight": 40}, {"analyze": {}}]}},
+    {"abTest": {"unit": {"header": "X-User-Id"}, "canaryPercent": 30, "minSamples": 20}},
     {"blueGreen": {"previewReplicas": 1, "scaleDownDelaySeconds": 20}},
     {"blueGreen": {"autoPromotionEnabled": False}},
     {"blueGreen": {"prePromotionAnalysis": {"minSamples": 20}}},
@@ -29,9 +31,17 @@ STRATEGIES = (
         "postPromotionAnalysis": {"duration": "60s"},
     },
     {"blueGreen": {}, "postPromotionAnalysis": {"duration": "60s", "keptReplicas": 2}},
+    {"canary": {"steps": [{"setWeight": 30}]}, "firstDeployment": {"duration": "60s"}},
     {
         "canary": {"steps": [{"setWeight": 30}]},
         "promotionWindows": [{"start": "22:14", "end": "22:15"}],  # the world begins at 22:13:20
+    },
+    {
+        "canary": {"steps": [{"setWeight": 30}]},
+        "hooks": [
+            {"type": "confirm-promotion", "name": "board"},
+            {"type": "rollback", "name": "desk"},
+        ],
     },
 )
 
@@ -45,6 +55,7 @@ ANALYSES = (
     {**QUICK_ANALYSIS, "metrics": []},
     {**QUICK_ANALYSIS, "mode": "pause"},
     {**QUICK_ANALYSIS, "mode": "observe"},
+    {**QUICK_ANALYSIS, "metrics": [{**QUICK_ANALYSIS["metrics"][0], "max": "0.05"}]},
 )
 PAUSES = st.integers(0, 40)
 PARTS_OF_STATUS = (
@@ -52,6 +63,7 @@ PARTS_OF_STATUS = (
     "stable",
     "formerStable",
     "kept",
+    "firstCheck",
     "canary",
     "history",
     "conditions",
@@ -80,6 +92,7 @@ class DeploymentMachine(RuleBasedStateMachine):
             replicas=replicas, strategy=strategy, analysis=analysis, progressDeadlineSeconds=40
         )
         self.world.scalars = {"queue": 5.0}
+        self.world.hooks = {"board": HookAnswer.NO, "desk": HookAnswer.NO}
         self.world.requests_per_second = 40
         self.world.versions = {name: model_version(name) for name in VERSIONS}
         self.world.behaviours = {
@@ -142,6 +155,18 @@ class DeploymentMachine(RuleBasedStateMachine):
     @rule(away=st.booleans(), seconds=PAUSES)
     def prometheus_goes_or_comes(self, away: bool, seconds: int) -> None:
         self.world.provider_away = away
+        self.time_goes_by(seconds)
+
+    @rule(
+        name=st.sampled_from(["board", "desk"]),
+        answer=st.sampled_from([None, *HookAnswer]),
+        seconds=PAUSES,
+    )
+    def hook_changes_its_mind(self, name: str, answer: HookAnswer | None, seconds: int) -> None:
+        self.world.hooks.pop(name, None)
+        if answer is not None:
+            self.world.hooks[name] = answer
+        self.world.dirty = True
         self.time_goes_by(seconds)
 
     @rule(writes=st.integers(0, 6), seconds=PAUSES)
@@ -245,6 +270,10 @@ class DeploymentMachine(RuleBasedStateMachine):
         assert len({one["revision"] for one in status.get("history", ())} | known) <= 20
         assert not (rejected & known - {world.stable_revision})
         assert world.canary_revision not in self.rejected
+        if "firstCheck" in status and not canary and status.get("updateRevision") in known:
+            assert ("Promoted", "True") not in {
+                (one["type"], one["status"]) for one in status["conditions"]
+            }
         if canary:
             assert 0 <= canary["step"] <= max(canary["stepsTotal"], 1)
             assert 0 <= canary["actualWeight"] <= 100
@@ -293,7 +322,7 @@ class DeploymentMachine(RuleBasedStateMachine):
             world.ticks()
             self.laws_hold()
         assert world.phase in ("Healthy", "Paused", "Degraded", "Progressing"), world.told()
-        if world.canary is None:
+        if world.canary is None and "firstCheck" not in world.status:
             before = len(world.writes)
             world.dirty = True
             world.ticks()

@@ -6,7 +6,9 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
+from serinus.api.hooks import HookAnswer
 from serinus.reconcile.deployment import reconcile
+from serinus.reconcile.deployment_hooks import open_questions
 from serinus.reconcile.snapshot import DeploymentSnapshot
 from tests.support.deployment_world import World, serving_v1
 
@@ -24,7 +26,14 @@ JUNK = st.one_of(
 
 
 def in_a_canary() -> World:
-    world = serving_v1(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world = serving_v1()
+    world.hooks = {"desk": HookAnswer.NO}
+    world.applies(
+        strategy={
+            "canary": {"steps": [{"setWeight": 20}, {"pause": {}}]},
+            "hooks": [{"type": "rollback", "name": "desk"}],
+        }
+    )
     world.serves_version("v2")
     world.runs(60, until="paused")
     return world
@@ -68,9 +77,11 @@ def test_junk_anywhere_in_an_object_is_answered(path: tuple[Any, ...], junk: Any
         settings=SNAPSHOT.settings,
         children=SNAPSHOT.children,
         model_versions=SNAPSHOT.model_versions,
+        hooks=SNAPSHOT.hooks,
     )
 
     decision = reconcile(snapshot, NOW)
 
+    assert len(open_questions(snapshot.resource)) <= 1
     assert decision.status is not None
     assert decision.status["conditions"]

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -14,6 +15,7 @@ from tests.support.flight_requests import INFER, ROW, matrix, tensors
 from tests.support.model_servers import Client, made
 from tests.support.trained_models import NAMES, encoded, fitted, flights, ordinal, packaged
 
+EXPLAIN = "/v2/models/flight-delay/explain"
 SCALARS = (
     some.none()
     | some.booleans()
@@ -137,6 +139,23 @@ def test_any_rows_are_refused_or_answered(client: Client, document: Any) -> None
 @settings(max_examples=300)
 def test_any_tensors_are_refused_or_answered(client: Client, document: Any) -> None:
     fine_or_told(client, INFER, json.dumps(document).encode())
+
+
+@given(document=REQUESTS | JSON)
+def test_any_tensors_are_refused_or_explained(client: Client, document: Any) -> None:
+    fine_or_told(client, EXPLAIN, json.dumps(document).encode())
+
+
+@given(seed=some.integers(0, 2**32 - 1))
+def test_what_is_explained_adds_up_to_what_is_answered(client: Client, seed: int) -> None:
+    request = {"inputs": tensors(flights(3, seed=seed, missing=0.3))}
+
+    probabilities = client.post(INFER, request).json()["outputs"][1]["data"]
+    contributions, base, total = client.post(EXPLAIN, request).json()["outputs"]
+
+    by_row = np.array(contributions["data"]).reshape(contributions["shape"])
+    np.testing.assert_allclose(total["data"], probabilities, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(by_row.sum(axis=1) + base["data"], total["data"], atol=1e-12)
 
 
 @given(instances=INSTANCES | JSON, rows=INVOCATIONS | JSON)

@@ -172,6 +172,27 @@ def test_the_warm_up_counts_against_a_maximum_only() -> None:
     assert play(after, rounds=2, start=6, good=0, bad=100).verdicts[0].canary == Counts(200, 200)
 
 
+@pytest.mark.parametrize(("beside", "counted"), [(STABLE, 6), (None, 0)])
+def test_how_slow_a_version_is_that_has_just_got_all_requests_counts_after_the_warm_up(
+    beside: str | None, counted: int
+) -> None:
+    slow = RateRule("slow", MetricTemplate.SLOW_REQUESTS, (at_most(0.05),), latency_seconds=0.25)
+    context = replace(CONTEXT, stable_revision=beside, warmup=timedelta(seconds=60))
+    canary = world(context=context, rules=rules(slow))
+
+    totals = []
+    for number in range(12):
+        own = {"pod": pod_name("c-1", CANARY), "revision": CANARY}
+        name = "serinus_request_duration_seconds"
+        canary.count("c-1", labels(f"{name}_count", **own), 1)
+        canary.count("c-1", labels(f"{name}_bucket", le="0.25", **own), 1)
+        canary.scrape(10 * number)
+        totals.append(canary.look(10 * number + 1).verdicts[0].canary.total)
+
+    assert totals[6] == counted
+    assert totals[11] == counted + 5
+
+
 def test_no_answer_is_no_evidence_and_loses_nothing() -> None:
     canary, undisturbed = world(), world()
     play(canary, rounds=1)

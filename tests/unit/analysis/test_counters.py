@@ -66,6 +66,16 @@ def of_two(*samples: tuple[float, float], **labels: str) -> RangeVector:
     return series("serinus_labels_of_two_total", *samples, **labels)
 
 
+def of_labels(count: float, **labels: str) -> RangeVector:
+    return series("serinus_labels_total", (0, 0), (10, count), cohort=COHORT, **labels)
+
+
+def of_loss(loss: float, **labels: str) -> RangeVector:
+    return series("serinus_label_loss_total", (0, 0), (10, loss), cohort=COHORT, **labels)
+
+
+UNLIKE = replace(BRIER, name="unlike", score="absoluteError", bound="60")
+HERE = replace(CONTEXT, incomparable={"unlike": "stable counts no `absoluteError`"})
 CASES = [
     Case(
         "the sample before the round is the baseline",
@@ -253,6 +263,27 @@ CASES = [
         rule=BRIER,
     ),
     Case(
+        "labels of stable that were judged by another bound aren't counted, nor contradict",
+        [
+            requests("200", (0, 0), (10, 9), pod="s-1", revision=STABLE),
+            of_labels(2, outcome="wrong", pod="s-1", revision=STABLE),
+        ],
+        Counts(0, 0),
+        rule=UNLIKE,
+        arm=Arm.STABLE,
+    ),
+    Case(
+        "those of the canary beside it are",
+        [
+            seen((0, 0), (10, 0)),
+            of_labels(2, outcome="wrong", pod="s-1", revision=STABLE),
+            of_labels(8, outcome="right"),
+            of_loss(1.75, score="absoluteError", bound="60"),
+        ],
+        Counts(1.75, 8),
+        rule=UNLIKE,
+    ),
+    Case(
         "labels without a loss: rejected, not taken for flawless",
         [
             seen((0, 0), (10, 0)),
@@ -277,7 +308,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.says)
 def test_increments_of_one_round(case: Case) -> None:
     found = counter_series(
-        case.given, case.rule, CONTEXT, first_cohort_seconds=CONTEXT.first_cohort_at.timestamp()
+        case.given, case.rule, HERE, first_cohort_seconds=CONTEXT.first_cohort_at.timestamp()
     )
 
     (outcome,) = pod_increments(

@@ -58,6 +58,7 @@ class Case:
     scalars: Mapping[str, ScalarState] = field(default_factory=lambda: {"queue": FINE})
     problems: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[RateRule | ScalarRule, ...] = (errors(), QUEUE)
+    behind: tuple[str, ...] = ()
 
 
 CASES = [
@@ -96,6 +97,31 @@ CASES = [
         problems={"queue": "away"},
     ),
     Case("no data before safe", Overall.NO_DATA, rates={"errors": state(safe=SHOWN, seen=10)}),
+    Case(
+        "newer samples that weren't read yet, before no data",
+        Overall.BEHIND,
+        rates={"errors": state(safe=SHOWN, seen=10)},
+        behind=("errors",),
+    ),
+    Case("newer samples that weren't read yet, before safe", Overall.BEHIND, behind=("errors",)),
+    Case(
+        "harm before newer samples",
+        Overall.HARM,
+        rates={"errors": state(CROSSED)},
+        behind=("errors",),
+    ),
+    Case(
+        "unable to measure before newer samples",
+        Overall.ERROR,
+        problems={"queue": "away"},
+        behind=("errors",),
+    ),
+    Case(
+        "newer samples of what only alarms",
+        Overall.SAFE,
+        metrics=(errors(), errors(name="slice", gate=False), QUEUE),
+        behind=("slice",),
+    ),
     Case("a gate that isn't shown", Overall.NO_HARM, rates={"errors": state()}),
     Case("a scalar that wasn't measured", Overall.NOT_ENOUGH, scalars={}),
     Case("only a scalar, which is fine", Overall.SAFE, metrics=(QUEUE,)),
@@ -160,6 +186,7 @@ def test_overall(case: Case) -> None:
         {name: one for name, one in case.rates.items() if name in names},
         case.scalars,
         case.problems,
+        behind=case.behind,
         now=NOW,
     )
 

@@ -8,9 +8,11 @@ import pytest
 from serinus.analysis.promql import (
     UnknownPlaceholderError,
     bound_spellings,
+    exposures_query,
     placeholders,
     rate_query,
     scalar_query,
+    series_identity,
     with_values,
 )
 from serinus.analysis.samples import Query
@@ -27,7 +29,19 @@ def test_templates(golden: Callable[[str, str], None]) -> None:
         errors(),
         RateRule("slow", MetricTemplate.SLOW_REQUESTS, MAXIMUM, latency_seconds=0.25),
         RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, MAXIMUM),
+        RateRule("off", MetricTemplate.WRONG_PREDICTIONS, MAXIMUM, bound="30"),
         RateRule("brier", MetricTemplate.PREDICTION_LOSS, MAXIMUM, score="brier"),
+        RateRule(
+            "far", MetricTemplate.PREDICTION_LOSS, MAXIMUM, score="absoluteError", bound="2.5"
+        ),
+        RateRule(
+            "late",
+            MetricTemplate.PREDICTION_LOSS,
+            MAXIMUM,
+            score="pinball",
+            bound="60",
+            quantile="0.9",
+        ),
         RateRule("range", MetricTemplate.OUT_OF_RANGE, MAXIMUM),
         RateRule("missed", MetricTemplate.FALSE_NEGATIVES, MAXIMUM),
         RateRule("alarms", MetricTemplate.FALSE_POSITIVES, MAXIMUM),
@@ -37,6 +51,37 @@ def test_templates(golden: Callable[[str, str], None]) -> None:
     ]
 
     golden("promql/templates.txt", "\n".join(texts))
+
+
+def test_in_a_test_of_units_only_exposed_requests_of_both_arms_are_asked_for() -> None:
+    exposed = replace(CONTEXT, exposed_only=True)
+
+    everything = rate_query(errors(), CONTEXT, range_ms=60_000)
+    asked = rate_query(errors(), exposed, range_ms=60_000)
+
+    assert asked == everything.replace("}[", ',exposed="true"}[')
+
+
+def test_exposed_requests_and_the_others_are_two_counters_of_a_pod() -> None:
+    series = {"__name__": "serinus_requests_total", "revision": CANARY, "code": "200"}
+
+    assert series_identity(errors(), series) != series_identity(
+        errors(), series | {"exposed": "true"}
+    )
+
+
+@pytest.mark.parametrize("label", ["score", "bound", "quantile", "beyond"])
+def test_labels_of_another_unit_are_another_counter_of_a_pod(label: str) -> None:
+    series = {"__name__": "serinus_label_loss_total", "revision": CANARY, "cohort": "0"}
+
+    assert series_identity(errors(), series) != series_identity(errors(), series | {label: "60"})
+
+
+def test_the_exposures_of_a_test_are_asked_for_by_its_name() -> None:
+    assert exposures_query("flights", 'a"b', "0123456789", range_ms=90_000) == (
+        'max_over_time({__name__="serinus_exposures_total",namespace="flights",'
+        'deployment="a\\"b",test="0123456789"}[90000ms])'
+    )
 
 
 def test_without_stable_only_the_canary_is_asked_for() -> None:

@@ -34,7 +34,9 @@ def test_the_limits_are_absolute_rates_beside_stable_as_it_is(
     state = replace(new_state(0.01, 1000, 3), stable=Counts(30, 1000))
     state = replace(state, bets=state.bets * len(rule.comparisons))
 
-    said = rate_verdict(rule, rules(rule), CONTEXT, state, None, harmful=False, now=NOW)
+    said = rate_verdict(
+        rule, rules(rule), CONTEXT, state, None, harmful=False, behind=False, now=NOW
+    )
 
     assert said.limits is not None
     found = (said.limits.stable_rate, said.limits.tolerated_rate, said.limits.accepted_rate)
@@ -43,9 +45,39 @@ def test_the_limits_are_absolute_rates_beside_stable_as_it_is(
 
 
 def test_a_metric_that_was_never_measured_has_no_limits() -> None:
-    said = rate_verdict(errors(), rules(), CONTEXT, None, None, harmful=False, now=NOW)
+    said = rate_verdict(
+        errors(), rules(), CONTEXT, None, None, harmful=False, behind=False, now=NOW
+    )
 
     assert (said.verdict, said.limits, said.warning) == (Verdict.INCONCLUSIVE, None, "")
+
+
+def test_before_the_provider_answered_nobody_was_silent() -> None:
+    old = replace(new_state(0.01, 1000, 1), canary=Counts(0, 99), canary_seen_ms=1)
+    old = replace(old, stable_seen_ms=1)
+    lately = replace(CONTEXT, answers_since=NOW - CONTEXT.no_data_timeout)
+
+    said = [
+        rate_verdict(
+            errors(), rules(), context, old, None, harmful=False, behind=False, now=NOW
+        ).verdict
+        for context in (CONTEXT, lately)
+    ]
+
+    assert said == [Verdict.NO_DATA, Verdict.INCONCLUSIVE]
+
+
+def test_what_wasn_t_read_yet_is_no_silence_and_no_safety() -> None:
+    long_ago = replace(new_state(0.01, 1000, 1), canary=Counts(0, 99), canary_seen_ms=1)
+
+    said = [
+        rate_verdict(
+            errors(), rules(), CONTEXT, long_ago, None, harmful=False, behind=behind, now=NOW
+        ).verdict
+        for behind in (False, True)
+    ]
+
+    assert said == [Verdict.NO_DATA, Verdict.INCONCLUSIVE]
 
 
 @pytest.mark.parametrize(

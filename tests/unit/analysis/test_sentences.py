@@ -79,6 +79,21 @@ def test_rates(rule: RateRule, verdict: MetricVerdict, sentence: str) -> None:
     assert rate_sentence(rule, verdict) == sentence
 
 
+def test_no_data_says_what_is_missing_or_can_t_be_compared() -> None:
+    nothing = MetricVerdict("errors", Verdict.NO_DATA, "", canary=CANARY)
+    unlike = "stable counts no `absoluteError`"
+
+    assert rate_sentence(errors(), nothing, silent=("canary", "stable")) == (
+        "errors: canary 40 of 500 bad, stable 0 of 0; no new samples of canary and stable (are the "
+        "pods scraped?); this is not evidence"
+    )
+    assert rate_sentence(errors(), nothing, unlike=unlike) == (
+        "errors: canary 40 of 500 bad, stable 0 of 0; stable counts no `absoluteError`, so nothing "
+        "can be compared; this is not evidence. Release the change of `server.feedback` without "
+        "this metric (`dryRun: true`), or `promote` it"
+    )
+
+
 QUEUE = ScalarRule("queue", "q", minimum=1, maximum=100, failure_limit=2, dry_run=True)
 
 

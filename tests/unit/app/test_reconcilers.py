@@ -5,12 +5,14 @@ import pytest
 from serinus.api.enums import Kind
 from serinus.app.reconcilers import reconcilers
 from serinus.cluster.events import EventRecorder
+from serinus.cluster.gateways import Gateways
 from serinus.cluster.gather import Gatherer
 from serinus.cluster.inquiries import Inquiries
 from serinus.cluster.metric_templates import MetricTemplates
 from serinus.cluster.records import Records
 from serinus.cluster.store import Store
 from serinus.cluster.vouching import NobodyVouches
+from serinus.hooks.desk import HookDesk
 from serinus.manifests.settings import Settings
 from serinus.metrics.prometheus_reader import NoMetricSource
 from tests.support.clock import VirtualClock
@@ -27,7 +29,8 @@ async def test_every_kind_has_a_reconciler_that_answers_to_anything(kind: Kind) 
     records = Records(kube, EventRecorder(kube, clock, instance="test"), clock)
     inquiries = Inquiries(NoMetricSource(), lambda _: None)
     templates = MetricTemplates(kube, clock, shared_namespace="serinus-system")
-    table = reconcilers(gatherer, inquiries, records, templates)
+    hooks = HookDesk((), lambda _: None, lambda *_: None, clock.now)
+    table = reconcilers(gatherer, inquiries, records, templates, hooks, Gateways(kube))
 
     decision = await table[kind](our(kind, "odd", spec={"odd": True}), frozenset(), NOW)
 

@@ -37,6 +37,8 @@ def test_all_of_the_charts_variables_are_read() -> None:
             "SERINUS_REQUEST_POLICY": "serinus-requests",
             "SERINUS_LOG_LEVEL": "debug",
             "SERINUS_NOTICES": '[{"name": "ops", "type": "slack", "urlFile": "/etc/url"}]',
+            "SERINUS_HOOKS": '[{"name": "board", "urlFile": "/etc/url"}]',
+            "SERINUS_TRACE_COLLECTORS": '[{"name": "all", "url": "http://collector:4318"}]',
         }
     )
     builders = settings.for_builders()
@@ -51,6 +53,8 @@ def test_all_of_the_charts_variables_are_read() -> None:
     assert (builders.store.size, builders.store.storage_class) == ("1Gi", "fast")
     assert (builders.scratch.jobs_size, builders.scratch.server_size) == ("50Gi", "2Gi")
     assert [one.name for one in settings.notices] == ["ops"]
+    assert [one.name for one in settings.hooks] == ["board"]
+    assert builders.collectors_for("team-a")["all"].url == "http://collector:4318"
 
 
 def test_empty_variables_are_as_if_they_werent_there() -> None:
@@ -78,6 +82,8 @@ def test_empty_variables_are_as_if_they_werent_there() -> None:
         ({"SERINUS_STORE_ACCESS_MODE": "Sometimes"}, "SERINUS_STORE_ACCESS_MODE"),
         ({"SERINUS_PORT": "99999"}, "SERINUS_PORT"),
         ({"SERINUS_NOTICES": '[{"name": "ops", "type": "pager"}]'}, "SERINUS_NOTICES"),
+        ({"SERINUS_HOOKS": '[{"name": "board"}]'}, "SERINUS_HOOKS"),
+        ({"SERINUS_TRACE_COLLECTORS": '[{"name": "all"}]'}, "SERINUS_TRACE_COLLECTORS"),
         ({"SERINUS_JOBS_SCRATCH_SIZE": "much"}, "SERINUS_JOBS_SCRATCH_SIZE"),
     ],
 )

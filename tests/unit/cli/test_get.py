@@ -5,8 +5,10 @@ import pytest
 from serinus.cli.errors import CommandError, NotFoundError
 from tests.support.command_line import (
     BAD,
+    CANARY,
     IN_CANARY,
     ROLLED_BACK,
+    STABLE,
     FakeClock,
     FakeCluster,
     commanded,
@@ -24,6 +26,20 @@ def test_a_canary_is_shown_from_data_to_pods(golden) -> None:
 
     assert code == 0
     golden("cli/get-deployment-in-canary.txt", text)
+
+
+def test_in_a_test_of_units_both_revisions_say_their_parts_of_the_units() -> None:
+    assert IN_CANARY.canary is not None
+    rules = {"steps": [{"analyze": {}}], "abTest": {"canaryPercent": 30}}
+    canary = IN_CANARY.canary.model_copy(update={"rules": rules, "actual_weight": 0})
+    tested = deployment(IN_CANARY.model_copy(update={"canary": canary}))
+
+    _, text = commanded(
+        "get mdep flight-delay", FakeCluster([tested, pod(STABLE, 0), pod(CANARY, 0)])
+    )
+
+    assert "70 % of units, 1 of 1 pods ready" in text
+    assert "30 % of units, 1 of 1 pods ready" in text
 
 
 def test_a_rollback_is_shown_with_what_was_rejected_and_the_pods_that_leave(golden) -> None:

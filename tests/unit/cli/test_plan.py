@@ -7,10 +7,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from serinus.analysis.samples import Query
+from serinus.api.ab_test import AbTest
 from serinus.cli.errors import ClusterError, CommandError, ExitCode
-from serinus.cli.plan import stages_of
+from serinus.cli.plan import stages_of, stages_of_a_test
 from serinus.cli.plan_view import duration
-from serinus.rollout.steps import Analyze, Pause, SetWeight, Shadow
+from serinus.rollout.steps import (
+    Analyze,
+    Pause,
+    SetWeight,
+    Shadow,
+    parsed_steps,
+    steps_of_a_test,
+)
 from tests.support.command_line import NOW, STABLE, FakeCluster, commanded, deployment
 from tests.support.recorded_counters import RecordedCounters, labels, moment
 
@@ -47,6 +55,20 @@ def test_steps_are_planned_with_the_weights_that_whole_pods_give() -> None:
     assert [stage.canary_share for stage in (first, analysis)] == [0.2, 0.2]
     assert (analysis.min_samples, analysis.min_seconds, analysis.max_seconds) == (50, 5, 1800)
     assert (pause.min_seconds, person.min_seconds) == (60, 0)
+
+
+def test_in_a_test_both_get_their_parts_of_the_units_that_take_part() -> None:
+    layer = {"name": "ranking", "fromPercent": 0, "toPercent": 40}
+    test = AbTest.model_validate(
+        {"unit": {"header": "X-User-Id"}, "canaryPercent": 25, "layer": layer, "minSamples": 700}
+    )
+    stages = stages_of(parsed_steps(steps_of_a_test(test)), replicas=4)
+
+    (stage,) = stages_of_a_test(test, stages)
+
+    assert stage.canary_share == pytest.approx(0.1)
+    assert stage.stable_share == pytest.approx(0.3)
+    assert (stage.min_samples, stage.waits_for_safety) == (700, True)
 
 
 def test_in_a_shadow_both_get_all_requests() -> None:

@@ -1,5 +1,6 @@
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from serinus.cli.records import (
     decided_at,
     decisions_of,
     missing_numbers,
+    records_among,
     selector_of,
     served_at,
 )
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.slow
 def test_decisions_come_in_order_with_all_that_was_recorded() -> None:
     world = rolled_back_and_promoted()
 
-    decisions = decisions_of(reversed(records_of(world)), deployment_of(world))
+    decisions = decisions_of(records_among(reversed(records_of(world))), deployment_of(world))
 
     assert [one.number for one in decisions] == list(range(1, len(world.records) + 1))
     assert all(one.at <= other.at for one, other in pairwise(decisions) if one.at and other.at)
@@ -30,7 +32,7 @@ def test_decisions_come_in_order_with_all_that_was_recorded() -> None:
 
 def test_what_served_is_known_for_each_moment_since_the_first_record() -> None:
     world = rolled_back_and_promoted()
-    decisions = decisions_of(records_of(world), None)
+    decisions = decisions_of(records_among(records_of(world)), None)
     rolled_back = next(one for one in decisions if one.action == "rollback")
 
     before = served_at(decisions, rolled_back.at - timedelta(microseconds=1))
@@ -50,7 +52,8 @@ def test_what_is_on_its_way_to_a_record_is_taken_from_the_status() -> None:
     resource = deployment_of(world)
     resource["status"] = {**resource["status"], "record": {"number": number, "pending": [pending]}}
 
-    assert decisions_of(written, resource) == decisions_of([*written, newest], resource)
+    without_the_newest, all_records = map(records_among, (written, [*written, newest]))
+    assert decisions_of(without_the_newest, resource) == decisions_of(all_records, resource)
 
 
 def test_lines_of_the_history_from_before_the_first_record_come_first() -> None:
@@ -62,7 +65,7 @@ def test_lines_of_the_history_from_before_the_first_record_come_first() -> None:
         if int(body["metadata"]["labels"]["serinus.dev/record"]) > 2
     ]
 
-    decisions = decisions_of(records, resource)
+    decisions = decisions_of(records_among(records), resource)
 
     assert [one.number for one in decisions][:3] == [0, 0, 3]
     assert [one.action for one in decisions][:3] == ["start", "promote", "start"]
@@ -78,21 +81,26 @@ def test_a_gap_in_the_numbers_is_seen() -> None:
         if body["metadata"]["labels"]["serinus.dev/record"] != "4"
     ]
 
-    assert missing_numbers(decisions_of(records, None)) == (4,)
+    assert missing_numbers(one.number for one in records_among(records)) == (4,)
+
+
+def _named(*, number: str) -> dict[str, Any]:
+    labels = {"serinus.dev/record-of": "x", "serinus.dev/record": number}
+    return {"name": f"x-record-{number}", "labels": labels}
 
 
 @pytest.mark.parametrize(
     "spoilt",
     [
         {"metadata": {"name": "x"}},
-        {"metadata": {"labels": {"serinus.dev/record": "9"}}, "data": {}},
-        {"metadata": {"labels": {"serinus.dev/record": "9"}}, "data": {"decision.json": "[7]"}},
-        {"metadata": {"labels": {"serinus.dev/record": "x"}}, "data": {"decision.json": "{}"}},
-        {"metadata": {"labels": {"serinus.dev/record": "9"}}, "data": {"decision.json": "{}"}},
+        {"metadata": _named(number="9"), "data": {}},
+        {"metadata": _named(number="9"), "data": {"decision.json": "[7]"}},
+        {"metadata": _named(number="x"), "data": {"decision.json": "{}"}},
+        {"metadata": _named(number="9"), "data": {"decision.json": "{}"}},
     ],
 )
 def test_what_is_no_record_is_passed_over(spoilt) -> None:
-    assert decisions_of([spoilt], None) == ()
+    assert decisions_of(records_among([spoilt]), None) == ()
 
 
 def test_records_are_found_by_the_label_that_they_bear() -> None:

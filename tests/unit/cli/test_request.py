@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.api.deployment_status import DeploymentStatus, KeptRevision
+from serinus.api.deployment_status import DeploymentStatus, FirstCheckStatus, KeptRevision
 from serinus.api.enums import Verb
 from serinus.api.metadata import REQUEST_ANNOTATION, ActionRequest, ObjectMeta
 from serinus.cli.errors import CommandError, RefusedError
@@ -102,6 +102,10 @@ SWITCHED = SERVING.model_copy(
     update={"kept": KeptRevision(revision="0ddba11000", until="2099-01-01T00:00:00Z")}
 )
 
+JUDGED_FIRST = SERVING.model_copy(
+    update={"first_check": FirstCheckStatus(started_at="s", until="u", rules={})}
+)
+
 
 @pytest.mark.parametrize(
     ("verb", "status", "revision"),
@@ -112,6 +116,7 @@ SWITCHED = SERVING.model_copy(
         (Verb.RESUME, IN_CANARY, CANARY),
         (Verb.RETRY, ROLLED_BACK, BAD),
         (Verb.ABORT, SWITCHED, STABLE),
+        (Verb.PROMOTE, JUDGED_FIRST, STABLE),
     ],
 )
 def test_a_request_names_the_revision_that_it_is_about(
@@ -129,6 +134,7 @@ def test_kinds_without_revisions_name_none() -> None:
     [
         (Verb.PROMOTE, SERVING, "no rollout runs; there is nothing to promote"),
         (Verb.ABORT, SERVING, "no rollout runs; there is nothing to abort"),
+        (Verb.ABORT, JUDGED_FIRST, "no rollout runs; there is nothing to abort"),
         (Verb.PROMOTE, SWITCHED, "no rollout runs; there is nothing to promote"),
         (Verb.RETRY, SERVING, "isn't rejected; there is nothing to retry"),
         (Verb.RETRY, DeploymentStatus(), "no revision is rejected"),

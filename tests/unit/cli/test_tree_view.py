@@ -3,6 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
+from serinus.api.deployment_status import Exposures
 from serinus.cli.health import Health
 from serinus.cli.lineage import Node
 from serinus.cli.reading import resource_of
@@ -40,6 +41,13 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"promoting": True}, "promoted: waits for its pods"),
         ({"step": 0}, "step 1 of 5 (setWeight 20)"),
         ({"step": 2}, "step 3 of 5 (pause until promoted)"),
+        (
+            {
+                "rules": {"steps": [{"analyze": {}}], "abTest": {"canaryPercent": 30}},
+                "exposures": Exposures(canary=312, stable=701, pods=4),
+            },
+            "30 % of units (312 met, 701 of stable)",
+        ),
         ({"rules": None}, "the first revision: becomes stable when its pods are ready"),
     ],
 )

@@ -35,6 +35,11 @@ VERSION = our(
 PINNED = deployment("pinned", versionRef={"name": "delay-1"})
 FOLLOWING = deployment("following", channel={"modelName": "delay", "latestApproved": True})
 STILL_SERVING = deployment("still-serving", versionRef={"name": "delay-2"}, stable="delay-1")
+LOOKING_UP = our(
+    Kind.DEPLOYMENT,
+    "looking-up",
+    spec={"server": {"onlineFeatures": [{"featureSetRef": {"name": "flights"}}]}},
+)
 OTHER = deployment("other", versionRef={"name": "delay-9"})
 WORLD = (
     FEATURE_SET,
@@ -44,6 +49,7 @@ WORLD = (
     PINNED,
     FOLLOWING,
     STILL_SERVING,
+    LOOKING_UP,
     OTHER,
 )
 
@@ -52,7 +58,12 @@ MVER = (Kind.MODEL_VERSION, "delay-1")
 USERS = {(Kind.DEPLOYMENT, name) for name in ("pinned", "following", "still-serving")}
 
 CASES = [
-    pytest.param(None, FEATURE_SET, {FSET, TJOB}, id="a FeatureSet wakes who trains on it"),
+    pytest.param(
+        None,
+        FEATURE_SET,
+        {FSET, TJOB, (Kind.DEPLOYMENT, "looking-up")},
+        id="a FeatureSet wakes who trains on it and who looks its values up",
+    ),
     pytest.param(None, VERSION, {MVER, TJOB, FSET} | USERS, id="a ModelVersion wakes its users"),
     pytest.param(VERSION, None, {MVER, TJOB, FSET} | USERS, id="also when it goes"),
     pytest.param(None, TRAINING_JOB, {TJOB}, id="a TrainingJob wakes itself"),

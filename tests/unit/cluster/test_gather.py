@@ -97,6 +97,16 @@ def test_a_training_job_sees_the_feature_sets_that_it_names() -> None:
     assert list(found.feature_sets) == ["flights"]
 
 
+def test_a_deployment_sees_the_feature_sets_that_its_server_looks_into() -> None:
+    online = [{"featureSetRef": {"name": "flights"}}, {"featureSetRef": {"name": "missing"}}, 7]
+    spec = {"model": {}, "server": {"onlineFeatures": online}}
+    found = gatherer(
+        our(Kind.FEATURE_SET, "flights"), our(Kind.FEATURE_SET, "unrelated")
+    ).deployment(our(Kind.DEPLOYMENT, "delay", spec=spec), frozenset())
+
+    assert list(found.feature_sets) == ["flights"]
+
+
 def test_a_feature_set_sees_who_needs_its_snapshots() -> None:
     found = gatherer(
         version("delay-1", source={"featureSnapshots": [{"featureSet": "flights"}]}),

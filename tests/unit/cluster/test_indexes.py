@@ -63,6 +63,23 @@ CASES = [
     pytest.param(
         our(
             Kind.DEPLOYMENT,
+            "delay",
+            spec={
+                "server": {
+                    "onlineFeatures": [
+                        {"featureSetRef": {"name": "flights"}},
+                        {"featureSetRef": "text"},
+                        "text",
+                    ]
+                }
+            },
+        ),
+        {(Index.DEPLOYMENTS_ON_FEATURE_SET, "flights")},
+        id="a Deployment by the FeatureSets that its server looks values up in",
+    ),
+    pytest.param(
+        our(
+            Kind.DEPLOYMENT,
             "odd",
             spec={"model": {"versionRef": "text", "channel": {"modelName": 7}}},
             status={"stable": [], "canary": {"modelVersion": None}},

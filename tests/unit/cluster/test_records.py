@@ -155,6 +155,35 @@ def test_who_wants_to_know_is_told_of_each_record_once_and_of_no_other_object() 
     play(scenario)
 
 
+def test_who_wants_to_know_is_told_once_of_what_the_server_refuses_too() -> None:
+    """A quota of ConfigMaps keeps records waiting, and nobody uninformed."""
+
+    async def scenario(world: World, _: Records) -> None:
+        told: list[int] = []
+        records = Records(
+            world.kube,
+            world.events,
+            world.clock,
+            lambda _, record: told.append(int(ref_of(record).name.rpartition("-")[2])),
+        )
+        quota = Forbidden("POST", code=403, reason="Forbidden", message="exceeded quota")
+        down = Transient("POST", code=503, reason="ServiceUnavailable", message="down")
+        world.kube.faults += [Fault("create", one, kind="ConfigMap") for one in (down, quota)]
+        seen = []
+        for numbers in ((1, 2), (1, 2), (1, 2, 3), (1, 2, 3)):
+            resource = with_record(numbers[-1], *numbers)
+            await records.seen(resource)
+            await records.write(resource, wanted(*numbers))
+            seen.append([*told])
+
+        assert seen == [[], [1, 2], [1, 2, 3], [1, 2, 3]]
+        assert {record(1), record(2), record(3)} <= world.kube.objects.keys()
+        await records.seen(with_record(3))
+        assert not records._found
+
+    play(scenario)
+
+
 def test_what_the_server_refuses_is_told_and_tried_again_while_everything_else_goes_on() -> None:
     decision = Decision({"phase": "Healthy"}, (DesiredObject(service()),), records=wanted(1))
 

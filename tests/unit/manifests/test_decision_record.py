@@ -1,9 +1,10 @@
 import pytest
 
 from serinus.api.deployment_status import PendingRecord
+from serinus.api.record_contract import record_name
 from serinus.cluster.resources import CHILDREN
 from serinus.manifests.decision_record import make_decision_record
-from serinus.manifests.naming import NAME_MAX_LENGTH, record_name
+from serinus.manifests.naming import NAME_MAX_LENGTH
 from tests.support.fake_kube import is_selected
 
 RECORD = PendingRecord(number=7, action="rollback", revision="0badc0ffee", decision='{"layout":1}')

@@ -4,11 +4,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from serinus.api.traffic import GatewayTraffic
 from serinus.manifests.route import (
+    Mirror,
     RouteLists,
     lists_asked_for,
     make_route,
+    other_mirrors,
     our_rule_index,
     own_services,
 )
@@ -83,3 +87,52 @@ def test_nothing_that_is_stored_is_changed_in_place() -> None:
     make_route("delay", "flights", lists=RouteLists((), (), stored), weights=WEIGHTS)
 
     assert json.dumps(stored) == before
+
+
+CANARY, FORMER = "delay-00000000aa", "delay-00000000bb"
+
+
+def mirror_to(name: str, **more: Any) -> dict[str, Any]:
+    backend = {"name": name, "port": 80}
+    return {"type": "RequestMirror", "requestMirror": {"backendRef": backend, **more}}
+
+
+def filters_beside(*there: dict[str, Any], mirror: Mirror | None) -> list[dict[str, Any]]:
+    lists = lists_asked_for(GATEWAY, [{"name": "serinus", "filters": list(there)}])
+    body = make_route("delay", "flights", lists=lists, weights=WEIGHTS, mirror=mirror)
+    found: list[dict[str, Any]] = body["spec"]["rules"][0]["filters"]
+    return found
+
+
+def test_our_filter_comes_last_and_the_former_one_goes() -> None:
+    header = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}}
+
+    found = filters_beside(mirror_to(FORMER), header, mirror=Mirror(CANARY, 20))
+
+    assert found == [header, mirror_to(CANARY, percent=20)]
+
+
+def test_without_a_shadow_our_filter_is_taken_out_and_the_list_stays_to_say_so() -> None:
+    assert filters_beside(mirror_to(CANARY), mirror=None) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["audit", "delay", "delay-audit", "delay-00000000aa-x", "other-00000000aa"]
+)
+def test_a_mirror_of_people_is_not_ours(name: str) -> None:
+    assert filters_beside(mirror_to(name), mirror=None) == [mirror_to(name)]
+    rules = [{"name": "serinus", "filters": [mirror_to(name), mirror_to(CANARY)]}]
+    assert other_mirrors("delay", rules) == (name,)
+
+
+def test_a_mirror_into_another_namespace_is_not_ours() -> None:
+    theirs = mirror_to(CANARY)
+    theirs["requestMirror"]["backendRef"]["namespace"] = "elsewhere"
+
+    assert filters_beside(theirs, mirror=None) == [theirs]
+
+
+def test_a_route_without_filters_gets_no_list_of_them() -> None:
+    (rule,) = made([{"name": "serinus"}])
+
+    assert "filters" not in rule

@@ -4,8 +4,11 @@ import json
 from collections.abc import Callable
 
 from serinus.manifests.service import (
+    grpc_ports,
+    make_ab_test_service,
     make_feedback_service,
     make_preview_service,
+    make_revision_service,
     make_service,
     make_shadow_service,
     pinned_selector,
@@ -30,6 +33,17 @@ def test_the_preview_shows_one_revision_by_a_port_that_nobody_scrapes() -> None:
     assert service["metadata"]["name"] == "delay-preview"
     assert service["spec"]["selector"] == pinned_selector("delay", "c0ffee0000")
     assert (port["name"], port["port"], port["targetPort"]) == ("preview", 80, "http")
+
+
+def test_the_canary_of_a_test_is_found_by_the_addresses_of_its_ready_pods() -> None:
+    service = make_ab_test_service("delay", "flights", revision="c0ffee0000")
+
+    (port,) = service["spec"]["ports"]
+    assert service["metadata"]["name"] == "delay-ab-test-pods"
+    assert service["spec"]["clusterIP"] == "None"
+    assert "publishNotReadyAddresses" not in service["spec"]
+    assert service["spec"]["selector"]["serinus.dev/revision"] == "c0ffee0000"
+    assert (port["name"], port["port"]) == ("ab-test", 8080)
 
 
 def test_a_shadow_is_found_by_the_addresses_of_its_ready_pods() -> None:
@@ -87,3 +101,21 @@ def test_who_scrapes_services_by_the_name_of_a_port_finds_each_pod_once() -> Non
 
 def test_the_address_is_that_of_the_service() -> None:
     assert service_url("delay", "flights") == "http://delay.flights.svc"
+
+
+def test_services_have_the_port_of_grpc_where_their_pods_have() -> None:
+    speaks = {"spec": {"containers": [{"ports": [{"name": "http"}, {"name": "grpc"}]}]}}
+    silent = {"spec": {"containers": [{"ports": [{"name": "http"}]}, {"image": "sidecar"}]}}
+    ports = grpc_ports(speaks)
+    selector = pinned_selector("delay", "c0ffee0000")
+    services = [
+        make_service("delay", "flights", selector=selector, stable=None, more_ports=ports),
+        make_preview_service("delay", "flights", revision="c0ffee0000", more_ports=ports),
+        make_revision_service("delay", "flights", "c0ffee0000", more_ports=ports),
+    ]
+
+    assert (grpc_ports(silent), grpc_ports(None)) == ((), ())
+    for service in services:
+        port = service["spec"]["ports"][1]
+        assert (port["name"], port["port"], port["targetPort"]) == ("grpc", 8001, "grpc")
+        assert port["appProtocol"] == "kubernetes.io/h2c"

@@ -76,6 +76,24 @@ def test_resume_judges_it_anew_from_its_next_request_on() -> None:
     assert world.status["rejectedRevisions"] == []
 
 
+def test_after_a_resume_the_share_that_it_got_is_counted_anew_too() -> None:
+    steps = [{"setWeight": 20}, {"pause": {"duration": "60s"}}, {"setWeight": 50}, {"pause": {}}]
+    world = serving_v1(
+        analysis={**QUICK_ANALYSIS, "mode": "pause"}, strategy={"canary": {"steps": steps}}
+    )
+    world.serves_version("v2")
+    world.runs(200, until="paused")
+    world.behaviours["v2"] = Behaviour(error_percent=50)
+    world.runs(60)
+    assert "withdraw" in world.actions()
+    world.behaviours["v2"] = Behaviour()
+    world.says("resume")
+
+    world.runs(40)
+
+    assert float(world.canary["servedWeight"]) == pytest.approx(50, abs=6)
+
+
 def test_resume_of_what_still_harms_takes_its_requests_away_again() -> None:
     world = harm_is_shown(releasing("pause"))
     world.says("resume")

@@ -4,14 +4,22 @@ from typing import Any
 
 import pytest
 
+from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult
+from serinus.api.conditions import format_micro_time
+from serinus.api.deployment import DeploymentSpec
+from serinus.api.deployment_status import CanaryStatus
 from serinus.reconcile.deployment import look_at
+from serinus.reconcile.deployment_analysis import with_answers
+from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
 from tests.support.deployment_world import (
     QUICK_ANALYSIS,
+    START,
     Behaviour,
     World,
     model_version,
     serving_v1,
 )
+from tests.support.recorded_counters import moment
 
 pytestmark = pytest.mark.slow
 
@@ -411,6 +419,23 @@ def test_a_margin_that_would_accept_a_constant_answer_is_warned_of(
     assert ("constant answer has 0.02: it would pass" in warning) is warned
 
 
+@pytest.mark.parametrize(("score", "warned"), [("brier", True), ("logLoss", False)])
+def test_a_constant_answer_is_known_by_brier_s_score_alone(score: str, warned: bool) -> None:
+    loss = {"name": "loss", "template": "prediction-loss", "score": score, "compareTo": "stable"}
+    feedback = {"scores": [{"score": "logLoss", "bound": "5"}]}
+    world = serving_v1(
+        server={"feedback": feedback}, analysis={**QUICK_ANALYSIS, "metrics": [loss]}
+    )
+    evaluation = {"passed": True, "metrics": {"best_constant_brier": "0.02"}}
+    world.versions["v2"] = model_version("v2", evaluation=evaluation)
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(20)
+
+    warning = world.status["analysis"][0].get("warning", "")
+    assert ("constant answer has 0.02: it would pass" in warning) is warned
+
+
 @pytest.mark.parametrize(
     ("feedback", "warned"), [({}, True), ({"maturity": "0s"}, True), ({"maturity": "1h"}, False)]
 )
@@ -426,3 +451,82 @@ def test_labels_that_count_as_they_come_are_warned_of(
 
     warning = world.status["analysis"][0].get("warning", "")
     assert ("Set `server.feedback.maturity`" in warning) is warned
+
+
+@pytest.mark.parametrize("error_percent", [40, 100])
+def test_a_dead_canary_gets_no_higher_weight_between_the_round_that_shows_it_and_the_next(
+    error_percent: int,
+) -> None:
+    world = judged_by()
+    world.behaviours["dead"] = Behaviour(error_percent=error_percent)
+    world.serves_version("dead")
+
+    world.runs(300, until="rolled back")
+
+    steps = [one["because"] for one in world.status["history"] if one["action"] == "step"]
+    assert [step.partition(":")[0] for step in steps] == ["step 2 of 4"]
+
+
+AWAY = QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
+REFUSED = QueryFailure(QueryFailureKind.REJECTED, "parse error")
+RULES = parsed_rules(frozen_rules(DeploymentSpec.model_validate({"model": {}})))
+SLOW = parsed_rules(
+    frozen_rules(
+        DeploymentSpec.model_validate(
+            {
+                "model": {},
+                "analysis": {
+                    "metrics": [
+                        {"name": "q", "prometheus": {"query": "q"}, "max": "1", "interval": "5m"}
+                    ]
+                },
+            }
+        )
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds", "rules", "since", "at"),
+    [
+        ((), 30, RULES, 0, 0),
+        ((), 70, RULES, 0, 70),
+        ((), 140, RULES, 0, 140),
+        ((), 160, RULES, 160, 160),
+        ((), 700, SLOW, 0, 700),
+        ((), 760, SLOW, 760, 760),
+        (REFUSED, 70, RULES, 0, 70),
+        (AWAY, 160, RULES, 0, 0),
+        (None, 160, RULES, 0, 0),
+    ],
+    ids=[
+        "told a moment ago",
+        "answers all the time",
+        "a short gap",
+        "a long gap",
+        "a scalar that is asked for every five minutes",
+        "a long gap for that, too",
+        "a refusal is an answer",
+        "no answer",
+        "nothing was asked",
+    ],
+)
+def test_since_when_the_provider_answers(
+    answer: QueryResult | None, seconds: int, rules: RolloutRules, since: int, at: int
+) -> None:
+    told = format_micro_time(moment(START))
+    canary = CanaryStatus(
+        revision="c0ffee0000",
+        model_version="v2",
+        started_at=told,
+        step_started_at=told,
+        answers_since=told,
+        answered_at=told,
+    )
+    now = moment(START + seconds)
+    samples = {} if answer is None else {Query("errors", "q", now): answer}
+
+    found = with_answers(canary, rules, samples, now)
+
+    assert found.answers_since == format_micro_time(moment(START + since))
+    assert found.answered_at == format_micro_time(moment(START + at))

@@ -90,6 +90,20 @@ def test_a_rollback_pins_the_service_before_it_takes_the_canary_s_pods() -> None
     assert writes[0] == "status"
 
 
+def test_a_rollback_makes_again_what_was_lost_after_the_service_is_pinned() -> None:
+    world = serving_v1()
+    world.serves_version("v2")
+    world.runs(60, until="canary has traffic")
+    world.runs(2)
+    del world.objects[ObjectRef("v1", "Service", NAMESPACE, f"{NAME}-feedback")]
+    world.says("abort")
+    world.writes.clear()
+
+    world.one_pass()
+
+    assert world.writes[:3] == ["status", "apply Service delay", "create Service delay-feedback"]
+
+
 def test_the_selector_is_written_against_the_version_that_was_seen() -> None:
     world = serving_v1()
     world.serves_version("v2")

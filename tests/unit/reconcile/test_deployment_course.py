@@ -252,6 +252,48 @@ def test_more_replicas_in_a_canary_give_both_revisions_more_pods() -> None:
     assert world.canary is not None
 
 
+def test_a_canary_that_should_grow_and_finds_no_node_waits_and_isn_t_rejected() -> None:
+    world = in_a_canary()
+    (first,) = (pod for pod in world.pods if pod.version == "v2")
+    world.runs(700)
+    world.behaviours["v2"] = Behaviour(start_seconds=world.second - first.born_at)
+    unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    world.pod_status = {"conditions": [{**unschedulable, "message": "0/3 nodes have room"}]}
+
+    world.applies(replicas=8)
+    world.runs(650)
+    waiting = (world.phase, world.ready_pods(world.canary_revision), world.status["message"])
+    world.runs(100)
+
+    assert waiting[:2] == ("Paused", 1)
+    assert "finds no node: 0/3 nodes have room" in waiting[2]
+    assert world.ready_pods(world.canary_revision) == 2
+    assert world.status.get("rejectedRevisions", []) == []
+
+
+def test_fewer_replicas_in_a_canary_never_give_it_more_than_its_cap() -> None:
+    """One pod beside one would be half: stable keeps as many as the cap asks for meanwhile."""
+    steps = [{"setWeight": 10}, {"pause": {}}]
+    world = serving_v1(replicas=10, strategy={"canary": {"steps": steps, "maxWeight": 15}})
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+
+    world.applies(replicas=1)
+    world.runs(20)
+    shared = (world.ready_pods(world.stable_revision), world.ready_pods(world.canary_revision))
+    told = world.status["message"]
+    world.says("promote")
+    world.runs(20)
+    world.says("promote")
+    world.runs(30)
+
+    assert shared == (6, 1)
+    assert "maxWeight" in told
+    assert world.stable == "v2"
+    assert len(world.pods) == 1
+    assert world.unanswered == 0
+
+
 def test_going_back_to_an_older_version_is_a_rollout_too_and_its_objects_are_used_again() -> None:
     world = serving_v1()
     first = world.stable_revision

@@ -49,6 +49,14 @@ def frozen(*metrics: dict[str, Any], **after: Any) -> dict[str, Any]:
     return {**rules, "postPromotionAnalysis": after} if after else rules
 
 
+def test_what_is_counted_and_by_which_bounds_stays_what_it_was() -> None:
+    same = {"counters": [{}], "feedback": {"wrongBeyond": "30", "scores": []}}
+
+    found = rules_after_promotion(frozen(COMPARED) | same, [], duration="1h")
+
+    assert {name: found[name] for name in same} == same
+
+
 def counted(bad: int, total: int, inflation: str = "1") -> MetricStatus:
     """What was counted of stable during the rollout."""
     return MetricStatus(

@@ -269,6 +269,23 @@ def test_scaled_to_zero_nothing_is_kept() -> None:
     assert not world.pods
 
 
+def test_scaled_to_zero_on_the_way_back_what_was_rejected_does_not_come_again() -> None:
+    world = promoted()
+    turns_bad(world)
+    world.behaviours["v1"] = Behaviour(start_seconds=300)
+    world.runs(120, until="degraded")
+
+    world.applies(replicas=0)
+    world.runs(10)
+    world.behaviours["v1"] = Behaviour()
+    world.applies(replicas=4)
+    world.runs(30)
+
+    assert world.stable == "v1"
+    assert [pod.version for pod in world.pods] == ["v1"] * 4
+    assert "kept" not in world.status
+
+
 def test_the_kept_workload_has_the_pods_that_are_asked_for() -> None:
     world = promoted({"keptReplicas": 3})
     workload = ObjectRef(

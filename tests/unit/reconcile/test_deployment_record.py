@@ -247,7 +247,7 @@ def test_more_than_fits_is_recorded_by_its_verdicts_and_the_hash_of_its_rules() 
 
 def test_what_cant_be_written_waits_in_a_bounded_status_and_the_rollout_goes_on() -> None:
     world = serving_v1(strategy=PAUSES)
-    known = world._record_is_written
+    known, written = world._record_is_written, len(world.records)
     world._record_is_written = lambda _: False  # type: ignore[method-assign]
     for number in range(12):
         world.serves_version(f"w{number}")
@@ -259,5 +259,8 @@ def test_what_cant_be_written_waits_in_a_bounded_status_and_the_rollout_goes_on(
     newest = world.status["record"]["number"]
     assert len(pending) == PENDING_RECORDS_MAX
     assert pending[-1]["number"] == newest > PENDING_RECORDS_MAX + 2
+    given_up = [message for _, reason, message in world.events if reason == "WriteRefused"]
+    assert len(given_up) == pending[0]["number"] - 1 - written
+    assert f"`delay-record-{pending[0]['number'] - 1}`" in given_up[-1]
     assert list(world.records)[-1] == f"delay-record-{newest}"
     assert world.status["record"]["pending"] == []

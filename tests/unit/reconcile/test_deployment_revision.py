@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.server import Feedback
+from serinus.api.feedback import Feedback
 from serinus.manifests.revision import parse_controller_revision
 from serinus.reconcile.deployment_revision import server_of
 from tests.support.deployment_world import Behaviour, World, a_world, model_version, serving_v1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from serinus.reconcile.decision import ObjectRef
 from tests.support.deployment_world import Behaviour, World, serving_v1
 
 pytestmark = pytest.mark.slow
@@ -106,6 +107,94 @@ def test_a_rollback_writes_the_weights_first_and_takes_the_pods_in_the_same_pass
     assert routed < world.writes.index(f"apply Deployment delay-{canary}")
     assert world.route_weights() == {f"delay-{world.stable_revision}": 100}
     world.runs(20)
+    assert world.ready_pods(canary) == 0
+
+
+def test_a_rollback_makes_again_what_was_lost_after_the_weights_are_back() -> None:
+    world = in_a_canary()
+    for lost in ("delay-feedback", "delay"):
+        del world.objects[ObjectRef("v1", "Service", "flights", lost)]
+    world.says("abort")
+    world.writes.clear()
+
+    world.one_pass()
+
+    assert world.writes[:4] == [
+        "status",
+        "apply HTTPRoute delay",
+        "create Service delay",
+        "create Service delay-feedback",
+    ]
+
+
+@pytest.mark.parametrize("lag_seconds", [1, 8, 40])
+def test_a_switch_that_is_taken_back_loses_no_request_however_late_the_gateway_learns_it(
+    lag_seconds: int,
+) -> None:
+    switch = {"blueGreen": {"scaleDownDelaySeconds": 300}}
+    world = behind_a_gateway(strategy=switch)
+    world.gateway_lag_seconds = lag_seconds
+    world.serves_version("v2")
+    world.runs(60, until="settled")
+    world.runs(60)
+    taken_away = world.stable_revision
+
+    world.says("abort", revision=taken_away)
+    world.runs(30 + lag_seconds)
+
+    assert world.stable == "v1"
+    assert world.unanswered == 0
+    assert world.ready_pods(taken_away) == 0
+
+
+@pytest.mark.parametrize("lag_seconds", [1, 8, 40])
+def test_a_promotion_loses_no_request_however_late_the_gateway_learns_it(lag_seconds: int) -> None:
+    world = behind_a_gateway(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    before = world.stable_revision
+    world.gateway_lag_seconds = lag_seconds
+    world.serves_version("v2")
+    world.runs(180, until="paused")
+    world.says("promote")
+
+    world.runs(60 + 2 * lag_seconds)
+
+    assert world.stable == "v2"
+    assert world.unanswered == 0
+    assert world.ready_pods(before) == 0
+
+
+@pytest.mark.parametrize("lag_seconds", [1, 8, 40])
+@pytest.mark.parametrize("asked", ["v1", "v3"])
+def test_a_canary_that_nobody_wants_any_more_answers_until_the_gateway_learns_it(
+    asked: str, lag_seconds: int
+) -> None:
+    world = behind_a_gateway(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world.gateway_lag_seconds = lag_seconds
+    world.serves_version("v2")
+    world.runs(160, until="paused")
+    world.runs(60)
+    ended = world.canary_revision
+
+    world.serves_version(asked)
+    world.runs(20 + lag_seconds)
+
+    assert world.unanswered == 0
+    assert world.ready_pods(ended) == 0
+
+
+def test_a_canary_that_is_rolled_back_soon_after_a_promotion_keeps_no_pods() -> None:
+    world = behind_a_gateway(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+    world.says("promote")
+    world.runs(60, until="settled")
+    world.serves_version("v3")
+    world.runs(9, until="canary has traffic")
+    canary = world.canary_revision
+
+    world.says("abort")
+    world.runs(2)
+
     assert world.ready_pods(canary) == 0
 
 

@@ -171,6 +171,50 @@ def test_a_score_is_that_of_the_loss() -> None:
     assert metric(template="prediction-loss", score="brier", compareTo="stable").score == "brier"
 
 
+REGRESSION = {
+    "wrongBeyond": "30.0",
+    "maturity": "1h",
+    "scores": [
+        {"score": "absoluteError", "bound": "060"},
+        {"score": "pinball", "bound": "60", "quantile": "0.90"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "bound", "quantile"),
+    [
+        ({"template": "wrong-predictions"}, "30", ""),
+        ({"template": "prediction-loss", "score": "brier"}, "", ""),
+        ({"template": "prediction-loss", "score": "absoluteError"}, "60", ""),
+        ({"template": "prediction-loss", "score": "pinball"}, "60", "0.9"),
+        ({"template": "error-rate"}, "", ""),
+    ],
+)
+def test_by_what_labels_are_judged_is_frozen_with_the_rules(
+    given: dict[str, Any], bound: str, quantile: str
+) -> None:
+    analysis = {"metrics": [{"name": "m", "compareTo": "stable", **given}]}
+    (found,) = rules(analysis=analysis, server={"feedback": REGRESSION}).analysis.rates
+
+    assert (found.bound, found.quantile) == (bound, quantile)
+
+
+def test_when_labels_count_isn_t_frozen_nor_is_what_isn_t_given() -> None:
+    assert "maturity" not in frozen_rules(spec(server={"feedback": REGRESSION}))["feedback"]
+    assert "feedback" not in frozen_rules(spec(server={"feedback": {"maturity": "1h"}}))
+
+
+def test_rules_that_were_frozen_before_there_were_bounds_are_read() -> None:
+    metrics = [
+        {"name": "wrong", "template": "wrong-predictions", "compareTo": "stable"},
+        {"name": "loss", "template": "prediction-loss", "score": "brier", "max": "0.3"},
+    ]
+    found = parsed_rules({"steps": [], "analysis": {"metrics": metrics}})
+
+    assert [(one.score, one.bound) for one in found.analysis.rates] == [(None, ""), ("brier", "")]
+
+
 def test_a_scalar_keeps_the_words_of_argo_rollouts() -> None:
     found = metric(
         prometheus={"query": "up"},
@@ -278,3 +322,14 @@ def with_analysis(**changes: str) -> dict[str, Any]:
 def test_damaged_rules_are_an_error_and_never_a_default(damaged: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="frozen rules"):
         parsed_rules(damaged)
+
+
+def test_an_a_b_test_is_frozen_with_its_defaults_and_asks_for_safety() -> None:
+    given = {"unit": {"header": "X-User-Id"}, "minDuration": "2h"}
+    frozen = frozen_rules(spec(strategy={"abTest": given}))
+
+    assert frozen["abTest"] == {"unit": {"header": "X-User-Id"}, "canaryPercent": 50}
+    assert parsed_rules(frozen).steps == (
+        Analyze(min_samples=50, min_duration_seconds=7200, max_duration_seconds=1800, last=True),
+    )
+    assert parsed_rules(json.loads(json.dumps(frozen))) == parsed_rules(frozen)

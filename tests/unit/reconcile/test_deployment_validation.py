@@ -26,7 +26,15 @@ def of_scalar(**fields: Any) -> dict[str, Any]:
     return {"analysis": {"metrics": [scalar]}}
 
 
+CONTAINER = {"image": "mine:1", "port": 8080, "probes": {"readyPath": "/readyz"}}
+
+FAR = {"name": "far", "template": "prediction-loss", "score": "absoluteError", "max": "0.5"}
+
 CASES = [
+    (
+        {"analysis": {"metrics": [FAR]}, "server": {"feedback": {"wrongBeyond": "30"}}},
+        "spec.analysis.metrics[0].score: `absoluteError` isn't in spec.server.feedback.scores",
+    ),
     ({"model": {"alias": "v1"}}, "spec.model: neither `versionRef` nor `channel`"),
     (
         {"model": {"channel": {"modelName": "delay", "newest": True}}},
@@ -37,10 +45,46 @@ CASES = [
         {"strategy": {"canary": {"stepWeights": [20, 60]}}},
         "spec.strategy.canary: a weight of 60 is above 50 and needs `spec.traffic.gatewayAPI`",
     ),
-    ({"strategy": {"abTest": {}}}, "spec.strategy: neither `canary` nor `blueGreen`"),
+    (
+        {"strategy": {"later": {}}},
+        "spec.strategy: neither `canary` nor `blueGreen` nor `abTest`",
+    ),
+    (
+        {"strategy": {"abTest": {"unit": {"query": "user"}}}},
+        "spec.strategy.abTest.unit: neither `header` nor `cookie`",
+    ),
+    (
+        {
+            "strategy": {"abTest": {"unit": {"header": "X-User-Id"}}},
+            "server": {"container": CONTAINER},
+        },
+        "spec.strategy.abTest: units are assigned by the pods of Serinus' server",
+    ),
+    (
+        {
+            "strategy": {"abTest": {"unit": {"header": "X-User-Id"}}},
+            "server": {"workers": 2},
+        },
+        "spec.strategy.abTest: units are counted in pods of one process; with `server.workers`",
+    ),
+    (
+        {
+            "strategy": {
+                "abTest": {
+                    "unit": {"cookie": "session"},
+                    "layer": {"name": "ranking", "fromPercent": 40, "toPercent": 40},
+                }
+            }
+        },
+        "spec.strategy.abTest.layer: `fromPercent` must be below `toPercent`",
+    ),
     (
         {"strategy": {"canary": {"steps": []}, "postPromotionAnalysis": {"duration": "0s"}}},
         "spec.strategy.postPromotionAnalysis.duration: `0s` isn't above 0s and at most 30d",
+    ),
+    (
+        {"strategy": {"canary": {"steps": []}, "firstDeployment": {"duration": "721h"}}},
+        "spec.strategy.firstDeployment.duration: `721h` isn't at most 30d",
     ),
     (
         {
@@ -76,6 +120,17 @@ CASES = [
     (
         {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"shadow": {}}]}}},
         "spec.strategy.canary.steps[1].shadow: only the first step may be a shadow",
+    ),
+    (
+        {
+            "server": {"container": {"image": "i", "port": 3000, "probes": {"readyPath": "/r"}}},
+            "strategy": {"canary": {"steps": [{"shadow": {}}, {"setWeight": 20}]}},
+        },
+        "spec.strategy.canary.steps[0].shadow: a `shadow` with `server.container` needs `traffic.g",
+    ),
+    (
+        {"strategy": {"canary": {"steps": [{"shadow": {"percent": 20}}, {"setWeight": 20}]}}},
+        "spec.strategy.canary.steps[0].shadow.percent: `shadow.percent` needs `server.container`",
     ),
     (
         {"server": {"env": [{"name": "A", "configMapKeyRef": {}}]}},
@@ -146,6 +201,16 @@ CASES = [
     ),
     ({"server": {"feedback": {"cohortLength": "2h"}}}, "spec.server.feedback.cohortLength: `2h`"),
     ({"server": {"feedback": {"cohortLength": "1500ms"}}}, "whole seconds"),
+    ({"server": {"limits": {"timeout": "21s"}}}, "spec.server.limits.timeout: `21s`"),
+    ({"server": {"limits": {"timeout": "0s"}}}, "isn't between 10ms and 20s"),
+    (
+        {"server": {"predictionLog": {"retention": {"maxAge": "0s"}}}},
+        "spec.server.predictionLog.retention.maxAge",
+    ),
+    (
+        {"server": {"predictionLog": {"retention": {"maxSize": "0"}}}},
+        "spec.server.predictionLog.retention.maxSize",
+    ),
     (
         {"server": {"podTemplate": {"metadata": {"labels": {"serinus.dev/revision": "x"}}}}},
         "`serinus.dev/revision` belongs to",
@@ -188,6 +253,8 @@ def test_names_that_children_can_t_bear(name: str, said: str) -> None:
         {"analysis": {"metrics": [RATE | {"weight": "0.5"}, SLICE | {"weight": "0"}]}},
         of_metric(template="slow-requests", latency="50ms"),
         {"server": {"feedback": {"cohortLength": "1h", "maturity": "7d"}}},
+        {"server": {"limits": {"timeout": "20s"}}},
+        {"server": {"predictionLog": {"retention": {"maxAge": "1d", "maxSize": "1Gi"}}}},
         {
             "analysis": {
                 "metrics": [

@@ -83,6 +83,18 @@ def test_a_result_becomes_the_latest_snapshot_and_only_then_the_job_may_expire()
     assert reasons(world) == [Reason.RUN_STARTED, Reason.SNAPSHOT_CREATED]
 
 
+def test_a_wish_for_an_online_table_begins_a_run_and_is_told_of() -> None:
+    world = with_first_snapshot().edit(online={"maxStaleness": "1h"}).passes()
+    assert world.condition("OnlineSynced")[0] == "Unknown"
+
+    result = snapshot_result(DIGEST_B)
+    result["snapshot"]["onlineEntities"] = 5
+    world.run_ends("flights-snapshot-2", Outcome.SUCCEEDED, **result).passes()
+
+    assert world.condition("OnlineSynced") == ("True", Reason.SUCCEEDED)
+    assert world.status["latestSnapshot"]["onlineEntities"] == 5
+
+
 def test_the_time_to_live_is_what_the_spec_says() -> None:
     world = a_feature_set(ttlSecondsAfterFinished=0).passes()
     world.run_ends(FIRST, Outcome.SUCCEEDED, **snapshot_result(DIGEST_A)).passes()

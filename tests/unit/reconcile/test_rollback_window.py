@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.deployment_world import Behaviour, World, serving_v1
+from serinus.reconcile.snapshot import TemplatesSeen
+from tests.support.deployment_world import QUICK_ANALYSIS, Behaviour, World, serving_v1
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +33,21 @@ def test_what_was_stable_within_the_window_takes_no_steps(revisions: int, versio
         ("start", "WithinRollbackWindow"),
         ("promote", "WithinRollbackWindow"),
     ]
+
+
+def test_a_metric_whose_template_is_gone_is_no_reason_to_stay() -> None:
+    world = serving_v3(2)
+    world.templates = TemplatesSeen()
+    gone = {"name": "queue", "templateRef": {"name": "queue"}, "max": "1"}
+    world.applies(analysis={**QUICK_ANALYSIS, "metrics": [gone]})
+    world.serves_version("v4")
+    world.runs(10)
+    held = world.condition("Stalled")
+    world.serves_version("v1")
+    world.runs(30)
+
+    assert held == ("True", "MetricTemplateUnusable")
+    assert (world.stable, world.canary) == ("v1", None)
 
 
 def test_what_was_stable_before_the_window_is_released_as_any_other() -> None:

@@ -67,7 +67,7 @@ def test_the_bounds_of_another_server_s_histogram_are_its_own() -> None:
     assert problem(container(profile="bentoml"), slow) is None
 
 
-def test_a_shadow_needs_our_own_server() -> None:
+def test_a_shadow_of_ones_own_server_needs_a_gateway() -> None:
     steps = [{"shadow": {"percent": 100}}, {"setWeight": 20}]
     given = {
         "model": {"versionRef": {"name": "v1"}},
@@ -75,9 +75,13 @@ def test_a_shadow_needs_our_own_server() -> None:
         "strategy": {"canary": {"steps": steps}},
     }
 
-    told = spec_problem("delay", DeploymentSpec.model_validate(given))
+    gateway = {"gatewayAPI": {"parentRefs": [{"name": "public"}]}}
 
-    assert "steps[0].shadow: requests are mirrored by Serinus' server" in (told or "")
+    told = spec_problem("delay", DeploymentSpec.model_validate(given))
+    behind = spec_problem("delay", DeploymentSpec.model_validate(given | {"traffic": gateway}))
+
+    assert "steps[0].shadow: a `shadow` with `server.container` needs `traffic" in (told or "")
+    assert behind is None
 
 
 def test_what_is_judged_after_the_promotion_is_counted_in_the_same_way() -> None:

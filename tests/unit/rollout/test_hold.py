@@ -6,6 +6,7 @@ from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
 from serinus.api.verdicts import Overall
 from serinus.rollout.facts import Finding, first_match
 from serinus.rollout.hold import HOLD_RULES, clock_stands_still, paused_by, waits_without_end
+from serinus.rollout.sample_ratio import SampleRatio
 from tests.support.given import (
     AT_FIRST_ANALYSIS,
     AT_LAST_ANALYSIS,
@@ -16,6 +17,7 @@ from tests.support.given import (
 )
 
 HOUR = 3600.0
+OFF = SampleRatio(canary=6_000, stable=4_000, canary_percent=50)
 
 CASES = [
     ("a person paused it", rollout().but(paused_by="ada"), Reason.PAUSED_BY_USER),
@@ -56,6 +58,24 @@ CASES = [
     ),
     ("Prometheus is away", rollout().judged(Overall.ERROR), Reason.METRICS_UNAVAILABLE),
     (
+        "the units of an A/B test weren't split as planned",
+        rollout().at(AT_LAST_ANALYSIS).judged(Overall.SAFE).but(sample_ratio=OFF),
+        Reason.SAMPLE_RATIO_MISMATCH,
+    ),
+    (
+        "a dead Prometheus comes before a split that is off",
+        rollout().at(AT_LAST_ANALYSIS).judged(Overall.ERROR).but(sample_ratio=OFF),
+        Reason.METRICS_UNAVAILABLE,
+    ),
+    (
+        "a split that is off before a deadline that is over",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=HOUR)
+        .judged(Overall.NOT_ENOUGH)
+        .but(sample_ratio=OFF),
+        Reason.SAMPLE_RATIO_MISMATCH,
+    ),
+    (
         "Prometheus is away in a pause",
         rollout().at(AT_TIMED_PAUSE, for_seconds=HOUR).judged(Overall.ERROR),
         Reason.METRICS_UNAVAILABLE,
@@ -80,6 +100,35 @@ CASES = [
         "too few requests",
         rollout().at(AT_FIRST_ANALYSIS).judged(Overall.NOT_ENOUGH),
         Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    (
+        "samples that weren't read yet, in a step that asks for none",
+        rollout().judged(Overall.BEHIND),
+        Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    (
+        "samples that weren't read yet, after the deadline",
+        rollout()
+        .at(AT_LAST_ANALYSIS, for_seconds=HOUR)
+        .judged(Overall.BEHIND)
+        .on_deadline(OnEvent.PROMOTE)
+        .on_no_data(OnEvent.PROMOTE),
+        Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    (
+        "no harm shown, and much that speaks for it",
+        rollout().at(AT_FIRST_ANALYSIS).looming(0.45),
+        Reason.INSUFFICIENT_EVIDENCE,
+    ),
+    (
+        "no harm shown, and little that speaks for it",
+        rollout().at(AT_FIRST_ANALYSIS).looming(0.24),
+        None,
+    ),
+    (
+        "much that speaks for harm, and evidence only observes",
+        rollout().at(AT_FIRST_ANALYSIS).but(mode=AnalysisMode.OBSERVE).looming(0.45),
+        None,
     ),
     (
         "the last analysis wants safety, not only no harm",
@@ -203,7 +252,13 @@ def test_each_rule_bears_the_name_of_its_reason_and_has_its_row() -> None:
         (rollout().at(AT_TIMED_PAUSE), Reason.PAUSED_BY_STEP, False),
         (rollout().at(AT_LAST_ANALYSIS, for_seconds=HOUR), Reason.INSUFFICIENT_EVIDENCE, True),
         (rollout().at(AT_LAST_ANALYSIS, for_seconds=9), Reason.INSUFFICIENT_EVIDENCE, False),
-        (rollout(), Reason.WAITING_FOR_PODS, False),
+        (
+            rollout().at(AT_LAST_ANALYSIS, for_seconds=HOUR).judged(Overall.BEHIND),
+            Reason.INSUFFICIENT_EVIDENCE,
+            False,
+        ),
+        (rollout().pods(1, of=2, waiting=599), Reason.WAITING_FOR_PODS, False),
+        (rollout().pods(1, of=2, waiting=600), Reason.WAITING_FOR_PODS, True),
         (rollout(), Reason.METRICS_UNAVAILABLE, True),
     ],
 )
@@ -215,6 +270,7 @@ def test_a_person_should_look_where_nothing_ends_the_wait(
 
 def test_time_in_which_nothing_can_be_learned_makes_no_step_older() -> None:
     assert clock_stands_still(rollout().judged(Overall.ERROR).facts)
+    assert clock_stands_still(rollout().judged(Overall.BEHIND).facts)
     assert clock_stands_still(rollout().but(paused_by="ada").facts)
     assert not clock_stands_still(rollout().at(AT_FIRST_ANALYSIS).facts)
     assert not clock_stands_still(rollout().at(AT_TIMED_PAUSE).facts)

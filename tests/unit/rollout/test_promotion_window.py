@@ -13,6 +13,7 @@ OFFICE = PromotionWindow(WORKDAYS, time(9), time(16), AMSTERDAM)
 NIGHT = PromotionWindow(frozenset({0}), time(22), time(2), "UTC")
 ALL_DAY = PromotionWindow(frozenset({5}), time(0), time(0), "UTC")
 AT_THE_CHANGE = PromotionWindow(EVERY_DAY, time(2, 30), time(2, 45), AMSTERDAM)
+THE_HOUR = PromotionWindow(EVERY_DAY, time(2), time(3), AMSTERDAM)
 
 
 def at(text: str) -> datetime:
@@ -37,6 +38,9 @@ CASES = [
     # 2026-03-29, 01:00 UTC: 02:00 becomes 03:00
     ("an hour left out comes later", AT_THE_CHANGE, "2026-03-29T01:29:59", "2026-03-29T01:30:00"),
     ("and is as long", AT_THE_CHANGE, "2026-03-29T01:44:59", None),
+    ("one that is left out as a whole", THE_HOUR, "2026-03-29T00:59:59", "2026-03-29T01:00:00"),
+    ("comes later as a whole", THE_HOUR, "2026-03-29T01:59:59", None),
+    ("and no longer", THE_HOUR, "2026-03-29T02:00:00", "2026-03-30T00:00:00"),
     ("the first time", AT_THE_CHANGE, "2026-10-25T00:30:00", None),
     # 2026-10-25, 01:00 UTC: 03:00 becomes 02:00
     ("an hour twice opens once", AT_THE_CHANGE, "2026-10-25T01:30:00", "2026-10-26T01:30:00"),

@@ -78,6 +78,11 @@ def revision(image: str = IMAGE, model: str = DIGEST, **server: Any) -> str:
         {"env": [{"name": "A", "value": "b"}]},
         {"env": [{"name": "A", "secretKeyRef": {"name": "s", "key": "k"}}]},
         {"feedback": {"cohortLength": "1m"}},
+        {"predictionLog": {"samplePercent": 10}},
+        {"accessLog": {}},
+        {"tracing": {"collector": "platform"}},
+        {"workers": 2},
+        {"onlineFeatures": [{"featureSetRef": {"name": "flights"}}]},
         {"podTemplate": {"spec": {"nodeSelector": {"a": "b"}}}},
     ],
 )
@@ -92,6 +97,13 @@ def test_a_block_that_says_nothing_makes_none() -> None:
     assert (
         revision_inputs(DIGEST, Server.model_validate({"env": [], "podTemplate": None})) == nothing
     )
+
+
+def test_how_much_is_logged_makes_none() -> None:
+    nothing_said = revision(predictionLog={})
+
+    assert revision(predictionLog={"samplePercent": 50}) == nothing_said
+    assert revision(predictionLog={"retention": {"maxAge": "7d"}}) == nothing_said
 
 
 def test_a_revision_is_ten_hexadecimal_digits_and_always_the_same() -> None:

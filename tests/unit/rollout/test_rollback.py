@@ -3,8 +3,10 @@
 import pytest
 
 from serinus.api.enums import AnalysisMode, OnEvent, Reason, Verb
+from serinus.api.hooks import HookAnswer, HookType
 from serinus.api.verdicts import Overall
-from serinus.rollout.facts import first_match
+from serinus.rollout.facts import Finding, PodFacts, first_match
+from serinus.rollout.hooks import HookFacts
 from serinus.rollout.rollback import (
     ROLLBACK_RULES,
     why_rolled_back,
@@ -22,7 +24,21 @@ from tests.support.given import (
 
 HOUR = 3600.0
 
+NO_NODE = Finding(Reason.POD_UNSCHEDULABLE, "finds no node")
+HOOK_SAYS_YES = HookFacts(HookType.ROLLBACK, "desk", HookAnswer.YES)
+
 CASES = [
+    ("a hook says to", rollout().but(hooks=(HOOK_SAYS_YES,)), Reason.ROLLED_BACK_BY_HOOK),
+    (
+        "evidence of harm is told before a hook's word",
+        rollout().but(hooks=(HOOK_SAYS_YES,)).judged(Overall.HARM),
+        Reason.EVIDENCE_OF_HARM,
+    ),
+    (
+        "a hook says to while it is promoted",
+        rollout().but(hooks=(HOOK_SAYS_YES,)).promoting(),
+        Reason.ROLLED_BACK_BY_HOOK,
+    ),
     ("a person aborts", rollout().asked(Verb.ABORT), Reason.ABORTED_BY_USER),
     ("the revision is rejected", rollout().but(rejected=True), Reason.REVISION_REJECTED_BEFORE),
     (
@@ -49,10 +65,29 @@ CASES = [
         Reason.PROGRESS_DEADLINE_EXCEEDED,
     ),
     (
+        "no node for any pod",
+        rollout().but(pods=PodFacts(1, 0, 600, NO_NODE)),
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+    ),
+    (
+        "the other pod crashes",
+        rollout().but(pods=PodFacts(2, 1, 600, Finding(Reason.PROGRESSING, "crashed"))),
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+    ),
+    ("no node for the other pod", rollout().but(pods=PodFacts(2, 1, 600, NO_NODE)), None),
+    (
         "the deadline is over and says rollback",
         rollout()
         .at(AT_LAST_ANALYSIS, for_seconds=HOUR)
         .judged(Overall.NO_HARM)
+        .on_deadline(OnEvent.ROLLBACK),
+        Reason.ANALYSIS_DEADLINE_EXCEEDED,
+    ),
+    (
+        "much that speaks for harm at the deadline of a middle step",
+        rollout()
+        .at(AT_FIRST_ANALYSIS, for_seconds=HOUR)
+        .looming(0.45)
         .on_deadline(OnEvent.ROLLBACK),
         Reason.ANALYSIS_DEADLINE_EXCEEDED,
     ),

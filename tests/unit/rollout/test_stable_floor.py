@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.rollout.stable_floor import (
+    IDLE_RATIO,
     LOAD_SETTLES,
     SETTLING,
     Floor,
     StableLoad,
     floor_after_rollout,
     floor_in_rollout,
+    floor_with_handed_back,
 )
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -33,6 +35,12 @@ def beside(pods: int, ratio: float | None, share: float, since: datetime = LONG_
         pytest.param(Floor(4, LONG_AGO), beside(4, 1.0, 0.5), 8, id="twice the load: room for it"),
         pytest.param(Floor(4, LONG_AGO), beside(4, 0.54, 0.5), 4, id="a little more is no reason"),
         pytest.param(Floor(4, LONG_AGO), beside(6, None, 0.5), 4, id="the load isn't known"),
+        pytest.param(
+            Floor(4, LONG_AGO), beside(4, 0.1 + 0.05, 0.1), 4, id="a tenth, and what idle pods do"
+        ),
+        pytest.param(
+            Floor(4, LONG_AGO), beside(4, 0.2 + 0.05, 0.1), 9, id="a tenth, of twice the load"
+        ),
         pytest.param(Floor(4, LONG_AGO), beside(4, 9.0, 0.5), 10, id="never above the maximum"),
         pytest.param(
             Floor(4, LONG_AGO),
@@ -53,6 +61,19 @@ def test_while_a_rollout_runs(floor: Floor | None, load: StableLoad, pods: int) 
     found = floor_in_rollout(floor, load, pods_max=10, now=NOON)
 
     assert (found.pods, found.until) == (pods, None)
+
+
+@pytest.mark.parametrize(
+    ("floor", "pods"),
+    [(None, 6), (Floor(4, LONG_AGO), 6), (Floor(8, LONG_AGO), 8), (Floor(4, LONG_AGO, NOON), 6)],
+)
+def test_what_an_a_b_test_hands_back_is_made_good_for(floor: Floor | None, pods: int) -> None:
+    found = [
+        floor_with_handed_back(floor, pods=4, handed_back=2, pods_max=most, now=NOON)
+        for most in (10, 5)
+    ]
+
+    assert found == [Floor(pods, NOON), Floor(min(pods, 5), NOON)]
 
 
 def test_it_says_since_when_it_is_so() -> None:
@@ -90,6 +111,7 @@ def test_it_only_rises_and_is_enough_for_all_requests(before: int, story: list[S
         now += LOAD_SETTLES
         following = floor_in_rollout(floor, load, pods_max=100, now=now)
         assert floor.pods <= following.pods <= 100
-        needed = load.pods * (load.load_ratio or 0) / load.request_share
+        idle = IDLE_RATIO * (1 - load.request_share)
+        needed = load.pods * ((load.load_ratio or 0) - idle) / load.request_share
         assert max(following.pods, load.pods * 1.1) >= min(needed, 100) - 1e-9
         floor = following

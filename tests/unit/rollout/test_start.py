@@ -25,6 +25,11 @@ CASES = [
     ("no replicas", {"replicas": 0}, Reason.SCALED_TO_ZERO),
     ("suspended", {"suspended": True}, Reason.SUSPENDED),
     ("rejected before", {"rejected": REJECTED}, Reason.REVISION_REJECTED_BEFORE),
+    (
+        "no newest values",
+        {"online_missing": "FeatureSet `flights` …"},
+        Reason.WAITING_FOR_ONLINE_TABLE,
+    ),
     ("Prometheus is away", {"provider_problem": "refused"}, Reason.METRICS_UNAVAILABLE),
     ("the first needs no Prometheus", {"provider_problem": "refused", "first": True}, None),
     ("nothing is in the way", {}, None),

@@ -12,6 +12,7 @@ from serinus.rollout.weights import (
     first_above,
     pods_for_weight,
     replicas_for_exact_weight,
+    stable_within,
     warmed_weight_percent,
 )
 
@@ -103,6 +104,18 @@ def test_beside_a_number_of_pods_that_passes_no_canary_gets_more(
     passes = first_above(limit, [weight], [stable]) is None
 
     assert passes == (pods / (stable + pods) <= limit / 100 + 1e-12)
+
+
+@given(limit=st.integers(1, 50), weight=st.integers(1, 50), asked=st.integers(1, 60))
+def test_the_fewest_pods_beside_which_a_canary_keeps_to_its_limit(
+    limit: int, weight: int, asked: int
+) -> None:
+    stable = stable_within(limit, weight, asked)
+
+    assert asked <= stable < asked + replicas_for_exact_weight(weight)
+    if weight <= limit:
+        assert first_above(limit, [weight], [stable]) is None
+        assert all(first_above(limit, [weight], [fewer]) for fewer in range(asked, stable))
 
 
 def test_without_a_gateway_a_weight_above_fifty_is_as_many_pods_as_stable_has() -> None:

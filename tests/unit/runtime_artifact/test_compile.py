@@ -6,24 +6,20 @@ import numpy as np
 import pytest
 from sklearn.ensemble import (
     AdaBoostClassifier,
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
     GradientBoostingClassifier,
-    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
     RandomForestClassifier,
-    RandomForestRegressor,
 )
-from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier
 
 from serinus_runtime.artifact.compile import compile_model
-from serinus_runtime.artifact.equality import ANSWER_BOUND
 from serinus_runtime.artifact.not_compilable import NotCompilable
 from serinus_runtime.artifact.plan import Plan
+from serinus_runtime.artifact.signature import Datatype, InputSpec
+from tests.support.compiled_families import FAMILIES, THREE, TWO
 from tests.support.trained_models import (
     INPUTS,
     edge_rows,
@@ -37,48 +33,8 @@ from tests.support.trained_models import (
 
 pytestmark = pytest.mark.slow
 
-TWO = (False, True)
-THREE = ("early", "late", "on time")
-EXACT = 0.0
 
-
-def case(name: str, preprocessing: Any, estimator: Any, classes: Any, bound: float) -> Any:
-    return pytest.param(preprocessing, estimator, classes, bound, id=name)
-
-
-CASES = [
-    case("logistic regression", one_hot(), LogisticRegression(max_iter=500), TWO, ANSWER_BOUND),
-    case("softmax", one_hot(), LogisticRegression(max_iter=500), THREE, ANSWER_BOUND),
-    case("linear regression", one_hot(), LinearRegression(), None, ANSWER_BOUND),
-    case("ridge", one_hot(), Ridge(), None, ANSWER_BOUND),
-    case("decision tree", one_hot(), DecisionTreeClassifier(max_depth=6), TWO, EXACT),
-    case("decision tree with nulls", ordinal(), DecisionTreeClassifier(max_depth=9), THREE, EXACT),
-    case("regression tree", one_hot(), DecisionTreeRegressor(max_depth=6), None, EXACT),
-    case("random forest", one_hot(), RandomForestClassifier(20, n_jobs=1), TWO, EXACT),
-    case("random forest of 3", ordinal(), RandomForestClassifier(20, n_jobs=1), THREE, EXACT),
-    case("forest regression", ordinal(), RandomForestRegressor(20, n_jobs=1), None, EXACT),
-    case("extra trees", one_hot(), ExtraTreesClassifier(20), TWO, EXACT),
-    case("extra trees regression", one_hot(), ExtraTreesRegressor(20), None, EXACT),
-    case("gradient boosting", one_hot(), GradientBoostingClassifier(n_estimators=20), TWO,
-         ANSWER_BOUND),
-    case("gradient boosting of 3", one_hot(), GradientBoostingClassifier(n_estimators=20), THREE,
-         ANSWER_BOUND),
-    case("AdaBoost's loss", one_hot(),
-         GradientBoostingClassifier(n_estimators=20, loss="exponential"), TWO, ANSWER_BOUND),
-    case("boosted regression", one_hot(), GradientBoostingRegressor(n_estimators=20), None, EXACT),
-    case("histogram boosting", ordinal(), HistGradientBoostingClassifier(max_iter=40), TWO,
-         ANSWER_BOUND),
-    case("histogram boosting of 3", ordinal(), HistGradientBoostingClassifier(max_iter=20), THREE,
-         ANSWER_BOUND),
-    case("histogram boosting with category splits", ordinal(),
-         HistGradientBoostingClassifier(max_iter=40, categorical_features=[0, 1]), TWO,
-         ANSWER_BOUND),
-    case("histogram regression", ordinal(), HistGradientBoostingRegressor(max_iter=40), None,
-         EXACT),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("preprocessing", "estimator", "classes", "bound"), CASES)
+@pytest.mark.parametrize(("preprocessing", "estimator", "classes", "bound"), FAMILIES)
 def test_compiled_model_answers_like_scikit_learn(
     preprocessing: Any, estimator: Any, classes: Any, bound: float
 ) -> None:
@@ -152,3 +108,13 @@ def test_a_transformer_that_mixes_or_runs_code_is_not_compiled(
     pipeline = make_pipeline(transformer, PoissonRegressor()).fit(matrix, matrix[:, 0])
 
     assert compile_model(pipeline, INPUTS[:2]) == NotCompilable(reason)
+
+
+def test_inputs_that_are_taken_as_they_are_arent_copied_first() -> None:
+    estimator = LogisticRegression().fit(np.eye(4), [0, 1, 0, 1])
+    inputs = [InputSpec(f"x{index}", Datatype.FP64) for index in range(4)]
+
+    plan = compile_model(estimator, inputs)
+
+    assert isinstance(plan, Plan)
+    assert plan.operations == ()

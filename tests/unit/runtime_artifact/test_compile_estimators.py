@@ -4,8 +4,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
-from sklearn.linear_model import GammaRegressor, LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    GammaRegressor,
+    Lars,
+    LarsCV,
+    LassoLars,
+    LassoLarsCV,
+    LassoLarsIC,
+    LinearRegression,
+    LogisticRegression,
+    OrthogonalMatchingPursuit,
+    OrthogonalMatchingPursuitCV,
+    PassiveAggressiveRegressor,
+    Ridge,
+)
 from sklearn.multiclass import OneVsRestClassifier
 
 from serinus_runtime.artifact.compile_linear import compile_linear
@@ -25,6 +39,33 @@ def test_links_follow_from_the_model() -> None:
     assert compile_linear(LogisticRegression().fit(ROWS, THREE))[1] is Link.SOFTMAX
     assert compile_linear(LinearRegression().fit(ROWS, VALUES))[1] is Link.IDENTITY
     assert compile_linear(GammaRegressor().fit(ROWS, VALUES))[1] is Link.EXP
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *(Lars(), LarsCV(), LassoLars(0.01), LassoLarsCV(), LassoLarsIC()),
+        *(OrthogonalMatchingPursuit(), OrthogonalMatchingPursuitCV()),
+        PassiveAggressiveRegressor(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_whatever_chose_its_weights_a_linear_model_is_their_sum(estimator: Any) -> None:
+    estimator.fit(ROWS, VALUES)
+
+    answers = Plan((), *compile_linear(estimator)).answers(ROWS)
+
+    np.testing.assert_allclose(answers[:, 0], estimator.predict(ROWS), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [TWO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize("solver", ["svd", "lsqr", "eigen"])
+def test_discriminants_are_linear_too(classes: np.ndarray, solver: str) -> None:
+    estimator = LinearDiscriminantAnalysis(solver=solver).fit(ROWS, classes)
+
+    answers = Plan((), *compile_linear(estimator)).answers(ROWS)
+
+    np.testing.assert_allclose(answers, estimator.predict_proba(ROWS), rtol=0, atol=1e-14)
 
 
 def test_a_model_without_intercept_has_none() -> None:

@@ -71,6 +71,7 @@ def test_most_are_let_through_by_policies_that_reject() -> None:
     assert passed > 100
 
 
+@pytest.mark.slow
 def test_a_thousand_inputs_make_no_more_than_a_few_thousand_rows() -> None:
     inputs = tuple(InputSpec(f"x{number}", Datatype.FP64) for number in range(1000))
     seen = [{spec.name: 1.0 for spec in inputs}]

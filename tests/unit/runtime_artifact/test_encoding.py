@@ -33,6 +33,7 @@ CODES = [
     ("a number", number(), 1.5, 1.5, 0),
     ("a whole number for a float", number(), 3, 3.0, 0),
     ("a float without fraction for an integer", number(datatype=Datatype.INT64), 3.0, 3.0, 0),
+    ("the smallest of 64 bits", number(datatype=Datatype.INT64), -(2**63), -(2.0**63), 0),
     ("the smallest of a type", number(datatype=Datatype.INT8), -128, -128.0, 0),
     ("the bounds belong to the range", number(minimum=0, maximum=1, on_violation=REJECT), 1, 1, 0),
     ("truth", InputSpec("x", Datatype.BOOL), True, 1.0, 0),
@@ -125,7 +126,7 @@ def test_rows_and_columns_encode_alike() -> None:
     rows = [{"x": 1.0, "y": "a"}, {"y": None}, {"x": 3, "y": "z"}]
 
     by_rows = RowEncoder(signature).rows(rows)
-    by_columns = RowEncoder(signature).columns([[1.0, None, 3], ["a", None, "z"]])
+    by_columns = RowEncoder(signature).cells([1.0, "a", None, None, 3, "z"], 3)
 
     np.testing.assert_array_equal(by_rows, by_columns)
 

@@ -280,6 +280,7 @@ def test_only_what_is_below_models_is_taken_for_a_model(place: str, tmp_path: Pa
         directory_of(f"file:///store/{place}", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_model_without_compiled_form_is_packaged_native_and_says_why(tmp_path: Path) -> None:
     pipeline = fitted(one_hot(), AdaBoostClassifier(n_estimators=5), classes=TWO)
     rows = flights(50, seed=5)
@@ -288,7 +289,9 @@ def test_a_model_without_compiled_form_is_packaged_native_and_says_why(tmp_path:
     model = load(written.path, written.digest)
 
     assert written.kind == model.predictor.kind == "native"
-    assert written.native_reason == "the estimator AdaBoostClassifier has no compiled form"
+    assert written.native_reason == (
+        "the estimator AdaBoostClassifier has no compiled form; it has no ONNX form"
+    )
     assert {file.name for file in written.path.iterdir()} == {
         "manifest.json", "golden.json", "evaluation.npz", "model.skops",
     }  # fmt: skip

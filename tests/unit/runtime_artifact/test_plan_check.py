@@ -116,6 +116,7 @@ def forest(**changes: Any) -> Plan:
         value=np.array([[0.0], [-1.0], [1.0]]),
         category_split=np.full(3, NO_CATEGORY_SPLIT, dtype=np.int32),
         category_left=np.zeros((0, 256), dtype=np.bool_),
+        cover=np.array([3.0, 2.0, 1.0]),
     )
     made = forest_of(
         [tree, tree],

@@ -21,7 +21,7 @@ from serinus_runtime.artifact.plan import (
     Scale,
     Select,
 )
-from serinus_runtime.artifact.plan_codec import parse, render
+from serinus_runtime.artifact.plan_codec import cover_of, parse, render
 
 
 def whole(*numbers: int) -> np.ndarray:
@@ -61,6 +61,7 @@ def stump() -> Tree:
         value=np.array([[0.0], [-1.0], [1.0]]),
         category_split=np.full(3, NO_CATEGORY_SPLIT, dtype=np.int32),
         category_left=np.zeros((0, 256), dtype=np.bool_),
+        cover=np.array([3.0, 2.0, 1.0]),
     )
 
 
@@ -99,7 +100,20 @@ def test_a_plan_survives_writing_and_reading(plan: Plan) -> None:
     again = parse(document, arrays)
 
     np.testing.assert_array_equal(again.answers(rows), plan.answers(rows))
-    assert render(again)[0] == document
+    assert render(again)[0]["operations"] == document["operations"]
+    assert render(again)[0]["model"] == without(document["model"], "cover")
+
+
+def test_the_weights_of_training_rows_are_read_by_who_asks_for_them() -> None:
+    document, arrays = render(forest_plan())
+    before = document | {"model": without(document["model"], "cover")}
+
+    cover = cover_of(document, arrays)
+
+    assert cover is not None
+    assert cover.tolist() == [3.0, 1.0, 2.0] * 2  # the greater side first: missing goes right
+    assert cover_of(before, arrays) is None
+    assert parse(document, arrays).model.cover is None  # type: ignore[union-attr]
 
 
 def test_a_stump_sends_values_and_missing_values_their_ways() -> None:

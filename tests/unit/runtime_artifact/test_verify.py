@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.naive_bayes import GaussianNB
 
 from serinus.api.enums import Outcome
 from serinus.api.job_contract import VerificationRunInput
@@ -20,6 +23,7 @@ from serinus_runtime.artifact.native_file import read_pipeline, written_pipeline
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.artifact.verify import verify
 from serinus_runtime.digest import digest_of
+from tests.support.onnx_files import crafted
 from tests.support.skops_files import changed, nodes, npy, npy_header, zipped
 from tests.support.trained_models import fitted, flights, one_hot, ordinal, packaged
 
@@ -287,6 +291,111 @@ def test_a_broken_native_artifact_is_rejected_with_a_reason(
 
     assert (result.outcome, result.reason) == (Outcome.REJECTED, reason)
     assert message in result.message
+
+
+BAYES = fitted(
+    ColumnTransformer([("hour", SimpleImputer(), [2])]), GaussianNB(), classes=(False, True)
+)
+
+
+def of_onnx(change: Callable[[Any], None]) -> Callable[[Path], None]:
+    """Change the model's ONNX form itself."""
+
+    def changed_file(directory: Path) -> None:
+        file = directory / "model.onnx"
+        file.write_bytes(crafted(file.read_bytes(), change))
+
+    return changed_file
+
+
+def other_weights(model: Any) -> None:
+    """The mean of a class moves a little."""
+    weights = next(each for each in model.graph.initializer if len(each.double_data) == 2)
+    weights.double_data[0] += 1e-3
+
+
+def elsewhere(model: Any) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("double_data")
+    tensor.data_location = 1
+    tensor.external_data.add(key="location", value="../../secret")
+
+
+def of_custom_code(model: Any) -> None:
+    model.graph.node[0].domain = "com.example"
+
+
+def of_other_columns(directory: Path) -> None:
+    """The columns that go in are more than the model was converted for."""
+    arrays = read_arrays((directory / "arrays.npz").read_bytes(), name="arrays.npz")
+    wide = {"a0": np.array([2, 2], dtype=np.int32), "a1": np.array([1.0, 1.0])}
+    assert sorted(arrays) == sorted(wide)
+    (directory / "arrays.npz").write_bytes(array_bytes(wide))
+
+
+def of_no_column(directory: Path) -> None:
+    arrays = read_arrays((directory / "arrays.npz").read_bytes(), name="arrays.npz")
+    changed_arrays = arrays | {"a0": np.array([6], dtype=np.int32)}
+    (directory / "arrays.npz").write_bytes(array_bytes(changed_arrays))
+
+
+def test_an_onnx_artifact_is_verified_on_the_same_rows(tmp_path: Path) -> None:
+    package = packaged(BAYES, tmp_path)
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.predictor is not None
+    assert (result.predictor.kind, result.predictor.mismatches) == ("onnx", 0)
+    assert result.predictor.verified_rows == package.equality.rows
+    assert result.message.startswith("onnx predictor equals the original on ")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "message"),
+    [
+        (of_onnx(other_weights), "PredictorMismatch", "the onnx predictor differs from the orig"),
+        (of_onnx(elsewhere), "FormatRefused", "such as data in other files"),
+        (of_onnx(of_custom_code), "FormatRefused", "aren't allowed in an artifact: com.example."),
+        (write("model.onnx", b"\x08"), "FormatRefused", "model.onnx: can't be read: DecodeError"),
+        (of_other_columns, "PredictorMismatch", "the predictor fails to answer: InvalidArgument"),
+        (of_no_column, "FormatRefused", "the columns of select don't fit"),
+        (write("arrays.npz", zipped({})), "FormatRefused", "operations can't be read: KeyError"),
+    ],
+)
+def test_a_wrong_or_hostile_onnx_artifact_is_rejected_with_a_reason(
+    tmp_path: Path, change: Callable[[Path], None], reason: str, message: str
+) -> None:
+    package = forged(packaged(BAYES, tmp_path), change)
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, reason)
+    assert message in result.message
+
+
+def test_changed_bytes_of_the_onnx_file_are_rejected(tmp_path: Path) -> None:
+    package = packaged(BAYES, tmp_path)
+    flip_byte(package.path / "model.onnx")
+
+    result = verify(run_input(package, tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "ArtifactChanged")
+    assert result.message.startswith("`model.onnx` has changed since it was written")
+
+
+def test_an_artifact_of_two_predictors_is_rejected(tmp_path: Path) -> None:
+    package = packaged(BAYES, tmp_path)
+    manifest = package.path / "manifest.json"
+    document = json.loads(manifest.read_bytes())
+    document["predictor"]["plan"] = {"operations": [], "link": "identity"}
+    content = json.dumps(document).encode()
+    manifest.write_bytes(content)
+
+    result = verify(run_input(replace(package, digest=digest_of(content)), tmp_path), tmp_path)
+
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "FormatRefused")
+    assert result.message == "manifest.json: predictor: has both a plan and an ONNX form"
 
 
 def test_a_disk_that_fails_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from serinus.api.featureset import ColumnType, FeatureSetSpec
+from serinus.api.column_type import ColumnType
+from serinus.api.featureset import FeatureSetSpec
 from serinus_runtime.features.columns import (
     Column,
     check_columns,

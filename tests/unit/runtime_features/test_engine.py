@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serinus.api.featureset import ColumnType
+from serinus.api.column_type import ColumnType
 from serinus_runtime.features.columns import Column
 from serinus_runtime.features.engine import Engine
 from serinus_runtime.user_error import ColumnError, TransformError

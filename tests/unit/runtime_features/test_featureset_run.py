@@ -15,6 +15,8 @@ from serinus_runtime.features.featureset_run import make_snapshot
 from serinus_runtime.features.pseudonyms import pseudonym
 from serinus_runtime.features.snapshot import DATA_FILE
 from serinus_runtime.features.transformed_rows import transformed_rows
+from serinus_runtime.online.latest import TABLE_FILE, Newest, newest, table_of
+from serinus_runtime.online.table import OnlineTable
 from serinus_runtime.user_error import (
     ColumnError,
     FutureLeak,
@@ -33,6 +35,7 @@ from tests.support.feature_sets import (
     flights,
     source,
 )
+from tests.support.redis_server import a_redis_server, nobody
 
 pytestmark = pytest.mark.slow
 
@@ -338,6 +341,121 @@ def test_old_snapshots_go_but_for_those_in_use(plane: DataPlane) -> None:
 
 def test_a_young_snapshot_stays_for_who_may_need_it_by_now(plane: DataPlane) -> None:
     assert digests_kept(plane, later=timedelta(minutes=50)) == [0, 1, 2]
+
+
+ONLINE = {"maxStaleness": "26h"}
+
+
+def newest_table(plane: DataPlane) -> OnlineTable:
+    found = newest(plane.store, "flights")
+    assert found is not None
+    return table_of(plane.store, "flights", found.snapshot)
+
+
+def test_a_run_writes_the_online_table_that_is_asked_for(plane: DataPlane) -> None:
+    result = plane.snapshot(online=ONLINE)
+
+    table = newest_table(plane)
+    assert result.snapshot is not None
+    assert newest(plane.store, "flights") == Newest(result.snapshot.digest)
+    assert result.snapshot.online_entities == len(table) == 400
+    assert [one.name for one in table.features] == ["carrier", "distance", "delay_so_far"]
+    assert table.max_staleness_seconds == 26 * 3600
+
+
+def test_without_online_there_is_no_table(plane: DataPlane) -> None:
+    result = plane.snapshot()
+
+    assert result.snapshot is not None
+    assert result.snapshot.online_entities is None
+    assert newest(plane.store, "flights") is None
+    assert not (plane.store.path(result.snapshot.uri) / TABLE_FILE).exists()
+
+
+def test_the_same_rows_give_the_same_table(plane: DataPlane) -> None:
+    first, second = plane.snapshot(online=ONLINE), plane.snapshot(online=ONLINE)
+
+    assert (first.snapshot, second.reason) == (second.snapshot, "SnapshotUnchanged")
+
+
+def test_a_rejected_snapshot_s_table_is_never_the_newest(plane: DataPlane) -> None:
+    good = plane.snapshot(online=ONLINE)
+    features = [{"name": "distance", "type": "float64", "expect": {"max": "1"}}]
+    bad = plane.snapshot(online=ONLINE, features=features)
+
+    assert good.snapshot is not None
+    assert bad.outcome is Outcome.REJECTED
+    assert newest(plane.store, "flights") == Newest(good.snapshot.digest)
+
+
+def test_the_snapshot_that_pods_still_look_into_stays_for_a_run(plane: DataPlane) -> None:
+    digests = []
+    for rows in (100, 101, 102):
+        plane.put_flights(rows)
+        result = plane.snapshot(retention={"snapshots": 1}, online=ONLINE, later=timedelta(hours=2))
+        assert result.snapshot is not None
+        digests.append(result.snapshot.digest)
+
+    kept = {f"sha256:{path.name}" for path in plane.store.snapshots("flights").iterdir()}
+    assert kept == set(digests[1:])
+
+
+def on_server(url: str) -> dict[str, Any]:
+    return {"maxStaleness": "36500d", "redis": {"url": url}}
+
+
+def test_a_run_writes_newest_values_to_the_server_that_is_named(
+    plane: DataPlane, tmp_path: Path
+) -> None:
+    with a_redis_server(tmp_path / "redis") as server:
+        result = plane.snapshot(online=on_server(server.url))
+        with server.client() as client:
+            names: Any = client.keys("serinus:default:flights:*")
+
+    assert result.snapshot is not None
+    assert result.snapshot.online_entities == len(names) == 400
+    assert result.online_problem is None
+    found = newest(plane.store, "flights")
+    assert found is not None
+    assert found.rows is not None
+    assert (found.snapshot, found.rows.url) == (result.snapshot.digest, server.url)
+    folder = plane.store.path(result.snapshot.uri)
+    assert not (folder / TABLE_FILE).exists()
+
+
+def test_a_server_that_is_away_harms_no_snapshot_and_moves_no_reader(plane: DataPlane) -> None:
+    before = plane.snapshot(online=ONLINE)
+    url = nobody()
+    result = plane.snapshot(online=on_server(url))
+
+    assert before.snapshot is not None
+    assert result.outcome is Outcome.SUCCEEDED
+    assert result.snapshot is not None
+    assert result.snapshot.online_entities is None
+    assert url in (result.online_problem or "")
+    assert "its newest values weren't written to the server" in result.message
+    assert newest(plane.store, "flights") == Newest(before.snapshot.digest)
+
+
+def test_a_rejected_snapshot_s_values_are_written_to_no_server(
+    plane: DataPlane, tmp_path: Path
+) -> None:
+    with a_redis_server(tmp_path / "redis") as server:
+        result = plane.snapshot(online=on_server(server.url), validation={"minRows": 10_000_000})
+        with server.client() as client:
+            assert client.dbsize() == 0
+
+    assert result.outcome is Outcome.REJECTED
+    assert result.online_problem is None
+    assert newest(plane.store, "flights") is None
+
+
+def test_a_pointer_that_can_t_be_read_is_replaced(plane: DataPlane) -> None:
+    plane.snapshot(online=ONLINE)
+    (plane.store.feature_set("flights") / "online.json").write_bytes(b"?")
+    plane.snapshot(online=ONLINE)
+
+    assert len(newest_table(plane)) == 400
 
 
 def test_a_single_source_needs_no_transform(plane: DataPlane) -> None:

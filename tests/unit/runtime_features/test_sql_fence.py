@@ -2,7 +2,7 @@
 
 import pytest
 
-from serinus.api.featureset import ColumnType
+from serinus.api.column_type import ColumnType
 from serinus_runtime.features.columns import Column
 from serinus_runtime.features.sql_fence import check_statement
 from serinus_runtime.user_error import TransformError

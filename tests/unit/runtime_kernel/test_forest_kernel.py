@@ -49,18 +49,92 @@ def test_tables_that_could_lead_out_of_an_array_have_none(tables: dict[str, Any]
     assert forest_kernel(changed(**tables)) is None
 
 
-def test_a_walk_that_goes_astray_ends_nowhere() -> None:
-    """The right child of the last node is beyond the table: it stops there, its value is NaN."""
-    last = len(FOREST.left) - 1
-    astray = changed(
-        left=np.full_like(FOREST.left, last),
-        feature=np.zeros_like(FOREST.feature),
-        threshold=np.full_like(FOREST.threshold, -1.0),
-    )
-    kernel = forest_kernel(astray)
+LAST = len(FOREST.left) - 1
+CHILDREN_OF_ROOT = int(FOREST.left[0])
+IN_A_CIRCLE = np.where(np.arange(LAST + 1) == CHILDREN_OF_ROOT, 0, FOREST.left).astype(np.int32)
 
-    assert kernel is not None
-    assert np.isnan(kernel.raw(np.ones((1, FOREST.n_features)))).all()
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        pytest.param({"left": moved(FOREST.left, LAST)}, id="a right child beyond the nodes"),
+        pytest.param({"left": IN_A_CIRCLE}, id="a child that is its own ancestor"),
+        pytest.param({"left": moved(FOREST.left, 0)}, id="a node that asks, and is its own child"),
+        pytest.param({"roots": np.tile(FOREST.roots, 9)}, id="each tree over and over"),
+        pytest.param({"depth": FOREST.depth - 1}, id="a tree deeper than told"),
+        pytest.param(
+            {"threshold": np.where(np.isinf(FOREST.threshold), -1.0, FOREST.threshold)},
+            id="leaves that are left",
+        ),
+        pytest.param(
+            {"feature": moved(FOREST.feature, 2 * FOREST.n_features)}, id="a node that asks nothing"
+        ),
+    ],
+)
+def test_tables_that_are_no_trees_have_none(tables: dict[str, Any]) -> None:
+    assert forest_kernel(changed(**tables)) is None
+
+
+def complete_forest(levels: int, *, values: np.ndarray, single_precision: bool = True) -> Forest:
+    """One tree that splits all nodes down to that level, at thresholds between -1 and 1."""
+    inner, nodes = 2**levels - 1, 2 ** (levels + 1) - 1
+    place = np.arange(nodes, dtype=np.int32)
+    chance = np.random.default_rng(levels)
+    return Forest(
+        n_features=3,
+        depth=levels,
+        aggregation=Aggregation.MEAN,
+        single_precision=single_precision,
+        feature=np.where(place < inner, place % 6, 6).astype(np.int32),
+        threshold=np.where(place < inner, chance.uniform(-1, 1, nodes), np.inf),
+        left=np.where(place < inner, 2 * place + 1, place).astype(np.int32),
+        value=np.resize(values, (nodes, 1)),
+        roots=np.zeros(1, dtype=np.int32),
+        baseline=np.zeros(1),
+        category_feature=np.zeros(0, dtype=np.int32),
+        category_second=np.zeros((0, 257), dtype=np.bool_),
+    )
+
+
+@pytest.mark.parametrize(
+    ("levels", "single_precision", "is_wide"),
+    [
+        pytest.param(4, True, False, id="floats"),
+        pytest.param(4, False, True, id="inputs that are doubles"),
+        pytest.param(16, True, False, id="steps of 16 bits, the longest"),
+        pytest.param(17, True, True, id="longer steps"),
+    ],
+)
+def test_nodes_are_narrow_where_these_say_the_same(
+    levels: int, single_precision: bool, is_wide: bool
+) -> None:
+    forest = complete_forest(
+        levels, values=np.arange(2.0 ** (levels + 1)), single_precision=single_precision
+    )
+    rows = random_rows(70, 3, seed=levels)
+
+    assert forest.kernel is not None
+    assert forest.kernel.trees.is_wide is is_wide
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(forest.raw(rows), forest.raw_in_numpy(rows))
+
+
+def test_many_inputs_need_wide_nodes() -> None:
+    forest = replace(complete_forest(3, values=np.ones(1)), n_features=1 << 15)
+    forest = replace(forest, feature=np.where(forest.feature == 6, 1 << 16, forest.feature))
+
+    assert forest.kernel is not None
+    assert forest.kernel.trees.is_wide
+
+
+def test_a_value_that_comes_again_is_kept_once() -> None:
+    forest = complete_forest(9, values=np.array([1.0, 0.0, -0.0]))
+    rows = random_rows(70, 3, seed=2)
+
+    assert forest.kernel is not None
+    assert len(forest.kernel.trees.values) == 3
+    signs = np.signbit(forest.raw(rows)), np.signbit(forest.raw_in_numpy(rows))
+    np.testing.assert_array_equal(*signs)
 
 
 def test_rows_in_any_layout_are_the_same_rows() -> None:

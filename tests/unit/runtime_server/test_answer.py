@@ -30,7 +30,7 @@ SCOPE = {"headers": [(b"content-encoding", b"br")]}
             (),
         ),
         (NotFound("x"), 404, "x", ()),
-        (WrongMethod("x"), 405, "x", ()),
+        (WrongMethod("x", ["GET", "POST"]), 405, "x", ((b"allow", b"GET, POST"),)),
         (TooLarge("x"), 413, "x", ()),
         (Endless("x"), 413, "x", ((b"connection", b"close"),)),
         (Overloaded("x"), 503, "x", ((b"retry-after", b"1"),)),
@@ -41,7 +41,7 @@ SCOPE = {"headers": [(b"content-encoding", b"br")]}
 def test_a_refusal_has_the_status_and_says_why(
     error: RequestError, status: int, message: str, headers: Headers
 ) -> None:
-    answer = refusal(error, SCOPE)
+    answer = refusal(error, SCOPE["headers"])
 
     assert (answer.status, answer.headers) == (status, headers)
     assert orjson.loads(answer.body) == {"error": message}

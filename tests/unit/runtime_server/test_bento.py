@@ -14,7 +14,7 @@ from serinus_runtime.server.errors import BadRequest, Overloaded, TooLarge
 
 pytestmark = pytest.mark.slow
 
-HEAVY = ("bentoml", "sklearn", "scipy", "skops", "pydantic", "pandas", "polars")
+HEAVY = ("bentoml", "sklearn", "scipy", "skops", "pydantic", "pandas", "onnxruntime", "redis")
 
 
 def test_the_server_starts_without_the_heavy_libraries() -> None:

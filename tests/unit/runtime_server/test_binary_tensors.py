@@ -142,7 +142,7 @@ def test_nan_means_missing(client: Client) -> None:
 
 
 def test_the_server_tells_that_it_knows_the_extension(client: Client) -> None:
-    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data", "explain"]
 
 
 def spoiled(index: int, **changes: Any) -> Callable[[list[dict[str, Any]]], None]:

@@ -6,8 +6,7 @@ import time
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 
-from serinus_runtime.server.connection import BoundedConnection, ConnectionPolicy, bounded
-from serinus_runtime.server.doorkeeper import Doorkeeper, DoorLimits
+from serinus_runtime.server.connection import ConnectionPolicy
 
 
 def test_uvicorn_still_has_what_we_override() -> None:
@@ -39,13 +38,3 @@ def test_ages_are_spread_but_never_longer_than_allowed() -> None:
 
 def test_age_zero_is_no_limit() -> None:
     assert ConnectionPolicy(0, 10, 10).deadline(time.monotonic()) == float("inf")
-
-
-def test_each_server_has_its_own_policy() -> None:
-    one, other = ConnectionPolicy(1, 1, 1), ConnectionPolicy(2, 2, 2)
-    door = Doorkeeper(DoorLimits(1, 1, 1, 1, 1))
-
-    assert bounded(one, door).policy is one
-    assert bounded(other, door).policy is other
-    assert bounded(one, door).door is door
-    assert issubclass(bounded(one, door), BoundedConnection)

@@ -137,3 +137,20 @@ async def test_a_request_that_was_given_up_doesnt_stop_the_others() -> None:
 
     assert (await other)[0, 0] == 6
     engine.close()
+
+
+async def test_what_was_given_up_while_it_waited_isnt_computed() -> None:
+    model = Doubling()
+    engine = BatchingEngine(model, asyncio.get_running_loop())
+    first = asyncio.ensure_future(engine.answers_of(ROW))
+    await asyncio.to_thread(model.begun.wait, 10)
+    waiting = [asyncio.ensure_future(engine.answers_of(ROW)) for _ in range(3)]
+    await asyncio.sleep(0)  # they stand in the queue now
+    for one in waiting[:2]:
+        one.cancel()
+
+    model.go.set()
+    await asyncio.gather(first, *waiting, return_exceptions=True)
+    engine.close()
+
+    assert model.batches == [1, 1]

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from serinus.api.label_scores import BRIER
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server import feedback
 from serinus_runtime.server.errors import Overloaded
-from serinus_runtime.server.feedback import FeedbackLedger, Judged, brier_share
+from serinus_runtime.server.feedback import FeedbackLedger, Judged
 from serinus_runtime.server.feedback_memory import PAGE_BYTES, FeedbackMemory
+from serinus_runtime.server.label_rules import LabelRules
 from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
 from serinus_runtime.server.prediction_id import Prediction, PredictionIds
 from tests.support.model_servers import KEY, REVISION, Client
@@ -23,7 +25,13 @@ COHORT_SECONDS = 60
 
 
 def metrics() -> Metrics:
-    return Metrics(deployment="d", revision=REVISION, model="m", digest="sha256:0")
+    return Metrics(
+        deployment="d",
+        revision=REVISION,
+        model="m",
+        digest="sha256:0",
+        label_rules=LabelRules(scores=(BRIER,)),
+    )
 
 
 def ledger(*, maturity_seconds: float = 0, memory_bytes: int = 1 << 20) -> FeedbackLedger:
@@ -50,7 +58,7 @@ def judged(ledger: FeedbackLedger, at: Prediction, *, right: bool = True) -> Jud
         cohort=ledger.cohort(at.issued_at_ms),
         revision=at.revision,
         right=right,
-        loss=0.25,
+        losses=(0.25,),
     )
 
 
@@ -220,7 +228,7 @@ def test_a_repeated_label_counts_once() -> None:
 
     assert (first.counted, again.counted, again.repeated) == (3, 0, 3)
     (cells,) = book.metrics.cohorts.values()
-    assert (cells.right, cells.wrong, cells.loss) == (3, 0, 0.75)
+    assert (cells.right, cells.wrong, cells.losses) == (3, 0, {BRIER: 0.75})
 
 
 @pytest.mark.slow
@@ -317,20 +325,3 @@ def test_no_more_cohorts_are_kept_than_promised() -> None:
 def test_the_cohort_is_the_issue_time_in_whole_cohort_lengths() -> None:
     assert ledger().cohort(1_800_000_059_999) == 1_800_000_000
     assert ledger().cohort(1_800_000_060_000) == 1_800_000_060
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "position", "share"),
-    [
-        ([0.3, 0.7], 1, 0.09),
-        ([0.3, 0.7], 0, 0.49),
-        ([1.0, 0.0], 1, 1.0),
-        ([0.0, 1.0], 1, 0.0),
-        ([0.5, 0.25, 0.25], 0, 0.1875),
-        ([0.0, 0.0, 1.0], 0, 1.0),
-    ],
-)
-def test_brier_is_a_share_of_the_worst(
-    probabilities: list[float], position: int, share: float
-) -> None:
-    assert brier_share(np.array(probabilities), position) == pytest.approx(share)

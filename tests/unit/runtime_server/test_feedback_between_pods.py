@@ -1,6 +1,5 @@
 """Real pods, each with an address of its own: a label sent to all of them counts once."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,21 +9,18 @@ import pytest
 
 from serinus_runtime.artifact.packaging import Packaged
 from tests.support.flight_requests import ROW
-from tests.support.model_servers import ServerProcess, metric, server_process
+from tests.support.model_servers import ServerProcess, free_port, metric, server_process
 
 pytestmark = pytest.mark.slow
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-@pytest.fixture
-def pods(two_classes: Packaged, store: Path) -> Iterator[dict[str, ServerProcess]]:
+@pytest.fixture(params=["1", "2"])
+def pods(
+    two_classes: Packaged, store: Path, request: pytest.FixtureRequest
+) -> Iterator[dict[str, ServerProcess]]:
+    """By address; of one worker each, and of two."""
     port = str(free_port())
     with ExitStack() as stack:
         yield {
@@ -37,6 +33,7 @@ def pods(two_classes: Packaged, store: Path) -> Iterator[dict[str, ServerProcess
                     PORT=port,
                     PEERS=",".join(ADDRESSES),
                     DRAIN_SECONDS="0",
+                    WORKERS=request.param,
                 )
             )
             for address in ADDRESSES

@@ -96,7 +96,7 @@ class NetworkPeers:
             raise UnreachableError
         if address in self.network.strangers:
             return PeerAnswer(404, b"nobody here", accepted=False)
-        answer = await self.network.pods[address]._request(
+        answer = await self.network.pods[address].asked(
             "POST", "/feedback", content=body, headers={SEAL_HEADER: self.seal.of(address, body)}
         )
         if address in self.network.deaf:

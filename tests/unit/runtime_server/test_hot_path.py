@@ -71,6 +71,21 @@ def test_a_wrong_method_is_told(client: Client) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["/v2/health/ready", "/v2/models/flight-delay", "/metrics"])
+def test_what_answers_get_answers_head(client: Client, path: str) -> None:
+    answer = client.request("HEAD", path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        200,
+        client.get(path).headers["content-type"],
+    )
+
+
+def test_mlflows_probes_are_answered(client: Client) -> None:
+    assert [client.get(path).status_code for path in ("/ping", "/health")] == [200, 200]
+    assert client.get("/version").text == client.serving.server_version
+
+
 @pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/static_content/x.css"])
 def test_the_documentation_is_left_to_the_fallback(client: Client, path: str) -> None:
     assert client.get(path).status_code == 418

@@ -102,6 +102,7 @@ def test_wrong_rows_are_told_where_and_what(client: Client, document: Any, messa
     assert (answer.status_code, answer.json()) == (400, {"error": message})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [
@@ -120,3 +121,19 @@ def test_more_rows_than_allowed_are_refused_before_one_is_read(
 
     assert answer.status_code == 413
     assert "expected at most 10000 rows, got 10001" in answer.json()["error"]
+
+
+def csv_of(rows: list[dict[str, Any]]) -> str:
+    cells = [["" if row[name] is None else str(row[name]) for name in NAMES] for row in rows]
+    return "\r\n".join(",".join(line) for line in [list(NAMES), *cells])
+
+
+def test_csv_is_answered_as_rows_are(client: Client) -> None:
+    usual = client.post("/predict", {"rows": ROWS}).json()["predictions"]
+
+    told = client.request(
+        "POST", "/invocations", content=csv_of(ROWS), headers={"content-type": "text/csv; a=b"}
+    )
+
+    assert told.status_code == 200
+    assert told.json()["predictions"] == [item["value"] for item in usual]

@@ -366,3 +366,29 @@ def test_a_body_over_the_limit_gets_its_413_and_no_reset(
         next_answer = connection.getresponse()
 
         assert (too_large.status, next_answer.status) == (413, 200)
+
+
+def test_lines_of_requests_stand_beside_those_of_the_process(
+    two_classes: Packaged, store: Path
+) -> None:
+    with server_process(two_classes, store, ACCESS_LOG="true", DRAIN_SECONDS="0") as server:
+        for size in (1, 3, 5000):  # answered in the parser, but for the large one
+            body = json.dumps({"rows": flights(size, seed=3)})
+            httpx.post(f"{server.url}/predict", content=body)
+        httpx.post(f"{server.url}/predict", content=b"{")
+        httpx.get(f"{server.url}/nothing")
+        server.told_to_end()
+        server.exit_code()
+
+        asked = [line for line in server.lines() if line["message"] == "request answered"]
+        counted = server.lines()[-1]
+
+    assert [(line["method"], line["path"], line["status"]) for line in asked] == [
+        *[("POST", "/predict", 200)] * 3,
+        ("POST", "/predict", 400),
+        ("GET", "/nothing", 404),
+    ]
+    assert {(line["revision"], line["client"]) for line in asked} == {(REVISION, "127.0.0.1")}
+    assert all(0 < line["duration_seconds"] < 10 for line in asked)
+    assert counted["message"] == "model server ended"
+    assert (counted["requests"]["200"], counted["requests"]["400"]) == (3, 1)

@@ -7,13 +7,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.metrics import (
-    LATENCY_BOUNDS_SECONDS,
     SHADOWS_KEPT,
     Elsewhere,
     Metrics,
     ShadowOutcome,
     rendered,
 )
+from serinus_runtime.server.request_cells import LATENCY_BOUNDS_SECONDS
 from tests.support.flight_requests import ROW
 from tests.support.model_servers import REVISION, Client
 from tests.support.trained_models import flights
@@ -42,7 +42,7 @@ def test_what_rates_are_computed_from_is_there_from_the_start() -> None:
         for (name, labels), value in samples(text).items()
         if name == "serinus_requests_total"
     }
-    assert codes == dict.fromkeys(("200", "400", "413", "500", "503"), 0)
+    assert codes == dict.fromkeys(("200", "400", "413", "500", "503", "504"), 0)
     assert {
         "serinus_request_duration_seconds_bucket",
         "serinus_request_duration_seconds_sum",

@@ -31,6 +31,18 @@ def test_an_id_gives_back_what_was_answered() -> None:
     assert opened.decided.tolist() == [1, 0]
 
 
+def test_makers_that_take_turns_by_a_step_never_meet_also_when_numbers_come_round() -> None:
+    makers = [
+        PredictionIds(KEY, revision=REVISION, tag=b"pod1", first=(1 << 32) - 8 + number, step=4)
+        for number in range(3)
+    ]
+
+    made = [one.of_values(np.array([1.0]), issued_at_ms=AT_MS) for one in makers for _ in range(9)]
+
+    assert len(set(made)) == 27
+    assert {int.from_bytes(ids().opened(one).unique[4:], "big") % 4 for one in made} == {0, 1, 2}
+
+
 def test_several_classes_are_carried_whole() -> None:
     probabilities = np.array([[0.2, 0.3, 0.5]])
 

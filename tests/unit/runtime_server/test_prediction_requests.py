@@ -2,22 +2,27 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
+from serinus_runtime.artifact.forest import FloatArray
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.binary_tensors import NO_DATA
-from serinus_runtime.server.engine import InlineEngine
+from serinus_runtime.server.engine import BatchingEngine, InlineEngine
+from serinus_runtime.server.errors import Unanswered
 from serinus_runtime.server.predict_rows import RowsForm
 from serinus_runtime.server.prediction_requests import (
     SMALL_BODY_BYTES,
     SMALL_CELLS,
     PredictionRequests,
+    answered_in_time,
 )
 from tests.support.flight_requests import INFER, ROW, matrix, tensors
 from tests.support.model_servers import Client
@@ -207,3 +212,48 @@ async def test_a_small_request_overtakes_a_large_one(client: Client) -> None:
     assert len(orjson.loads(small.body)["predictions"]) == 1
     assert not first_done
     assert len(orjson.loads((await large).body)["predictions"]) == MANY
+
+
+class Stuck:
+    """A predictor that waits until it is told to answer."""
+
+    kind = "native"
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+
+    def answers(self, rows: FloatArray) -> FloatArray:
+        self.may_answer.wait(10)
+        return np.zeros((len(rows), 2))
+
+
+async def test_a_request_that_isnt_answered_in_time_is_504_and_gives_its_place_back(
+    client: Client,
+) -> None:
+    model = Stuck()
+    engine = BatchingEngine(model, asyncio.get_running_loop())
+    hurried = replace(client.serving.limits, answer_seconds=0.01)
+    late = client.changed(engine=engine, limits=hurried)
+
+    answer = await late.asked("POST", "/predict", content=orjson.dumps({"rows": [ROW]}))
+
+    model.may_answer.set()
+    engine.close()
+    assert (answer.status_code, answer.json()["error"]) == (
+        504,
+        "there was no answer within 0.01 s; send fewer rows, or try again later",
+    )
+    assert (late.serving.metrics.requests[504], late.serving.metrics.in_flight) == (1, 0)
+    assert late.serving.metrics.predictions == 0
+
+
+async def test_time_is_counted_from_the_last_byte_on() -> None:
+    with pytest.raises(Unanswered):
+        async with answered_in_time(time.monotonic() - 5, 4.9):
+            await asyncio.sleep(60)
+
+
+async def test_what_runs_out_of_time_inside_is_no_deadline_of_ours() -> None:
+    with pytest.raises(TimeoutError):
+        async with answered_in_time(time.monotonic(), 60):
+            raise TimeoutError

@@ -68,6 +68,12 @@ def test_what_is_no_json_is_told(body: bytes) -> None:
         json_object(body)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_json_doesnt_have_is_told(number: str) -> None:
+    with pytest.raises(NotJson, match=r"JSON has no such number: send null$"):
+        json_object(f'{{"distance": ["Ä", {number}]}}'.encode())
+
+
 def test_a_body_that_is_no_object_is_told() -> None:
     with pytest.raises(BadRequest, match=r"^the body: expected an object, got a list of 0$"):
         json_object(b"[]")
@@ -92,9 +98,9 @@ def test_the_last_of_two_fields_of_one_name_counts() -> None:
     ],
 )
 def test_the_header_that_tells_why_is_named(header: tuple[bytes, bytes], told: str) -> None:
-    scope = {"headers": [(b"host", b"pod"), header]}
+    headers = [(b"host", b"pod"), header]
 
-    assert explained(NotJson("the body isn't JSON"), scope) == f"the body isn't JSON{told}"
+    assert explained(NotJson("the body isn't JSON"), headers) == f"the body isn't JSON{told}"
 
 
 def test_the_time_of_the_last_byte_is_what_the_connection_noted() -> None:

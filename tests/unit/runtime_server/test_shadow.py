@@ -15,8 +15,9 @@ from serinus_runtime.server.answer import Answer
 from serinus_runtime.server.errors import Headers
 from serinus_runtime.server.metrics import ShadowOutcome
 from serinus_runtime.server.request_body import Scope
+from serinus_runtime.server.revision_connection import RevisionAnswer, RevisionError
 from serinus_runtime.server.shadow import AT_ONCE, BODY_BYTES_MAX, WAITING_MAX, Shadow
-from serinus_runtime.server.shadow_connection import ShadowAnswer, ShadowError
+from serinus_runtime.server.trace_context import BEGUN, Begun, Trace, onward
 
 OWN, OTHER = "0000000000", "1111111111"
 BODY = b'{"rows": [{}]}'
@@ -33,7 +34,7 @@ class Elsewhere:
 
     found: Sequence[str] = ("10.0.0.9",)
     failure: OSError | None = None
-    said: Callable[[], ShadowAnswer] = lambda: ShadowAnswer(answer_of(1), OTHER)
+    said: Callable[[], RevisionAnswer] = lambda: RevisionAnswer(answer_of(1), OTHER)
     hangs: bool = False
     asked: list[tuple[str, bytes]] = field(default_factory=list)
     headers: Headers = ()
@@ -47,7 +48,7 @@ class Elsewhere:
     def connect(self, _address: Callable[[], str | None]) -> "Elsewhere":
         return self
 
-    async def ask(self, path: str, body: bytes, headers: Headers = ()) -> ShadowAnswer:
+    async def ask(self, path: str, body: bytes, headers: Headers = ()) -> RevisionAnswer:
         self.asked.append((path, body))
         self.headers = headers
         if self.hangs:
@@ -88,14 +89,14 @@ async def settled(elsewhere: Elsewhere, count: int) -> None:
 @pytest.mark.parametrize(
     ("said", "outcome"),
     [
-        (ShadowAnswer(answer_of(1), OTHER), "same"),
-        (ShadowAnswer(answer_of(2), OTHER), "different"),
-        (ShadowAnswer(Answer(400, b"{}"), OTHER), "different"),
-        (ShadowAnswer(Answer(503, b"{}"), OTHER), "error"),
+        (RevisionAnswer(answer_of(1), OTHER), "same"),
+        (RevisionAnswer(answer_of(2), OTHER), "different"),
+        (RevisionAnswer(Answer(400, b"{}"), OTHER), "different"),
+        (RevisionAnswer(Answer(503, b"{}"), OTHER), "error"),
     ],
 )
 async def test_what_the_shadow_says_is_compared_and_counted(
-    said: ShadowAnswer, outcome: str
+    said: RevisionAnswer, outcome: str
 ) -> None:
     elsewhere = Elsewhere(said=lambda: said)
     async with mirroring(elsewhere) as shadow:
@@ -106,12 +107,22 @@ async def test_what_the_shadow_says_is_compared_and_counted(
     assert elsewhere.counts == {(OTHER, outcome): 1}
 
 
-@pytest.mark.parametrize("error", [ShadowError("gone"), RuntimeError("a mistake of ours")])
+async def test_the_shadow_s_span_is_a_child_of_the_one_that_is_mirrored() -> None:
+    elsewhere = Elsewhere()
+    begun = Begun(Trace(b"\x11" * 16, b"\x22" * 8, sampled=True), b"\x33" * 8)
+    async with mirroring(elsewhere) as shadow:
+        shadow.offer({**SCOPE, BEGUN: begun}, BODY, answer_of(1))
+        await settled(elsewhere, 1)
+
+    assert elsewhere.headers == onward(begun)
+
+
+@pytest.mark.parametrize("error", [RevisionError("gone"), RuntimeError("a mistake of ours")])
 async def test_a_failure_is_counted_and_mirroring_goes_on(error: Exception) -> None:
     elsewhere = Elsewhere()
     sound = elsewhere.said
 
-    def fails() -> ShadowAnswer:
+    def fails() -> RevisionAnswer:
         elsewhere.said = sound
         raise error
 
@@ -207,7 +218,7 @@ async def test_a_shadow_is_gone_only_when_dns_says_so(failure: OSError, there: b
 
 
 async def test_pods_of_the_own_revision_are_no_shadow() -> None:
-    elsewhere = Elsewhere(said=lambda: ShadowAnswer(answer_of(1), OWN))
+    elsewhere = Elsewhere(said=lambda: RevisionAnswer(answer_of(1), OWN))
     async with mirroring(elsewhere) as shadow:
         shadow.offer(SCOPE, BODY, answer_of(1))
         await until(lambda: not shadow.is_there)

@@ -9,7 +9,7 @@ import pytest
 
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server.feedback_home import tag_of
-from serinus_runtime.server.settings import Settings, settings_from_environment
+from serinus_runtime.server.settings import Settings, SettingsError, settings_from_environment
 from serinus_runtime.server.wiring import connections_possible, door_limits, made_ids, made_peers
 from tests.support.model_servers import KEY, environment
 
@@ -41,6 +41,39 @@ def test_ids_name_the_address_of_their_pod_and_no_process_repeats_another(
 
 def test_without_an_address_each_process_has_a_tag_of_its_own(settings: Settings) -> None:
     assert unique(settings)[:4] != unique(settings)[:4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"TRACES_URL": "collector:4318"}, "SERINUS_TRACES_URL: expected http://HOST:PORT"),
+        ({"TRACES_URL": "http://:4318"}, "SERINUS_TRACES_URL: expected http://HOST:PORT"),
+        ({"TRACES_URL": "http://collector:http"}, "SERINUS_TRACES_URL: Port could not be cast"),
+        ({"TRACES_SAMPLE_RATIO": "2"}, "SERINUS_TRACES_SAMPLE_RATIO: expected 0 to 1"),
+        ({"TRACES_SAMPLE_RATIO": "nan"}, "SERINUS_TRACES_SAMPLE_RATIO: expected 0 to 1"),
+    ],
+)
+def test_where_spans_can_t_go_the_server_says_so(
+    two_classes: Packaged, store: Path, changes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        settings_of(two_classes, store, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"FEEDBACK_WRONG_BEYOND": "0"}, "SERINUS_FEEDBACK_WRONG_BEYOND: expected a decimal"),
+        ({"FEEDBACK_WRONG_BEYOND": "30m"}, "SERINUS_FEEDBACK_WRONG_BEYOND: expected a decimal"),
+        ({"FEEDBACK_SCORES": "brier"}, "SERINUS_FEEDBACK_SCORES: Expecting value"),
+        ({"FEEDBACK_SCORES": '[{"score": "brier"}]'}, "SERINUS_FEEDBACK_SCORES: expected bound"),
+    ],
+)
+def test_rules_for_labels_that_cant_hold_are_refused(
+    two_classes: Packaged, store: Path, changes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        settings_of(two_classes, store, **changes)
 
 
 @pytest.mark.parametrize(

@@ -7,22 +7,25 @@ from contextlib import asynccontextmanager
 import pytest
 
 from serinus_runtime.server.answer import Answer
-from serinus_runtime.server.shadow_connection import (
+from serinus_runtime.server.revision_connection import (
     ANSWER_BYTES_MAX,
-    ShadowAnswer,
-    ShadowConnection,
-    ShadowError,
+    NotAskedError,
+    NotReachedError,
+    RevisionAnswer,
+    RevisionConnection,
+    RevisionError,
 )
 
+MARK = (b"serinus-mirrored", b"1")
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 ANSWER = b"HTTP/1.1 200 OK\r\nserinus-revision: 00000000aa\r\ncontent-length: 2\r\n%b\r\n{}"
 
 
 @asynccontextmanager
-async def connected(serve: Serve) -> AsyncIterator[ShadowConnection]:
+async def connected(serve: Serve) -> AsyncIterator[RevisionConnection]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    connection = ShadowConnection(lambda: "127.0.0.1", port)
+    connection = RevisionConnection(lambda: "127.0.0.1", port, MARK)
     try:
         yield connection
     finally:
@@ -57,7 +60,7 @@ async def test_a_connection_lives_as_long_as_the_shadow_likes(
     async with connected(serve) as connection:
         answers = [await connection.ask("/predict", body) for body in (b'{"rows": 1}', b"{}")]
 
-    assert answers == [ShadowAnswer(Answer(200, b"{}"), "00000000aa")] * 2
+    assert answers == [RevisionAnswer(Answer(200, b"{}"), "00000000aa")] * 2
     assert len(opened) == connections
     assert seen[0].startswith(b"POST /predict HTTP/1.1\r\n")
     assert b"serinus-mirrored: 1\r\n" in seen[0]
@@ -84,15 +87,45 @@ async def test_what_is_no_answer_is_an_error_and_the_next_request_starts_over(sa
         writer.close()
 
     async with connected(serve) as connection:
-        with pytest.raises(ShadowError):
+        with pytest.raises(RevisionError):
             await connection.ask("/predict", b"{}")
         answer = await connection.ask("/predict", b"{}")
 
     assert answer.answer.status == 200
 
 
-async def test_nobody_there_is_an_error() -> None:
-    with pytest.raises(ShadowError, match="no shadow"):
-        await ShadowConnection(lambda: None, 1).ask("/predict", b"{}")
-    with pytest.raises(ShadowError):
-        await ShadowConnection(lambda: "127.0.0.1", 1).ask("/predict", b"{}")
+async def test_nobody_there_is_told_from_one_that_gives_no_answer() -> None:
+    nowhere = RevisionConnection(lambda: None, 1, MARK)
+    refused = RevisionConnection(lambda: "127.0.0.1", 1, MARK)
+
+    with pytest.raises(NotReachedError, match="no pod"):
+        await nowhere.ask("/predict", b"{}")
+    with pytest.raises(NotReachedError):
+        await refused.ask("/predict", b"{}")
+
+    assert (nowhere.address, refused.address) == (None, "127.0.0.1")
+
+
+async def test_what_cant_be_sent_was_never_asked() -> None:
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with connected(serve) as connection:
+        with pytest.raises(NotAskedError, match="can't be sent on"):
+            await connection.ask("/predict", b"{}", ((b"traceparent", b"a\x00b"),))
+
+
+async def test_an_answer_keeps_what_it_says_of_itself_and_nothing_of_its_connection() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_and_body(reader)
+        writer.write(
+            b"HTTP/1.1 503 Busy\r\nserinus-revision: 00000000aa\r\ncontent-type: a/b\r\n"
+            b"retry-after: 1\r\nserver: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"
+        )
+        writer.close()
+
+    async with connected(serve) as connection:
+        said = await connection.ask("/predict", b"{}")
+
+        assert said.answer == Answer(503, b"{}", b"a/b", ((b"retry-after", b"1"),))
+        assert not connection.is_open

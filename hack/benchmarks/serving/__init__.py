@@ -1,0 +1,1 @@
+"""`hack/bench serving`: our model server beside those of others, on one core."""

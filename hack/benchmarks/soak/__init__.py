@@ -1,0 +1,1 @@
+"""`hack/bench soak`: the model server under load for minutes."""

@@ -1,0 +1,42 @@
+"""The walk down all branches in C: what gets a kernel."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from serinus_runtime.artifact.tree_contributions import TreeContributions
+from serinus_runtime.kernel import contribution_kernel as module
+from serinus_runtime.kernel.contribution_kernel import contribution_kernel
+from tests.support.random_forests import Shape, random_forest, random_rows
+
+FOREST = random_forest(Shape(n_outputs=2, categories=True), seed=1)
+
+
+def explained() -> TreeContributions:
+    assert FOREST.cover is not None
+    return TreeContributions(FOREST, FOREST.cover)
+
+
+def test_a_forest_whose_tables_fit_has_a_kernel() -> None:
+    assert contribution_kernel(explained()) is not None
+
+
+def test_tables_that_could_lead_out_of_an_array_have_none() -> None:
+    one = explained()
+    object.__setattr__(one, "forest", replace(FOREST, feature=FOREST.feature + 10_000))
+
+    assert contribution_kernel(one) is None
+
+
+@pytest.mark.parametrize("found", [None, object()], ids=["no library", "a library without it"])
+def test_without_the_function_numpy_does_the_same(
+    found: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = random_rows(5, FOREST.n_features, seed=2)
+    in_c = explained().of(rows)
+    monkeypatch.setattr(module, "library", lambda: found)
+
+    in_numpy = explained().of(rows)
+
+    np.testing.assert_allclose(in_numpy, in_c, rtol=0, atol=1e-12)
