@@ -1,8 +1,9 @@
 """A client that calls a model server over gRPC and counts every answer; runs in the server's image.
 
 Prints one JSON line a second with all counts since its start: by revision, and of failures by code.
-It keeps its connections for as long as the server does, and retries nothing. Arguments: TARGET
-MODEL CALLERS FEATURES_JSON.
+It keeps its connections for as long as the server does, and retries no call that was sent. What
+gRPC itself begins anew stays as it is for any client: calls that its library hadn't written yet
+when it learned that their connection grows too old. Arguments: TARGET MODEL CALLERS FEATURES_JSON.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ def request(model, ranges):
 
 async def caller(target, model, ranges, counts):
     """Call for ever."""
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+    options = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         infer = channel.unary_unary(METHOD)
         while True:

@@ -3,7 +3,8 @@
 import asyncio
 import gzip
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,10 +159,15 @@ class Calls:
 class Service:
     """Leads new connections to one pod; those that are there stay where they are."""
 
-    def __init__(self, pod: ServerProcess) -> None:
+    def __init__(self, pod: ServerProcess, *, connections_wanted: int = 0) -> None:
         self.pod = pod
+        self.many_came = asyncio.Event()
+        self._still_wanted = connections_wanted
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._still_wanted -= 1
+        if self._still_wanted == 0:
+            self.many_came.set()
         pod_reader, pod_writer = await asyncio.open_connection("127.0.0.1", self.pod.grpc_port)
         ways = (self.way(reader, pod_writer), self.way(pod_reader, writer))
         await asyncio.gather(*ways, return_exceptions=True)
@@ -172,19 +178,44 @@ class Service:
         target.close()
 
 
-async def played(ends: ServerProcess, stays: ServerProcess) -> Calls:
-    """Clients call one pod, the Service turns to the other, and the first is told to end."""
-    calls, over, service = Calls(), asyncio.Event(), Service(ends)
+@asynccontextmanager
+async def eight_clients(service: Service) -> AsyncIterator[Calls]:
+    """They call through the Service until the block is left, and then all end."""
+    calls, over = Calls(), asyncio.Event()
     async with await asyncio.start_server(service.connected, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         clients = [asyncio.create_task(calls.go_on(port, over)) for _ in range(8)]
+        yield calls
+        over.set()
+        await asyncio.gather(*clients)
+
+
+async def played(ends: ServerProcess, stays: ServerProcess) -> Calls:
+    """Clients call one pod, the Service turns to the other, and the first is told to end."""
+    service = Service(ends)
+    async with eight_clients(service) as calls:
         await asyncio.wait_for(calls.under_way.wait(), 10)
         ends.told_to_end()
         service.pod = stays
         await asyncio.to_thread(ends.exit_code)
-        over.set()
-        await asyncio.gather(*clients)
     return calls
+
+
+async def called_over_many_connections(server: ServerProcess) -> Calls:
+    """Clients call a server that ends their connections again and again."""
+    service = Service(server, connections_wanted=200)
+    async with eight_clients(service) as calls:
+        await asyncio.wait_for(service.many_came.wait(), 30)
+    return calls
+
+
+def test_connections_that_grow_old_lose_no_call(two_classes: Packaged, store: Path) -> None:
+    ages = {"CONNECTION_MAX_AGE_SECONDS": "0.1"}
+    with server_process(two_classes, store, GRPC_PORT="0", **ages) as server:
+        calls = asyncio.run(called_over_many_connections(server))
+
+    assert not calls.failures
+    assert len(calls.revisions) > 200
 
 
 def test_a_pod_that_ends_loses_no_call(two_classes: Packaged, store: Path) -> None:
