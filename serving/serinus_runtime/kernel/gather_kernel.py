@@ -93,9 +93,9 @@ class Chunk:
         return self._issued_at_ms[: self.n_requests].copy()
 
     @property
-    def row_counts(self) -> NDArray[np.intp]:
+    def row_counts(self) -> NDArray[np.int32]:
         """Rows of each request."""
-        return self._row_counts[: self.n_requests].astype(np.intp)
+        return self._row_counts[: self.n_requests].copy()
 
     @property
     def percents(self) -> NDArray[np.int32]:

@@ -1,6 +1,7 @@
 """What makes pages of a file quickly, in C; it lets other threads work meanwhile.
 
-Where there is no library NumPy packs numbers, and nobody looks for a column's different values.
+Where there is no library NumPy packs numbers, and nobody looks for a column's different values or
+puts them into runs.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 from serinus_runtime.kernel.library import library
 
 DISTINCT_MAX = 4096
+_ROWS_BYTES_MAX = 5
+"""What twice a number of 31 bits takes, by seven bits."""
 
 
 class Distinct(NamedTuple):
     """Different values, by their 64 bits, and which of them each value is."""
 
-    values: NDArray[np.uint64]
+    values: NDArray[Any]
     codes: NDArray[np.int32]
 
 
@@ -58,6 +61,25 @@ def packed_by_numpy(numbers: NDArray[Any], width: int) -> bytes:
     for place in range(width):
         bits[: len(numbers), place] = numbers >> place & 1
     return np.packbits(bits.reshape(-1), bitorder="little").tobytes()
+
+
+def runs(numbers: NDArray[Any], rows_each: NDArray[np.int32], value_bytes: int) -> bytes | None:
+    """Numbers from 0 on in so many bytes each, before it twice the rows of its run, by seven bits.
+
+    None: nobody does it.
+    """
+    function = _function("serinus_put_runs")
+    if function is None:
+        return None
+    function.restype = ctypes.c_int64
+    to = np.empty(len(numbers) * (_ROWS_BYTES_MAX + value_bytes), dtype=np.uint8)
+    numbers = np.ascontiguousarray(numbers, dtype=np.int32)
+    rows_each = np.ascontiguousarray(rows_each, dtype=np.int32)
+    size = function(
+        _address(numbers), _address(rows_each), ctypes.c_int64(len(numbers)),
+        ctypes.c_int32(value_bytes), _address(to),
+    )  # fmt: skip
+    return to[:size].tobytes()
 
 
 def _groups(numbers: NDArray[Any]) -> int:

@@ -38,6 +38,22 @@ static uint8_t *put_bytes(uint8_t *to, uint64_t bits, int32_t n) {
   return to + n;
 }
 
+/* Writes `n` numbers, each of `value_bytes` bytes (1 to 4), as runs of so many rows (1 or more); at
+ * most 5 bytes more for each. Returns how many bytes.
+ */
+int64_t serinus_put_runs(const int32_t *numbers, const int32_t *rows_each, int64_t n,
+                         int32_t value_bytes, uint8_t *to) {
+  const uint8_t *const start = to;
+  for (int64_t i = 0; i < n; i++) {
+    uint32_t twice = (uint32_t)rows_each[i] << 1;
+    for (; twice > 0x7f; twice >>= 7)
+      *to++ = (uint8_t)(twice | 0x80);
+    *to++ = (uint8_t)twice;
+    to = put_bytes(to, (uint32_t)numbers[i], value_bytes);
+  }
+  return to - start;
+}
+
 /* Writes `n` numbers of `width` bits each (1 to 32), the lowest bits first, and zeros up to a whole
  * group of eight numbers.
  */

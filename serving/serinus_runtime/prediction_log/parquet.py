@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serinus_runtime.kernel.page_kernel import distinct, packed_bits
+from serinus_runtime.kernel.page_kernel import Distinct, distinct, packed_bits, runs
 from serinus_runtime.prediction_log.thrift import I64, Value, encoded, unsigned
 
 _MAGIC = b"PAR1"
@@ -37,18 +37,19 @@ _BYTE_ARRAY = 6
 _BITS = {4: np.uint32, 8: np.uint64}
 
 _GZIP_LEVEL, _GZIP_STORED = 1, 0
-_GZIP_WINDOW_BITS = {_DATA_PAGE: 31, _DICTIONARY_PAGE: 28}
-"""With the frame of a gzip file. Of words neighbours are alike: to look back less takes less time,
-and finds as much.
-"""
+_GZIP_WINDOW_BITS = 31
+"""With the frame of a gzip file."""
 _TRIED_BYTES = 4096
 """Of a page that is several times as long: from its middle."""
 _WORTH_SHARE = 0.8
 """What doesn't become smaller than that isn't compressed."""
 _ROWS_OF_A_VALUE = 4
 """From so many rows for each different value on a column has a dictionary."""
+_ROWS_OF_A_RUN = 8
+"""From so many rows with one value in turn, in the mean, on each has a run of its own."""
 
 BoolArray = NDArray[np.bool_]
+RowCounts = NDArray[np.int32]
 
 
 class Stored(Enum):
@@ -78,13 +79,15 @@ class Values:
     """A column of numbers, booleans or times (milliseconds since 1970, UTC).
 
     `values` and `present` are (n_rows,); where nothing is present the value doesn't matter. None:
-    all are there, and none may ever be missing.
+    all are there, and none may ever be missing. With `rows_each` a value is that of so many rows in
+    turn, one or more, and all are there.
     """
 
     name: str
     stored: Stored
     values: NDArray[Any]
     present: BoolArray | None = None
+    rows_each: RowCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,13 @@ def words_of(texts: Sequence[str]) -> Words:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
-    """A column of texts: `codes` (n_rows,) are positions in `words`."""
+    """A column of texts: `codes` (n_rows,) are positions in `words`; the rest is as of `Values`."""
 
     name: str
     words: Words
-    codes: NDArray[np.intp]
+    codes: NDArray[Any]
     present: BoolArray | None = None
+    rows_each: RowCounts | None = None
 
 
 Column = Values | Texts
@@ -142,6 +146,8 @@ def parquet_file(columns: Iterable[Column], notes: Mapping[str, str]) -> bytes:
 
 
 def _length(column: Column) -> int:
+    if column.rows_each is not None:
+        return int(column.rows_each.sum())
     return len(column.codes if isinstance(column, Texts) else column.values)
 
 
@@ -197,25 +203,25 @@ def _write_page(
     body: bytearray, content: bytes, kind: int, field: int, header: Mapping[int, Value]
 ) -> int:
     """Append a page; its length before it was compressed."""
-    packed = _compressed(content, _GZIP_WINDOW_BITS[kind])
+    packed = _compressed(content)
     head = encoded({1: kind, 2: len(content), 3: len(packed), field: header})
     body += head
     body += packed
     return len(head) + len(content)
 
 
-def _compressed(content: bytes, window_bits: int) -> bytes:
+def _compressed(content: bytes) -> bytes:
     """In the frame of a gzip file; smaller, unless a part of it shows that this isn't worth it."""
     if len(content) < 4 * _TRIED_BYTES:
-        return _gzip(content, _GZIP_LEVEL, window_bits)
+        return _gzip(content, _GZIP_LEVEL)
     middle = len(content) // 2
-    tried = _gzip(content[middle : middle + _TRIED_BYTES], _GZIP_LEVEL, window_bits)
+    tried = _gzip(content[middle : middle + _TRIED_BYTES], _GZIP_LEVEL)
     is_worth_it = len(tried) < _WORTH_SHARE * _TRIED_BYTES
-    return _gzip(content, _GZIP_LEVEL if is_worth_it else _GZIP_STORED, window_bits)
+    return _gzip(content, _GZIP_LEVEL if is_worth_it else _GZIP_STORED)
 
 
-def _gzip(content: bytes, level: int, window_bits: int) -> bytes:
-    compressor = zlib.compressobj(level, wbits=window_bits)
+def _gzip(content: bytes, level: int) -> bytes:
+    compressor = zlib.compressobj(level, wbits=_GZIP_WINDOW_BITS)
     return compressor.compress(content) + compressor.flush()
 
 
@@ -228,29 +234,46 @@ def _pages(column: Column) -> _Pages:
         levels = _hybrid(column.present, 1)
         levels = len(levels).to_bytes(4, "little") + levels
     if isinstance(column, Texts):
-        data = levels + _coded(column.codes[kept], column.words)
+        data = levels + _coded(column.codes[kept], column.words, column.rows_each)
         return _Pages(_BYTE_ARRAY, column.words, data)
-    number, content = column.stored.number, column.stored.bytes_of(column.values[kept])
-    if (bits := _BITS.get(np.dtype(column.stored.dtype).itemsize)) is not None:
-        values = np.frombuffer(content, dtype=bits)
-        few = distinct(values.astype(np.uint64, copy=False), len(values) // _ROWS_OF_A_VALUE)
-        if few is not None and len(few.values) > 0:
-            words = Words(few.values.astype(bits).tobytes(), len(few.values))
-            return _Pages(number, words, levels + _coded(few.codes, words))
-    return _Pages(number, None, levels + content)
+    number, values = column.stored.number, column.values[kept]
+    if (few := _few(column, values)) is not None:
+        words = Words(few.values.tobytes(), len(few.values))
+        return _Pages(number, words, levels + _coded(few.codes, words, column.rows_each))
+    if column.rows_each is not None:
+        values = np.repeat(values, column.rows_each)
+    return _Pages(number, None, levels + column.stored.bytes_of(values))
 
 
-def _coded(codes: NDArray[Any], words: Words) -> bytes:
+def _few(column: Values, values: NDArray[Any]) -> Distinct | None:
+    """The different values as they are stored, where a dictionary of them is worth it."""
+    dtype = np.dtype(column.stored.dtype)
+    bits = _BITS.get(dtype.itemsize)
+    if bits is None:
+        return None
+    seen = np.ascontiguousarray(values, dtype=dtype).view(bits)
+    found = distinct(seen.astype(np.uint64, copy=False), _length(column) // _ROWS_OF_A_VALUE)
+    if found is None or len(found.values) == 0:
+        return None
+    return Distinct(found.values.astype(bits), found.codes)
+
+
+def _coded(codes: NDArray[Any], words: Words, rows_each: RowCounts | None) -> bytes:
     """Positions in a dictionary."""
     width = max(1, (words.count - 1).bit_length())
-    return bytes([width]) + _hybrid(codes, width)
+    return bytes([width]) + _hybrid(codes, width, rows_each)
 
 
-def _hybrid(numbers: NDArray[Any], width: int) -> bytes:
-    """Small numbers as a run of one value, or as one run of `width` bits each."""
+def _hybrid(numbers: NDArray[Any], width: int, rows_each: RowCounts | None = None) -> bytes:
+    """Small numbers as runs of one value, or as one run of `width` bits each."""
     if len(numbers) == 0:
         return b""
+    n_rows = len(numbers) if rows_each is None else int(rows_each.sum())
     if (numbers == numbers[0]).all():
-        return unsigned(len(numbers) << 1) + int(numbers[0]).to_bytes((width + 7) // 8, "little")
-    groups = (len(numbers) + 7) // 8
-    return unsigned(groups << 1 | 1) + packed_bits(numbers, width)
+        return unsigned(n_rows << 1) + int(numbers[0]).to_bytes((width + 7) // 8, "little")
+    if rows_each is not None:
+        are_long = n_rows >= _ROWS_OF_A_RUN * len(numbers)
+        if are_long and (made := runs(numbers, rows_each, (width + 7) // 8)) is not None:
+            return made
+        numbers = np.repeat(numbers, rows_each)
+    return unsigned((n_rows + 7) // 8 << 1 | 1) + packed_bits(numbers, width)

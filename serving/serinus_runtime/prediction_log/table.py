@@ -21,7 +21,15 @@ from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.artifact.signature import Datatype, InputSpec
 from serinus_runtime.kernel.gather_kernel import Chunk
 from serinus_runtime.prediction_log.logged import LoggedPrediction
-from serinus_runtime.prediction_log.parquet import Column, Stored, Texts, Values, Words, words_of
+from serinus_runtime.prediction_log.parquet import (
+    Column,
+    RowCounts,
+    Stored,
+    Texts,
+    Values,
+    Words,
+    words_of,
+)
 
 Positions = NDArray[np.intp]
 
@@ -61,7 +69,7 @@ class Gathered:
     ids: Words
     forms: tuple[str, ...]
     form_codes: Positions
-    row_counts: Positions
+    row_counts: RowCounts
     issued_at_ms: NDArray[np.int64]
     mirrored: NDArray[np.bool_]
     sample_percents: NDArray[np.int32]
@@ -78,7 +86,7 @@ def gathered(entries: Sequence[LoggedPrediction]) -> Gathered:
         ids=words_of([entry.prediction_id for entry in entries]),
         forms=forms,
         form_codes=np.array([forms.index(entry.form) for entry in entries], dtype=np.intp),
-        row_counts=np.array([len(entry.rows) for entry in entries], dtype=np.intp),
+        row_counts=np.array([len(entry.rows) for entry in entries], dtype=np.int32),
         issued_at_ms=np.array([entry.issued_at_ms for entry in entries], dtype=np.int64),
         mirrored=np.array([entry.mirrored for entry in entries], dtype=np.bool_),
         sample_percents=np.array([entry.sample_percent for entry in entries], dtype=np.int32),
@@ -112,10 +120,8 @@ def columns_of(parts: Sequence[Gathered], schema: LogSchema) -> Iterator[Column]
 
 
 def _of_requests(parts: Sequence[Gathered], revision: str) -> Iterator[Column]:
-    row_counts = np.concatenate([part.row_counts for part in parts])
-    request = np.repeat(np.arange(len(row_counts)), row_counts)  # of each row
-    first = np.cumsum(row_counts) - row_counts
-    ids = Words(b"".join(part.ids.packed for part in parts), len(row_counts))
+    rows_each = np.concatenate([part.row_counts for part in parts])
+    ids = Words(b"".join(part.ids.packed for part in parts), len(rows_each))
     words = sorted({form for part in parts for form in part.forms})
     codes = np.concatenate(
         [np.array([words.index(form) for form in part.forms])[part.form_codes] for part in parts]
@@ -123,13 +129,20 @@ def _of_requests(parts: Sequence[Gathered], revision: str) -> Iterator[Column]:
     issued_at_ms = np.concatenate([part.issued_at_ms for part in parts])
     mirrored = np.concatenate([part.mirrored for part in parts])
     percents = np.concatenate([part.sample_percents for part in parts])
-    yield Texts("prediction_id", ids, request)
-    yield Values("row", Stored.INT32, np.arange(len(request)) - first[request])
-    yield Values("issued_at", Stored.MILLISECONDS, issued_at_ms[request])
-    yield Texts("revision", words_of([revision]), np.zeros(len(request), dtype=np.intp))
-    yield Texts("form", words_of(words), codes[request])
-    yield Values("mirrored", Stored.BOOLEAN, mirrored[request])
-    yield Values("sample_percent", Stored.INT32, percents[request])
+    the_same = np.zeros(len(rows_each), dtype=np.int32)
+    yield Texts("prediction_id", ids, np.arange(len(rows_each)), rows_each=rows_each)
+    yield Values("row", Stored.INT32, _row_numbers(rows_each))
+    yield Values("issued_at", Stored.MILLISECONDS, issued_at_ms, rows_each=rows_each)
+    yield Texts("revision", words_of([revision]), the_same, rows_each=rows_each)
+    yield Texts("form", words_of(words), codes, rows_each=rows_each)
+    yield Values("mirrored", Stored.BOOLEAN, mirrored, rows_each=rows_each)
+    yield Values("sample_percent", Stored.INT32, percents, rows_each=rows_each)
+
+
+def _row_numbers(rows_each: RowCounts) -> RowCounts:
+    """The place of each row in its request."""
+    ends = np.cumsum(rows_each, dtype=np.int32)
+    return np.arange(ends[-1], dtype=np.int32) - np.repeat(ends - rows_each, rows_each)
 
 
 def _predictions(parts: Sequence[Gathered], classes: Sequence[ClassLabel]) -> Iterator[Column]:

@@ -73,3 +73,33 @@ def test_as_many_words_as_there_are(rows: int, words: int) -> None:
     content = parquet_file([Texts("t", words_of(texts), codes)], {"a": "b"})
 
     assert by_pyarrow(content)["t"] == [texts[code] for code in codes]
+
+
+@st.composite
+def columns_in_turn(draw: st.DrawFn) -> tuple[Column, list[Any]]:
+    """A column in which a value is that of some rows in turn, and what a reader should find."""
+    rows_each = draw(st.lists(st.integers(1, draw(st.sampled_from([1, 3, 200]))), min_size=1))
+    n = len(rows_each)
+    each = np.array(rows_each, dtype=np.int32)
+    if draw(st.booleans()):
+        words = draw(st.lists(TEXT, min_size=1, max_size=300, unique=True))
+        codes = draw(st.lists(st.integers(0, len(words) - 1), min_size=n, max_size=n))
+        values: list[Any] = [words[code] for code in codes]
+        column: Column = Texts("t", words_of(words), np.array(codes), rows_each=each)
+    else:
+        stored = draw(st.sampled_from(list(STORED)))
+        values = draw(st.lists(STORED[stored], min_size=n, max_size=n))
+        column = Values("t", stored, np.array(values, dtype=stored.dtype), rows_each=each)
+    return column, [
+        value for value, rows in zip(values, rows_each, strict=True) for _ in range(rows)
+    ]
+
+
+@given(columns_in_turn())
+def test_a_value_of_several_rows_is_read_in_each(drawn: tuple[Column, list[Any]]) -> None:
+    column, values = drawn
+
+    content = parquet_file([column], {"a": "b"})
+
+    assert by_pyarrow(content) == {"t": values}
+    assert by_polars(content) == {"t": values}

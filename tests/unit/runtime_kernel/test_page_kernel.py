@@ -12,7 +12,9 @@ from serinus_runtime.kernel.page_kernel import (
     distinct,
     packed_bits,
     packed_by_numpy,
+    runs,
 )
+from serinus_runtime.prediction_log.thrift import unsigned
 
 
 @given(st.lists(st.sampled_from([0, 1, 7, 1 << 52, 1 << 63, (1 << 64) - 1]), max_size=300))
@@ -52,9 +54,29 @@ def test_numbers_are_packed_as_numpy_packs_them(data: st.DataObject, width: int)
     assert packed_bits(numbers, width) == packed_by_numpy(numbers, width)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(1, 2**31 - 1)), max_size=20),
+    st.integers(1, 4),
+)
+def test_runs_are_twice_their_rows_and_a_number(
+    drawn: list[tuple[int, int]], value_bytes: int
+) -> None:
+    numbers = [number % (1 << 8 * value_bytes - 1) for number, _ in drawn]
+    rows_each = [rows for _, rows in drawn]
+
+    made = runs(np.array(numbers), np.array(rows_each), value_bytes)
+
+    expected = [
+        unsigned(rows << 1) + number.to_bytes(value_bytes, "little")
+        for number, rows in zip(numbers, rows_each, strict=True)
+    ]
+    assert made == b"".join(expected)
+
+
 def test_without_a_library_numpy_packs_and_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = packed_bits(np.arange(9), 4)
     monkeypatch.setattr(module, "library", lambda: None)
 
     assert packed_bits(np.arange(9), 4) == packed
     assert distinct(np.zeros(3, dtype=np.uint64)) is None
+    assert runs(np.zeros(3), np.ones(3, dtype=np.int32), 1) is None

@@ -80,6 +80,30 @@ def first(column: Column, rows: int) -> Column:
     return Values(column.name, column.stored, column.values[:rows], present)
 
 
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize("mean", [1, 3, 40])
+def test_what_some_rows_have_in_turn_is_read_in_each(read: Any, mean: int) -> None:
+    rows_each = np.arange(N) % (2 * mean - 1) + 1
+    text = Texts("text", words_of([f"n{n}" for n in range(N)]), np.arange(N), rows_each=rows_each)
+    few = Values("few", Stored.INT64, np.arange(N) % 5, rows_each=rows_each)
+    many = Values("many", Stored.DOUBLE, np.arange(N) / 7, rows_each=rows_each)
+    yes = Values("yes", Stored.BOOLEAN, EVEN, rows_each=rows_each)
+
+    found = read(parquet_file([text, few, many, yes], NOTES))
+
+    of_row = np.repeat(np.arange(N), rows_each)
+    assert found["text"] == [f"n{n}" for n in of_row]
+    assert found["few"] == (of_row % 5).tolist()
+    assert found["many"] == (of_row / 7).tolist()
+    assert found["yes"] == EVEN[of_row].tolist()
+
+
+def test_what_many_rows_have_in_turn_takes_no_room_for_each() -> None:
+    rows_each, values = np.full(1000, 500, dtype=np.int32), np.arange(1000)
+
+    assert len(parquet_file([Values("x", Stored.INT32, values, rows_each=rows_each)], NOTES)) < 6000
+
+
 def test_times_are_moments_in_utc() -> None:
     at = Values("at", Stored.MILLISECONDS, np.array([1_796_000_000_123]))
 
