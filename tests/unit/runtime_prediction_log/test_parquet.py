@@ -83,7 +83,7 @@ def first(column: Column, rows: int) -> Column:
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("mean", [1, 3, 40])
 def test_what_some_rows_have_in_turn_is_read_in_each(read: Any, mean: int) -> None:
-    rows_each = np.arange(N) % (2 * mean - 1) + 1
+    rows_each = np.arange(N, dtype=np.int32) % (2 * mean - 1) + 1
     text = Texts("text", words_of([f"n{n}" for n in range(N)]), np.arange(N), rows_each=rows_each)
     few = Values("few", Stored.INT64, np.arange(N) % 5, rows_each=rows_each)
     many = Values("many", Stored.DOUBLE, np.arange(N) / 7, rows_each=rows_each)
