@@ -39,7 +39,7 @@ _BITS = {4: np.uint32, 8: np.uint64}
 _GZIP_LEVEL, _GZIP_STORED = 1, 0
 _GZIP_WINDOW_BITS = 31
 """With the frame of a gzip file."""
-_TRIED_BYTES = 4096
+_TRIED_BYTES = 1024
 """Of a page that is several times as long: from its middle."""
 _WORTH_SHARE = 0.8
 """What doesn't become smaller than that isn't compressed."""
@@ -212,7 +212,7 @@ def _write_page(
 
 def _compressed(content: bytes) -> bytes:
     """In the frame of a gzip file; smaller, unless a part of it shows that this isn't worth it."""
-    if len(content) < 4 * _TRIED_BYTES:
+    if len(content) < 16 * _TRIED_BYTES:
         return _gzip(content, _GZIP_LEVEL)
     middle = len(content) // 2
     tried = _gzip(content[middle : middle + _TRIED_BYTES], _GZIP_LEVEL)
