@@ -160,12 +160,17 @@ def _predictions(parts: Sequence[Gathered], classes: Sequence[ClassLabel]) -> It
         yield Values("probability", Stored.DOUBLE, answers(1))
         return
     probability = [
-        part.answers[np.arange(len(decided)), decided]
-        for part, decided in zip(parts, chosen, strict=True)
+        _of_each_row(part.answers, decided) for part, decided in zip(parts, chosen, strict=True)
     ]
     yield Values("probability", Stored.DOUBLE, np.concatenate(probability))
     for place, label in enumerate(classes):
         yield Values(f"{PROBABILITY_PREFIX}{label}", Stored.DOUBLE, answers(place))
+
+
+def _of_each_row(answers: FloatArray, decided: Positions) -> FloatArray:
+    """The answer of each row's class: `answers[row, decided[row]]`, by one index, in a third."""
+    first = np.arange(0, answers.size, answers.shape[1], dtype=decided.dtype)
+    return answers.ravel().take(first + decided)
 
 
 def _answered_class(decided: Positions, classes: Sequence[ClassLabel]) -> Column:
