@@ -225,10 +225,12 @@ typedef struct {
 } tree;
 
 /* Whether these are the nodes of one tree, level by level, as deep as told: the children of the
- * first node that asks, then those of the second. */
+ * first node that asks, then those of the second. Each but the root is somebody's child. */
 static int is_tree(const tables *t, const tree *one) {
   int64_t next = one->first + 1, level_end = next, depth = 0;
   for (int64_t i = one->first; i < one->end; i++) {
+    if (i >= next)
+      return 0;
     if (i == level_end) {
       depth++;
       level_end = next;

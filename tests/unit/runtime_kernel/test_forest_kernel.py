@@ -75,6 +75,31 @@ def test_tables_that_are_no_trees_have_none(tables: dict[str, Any]) -> None:
     assert forest_kernel(changed(**tables)) is None
 
 
+@pytest.mark.parametrize(
+    ("feature", "left"),
+    [
+        pytest.param((2, 0, 2), (0, 1, 2), id="one that would be its own child"),
+        pytest.param((2, 2, 0), (0, 1, 1), id="a leaf"),
+    ],
+)
+def test_a_node_that_is_nobodys_child_is_of_no_tree(
+    feature: tuple[int, ...], left: tuple[int, ...]
+) -> None:
+    """It would have no place: what is packed would be written anywhere."""
+    nodes = complete_forest(1, values=np.ones(1), single_precision=False)
+    tables = replace(
+        nodes,
+        n_features=1,
+        depth=2,
+        feature=np.array(feature, dtype=np.int32),
+        left=np.array(left, dtype=np.int32),
+        threshold=np.where(np.array(feature) == 2, np.inf, 0.5),
+        value=np.ones((len(feature), 1)),
+    )
+
+    assert forest_kernel(tables) is None
+
+
 def complete_forest(levels: int, *, values: np.ndarray, single_precision: bool = True) -> Forest:
     """One tree that splits all nodes down to that level, at thresholds between -1 and 1."""
     inner, nodes = 2**levels - 1, 2 ** (levels + 1) - 1
