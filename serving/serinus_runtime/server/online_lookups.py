@@ -178,10 +178,18 @@ class Lookups:
                 async with asyncio.timeout(QUIET_SECONDS):
                     await self._come.wait()
             except TimeoutError:
-                await connection.ping()
+                await self._see_whether_there(connection)
                 continue
             if questions := self._taken():
                 await self._ask(connection, questions)
+
+    async def _see_whether_there(self, connection: Connection) -> None:
+        """Raises `ServerAway`; where nothing comes back the connection is as good as gone."""
+        try:
+            async with asyncio.timeout(_PATIENCE * self._timeout_seconds):
+                await connection.ping()
+        except TimeoutError as error:
+            raise ServerAway(f"{self._where}: no answer") from error
 
     def _taken(self) -> list[_Question]:
         """Questions that go together: those whose askers still wait."""

@@ -22,6 +22,8 @@ class Server:
     connections: int = 0
     pings: int = 0
     answers: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: bool = False
+    """Whether nothing comes back of what is looked after."""
 
     async def __call__(self) -> "Server":
         await asyncio.sleep(0)
@@ -39,6 +41,8 @@ class Server:
 
     async def ping(self) -> None:
         self.pings += 1
+        if self.silent:
+            await asyncio.Event().wait()
 
     async def close(self) -> None:
         self.connections -= 1
@@ -178,6 +182,25 @@ async def test_a_connection_without_questions_is_looked_after(
     await until(lambda: server.pings > 2)
 
     await lookups.close()
+
+
+async def test_a_connection_that_has_fallen_silent_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after a failover: no word of the old machine, not even that the connection has ended."""
+    monkeypatch.setattr(online_lookups, "QUIET_SECONDS", 0.001)
+    server = Server(silent=True)
+    server.answers.set()
+    lookups = lookups_to(server, timeout_seconds=0.01)
+    await lookups.begin(5)
+    await until(lambda: server.pings >= online_lookups.CONNECTIONS)
+    server.silent = False
+
+    await until(lambda: server.pings > 2 * online_lookups.CONNECTIONS)
+
+    assert await lookups.values([b"a"]) == [b"A"]
+    await lookups.close()
+    assert server.connections == 0
 
 
 async def test_who_still_waits_at_the_end_is_told() -> None:
