@@ -62,6 +62,10 @@ class RecordingParser(argparse.ArgumentParser):
         self.flags.append(Flag(names, options))
         return super().add_argument(*names, **options)
 
+    def add_mutually_exclusive_group(self, **_: Any) -> Any:
+        """Itself, so that the flags of the group are remembered as well."""
+        return self
+
 
 def files() -> dict[str, str]:
     """The two pages."""
@@ -123,7 +127,13 @@ def _command(command: Command) -> Iterator[str]:
     if flags:
         yield "\n| flag | meaning |\n|---|---|\n"
     for flag in flags:
-        yield f"| {_shown(flag)} | {flag.options['help']} |\n"
+        yield f"| {_shown(flag)} | {_help(flag)} |\n"
+
+
+def _help(flag: Flag) -> str:
+    """What argparse prints, with the default in its place."""
+    text: str = flag.options["help"]
+    return text % {"default": f"`{flag.options.get('default')}`"}
 
 
 def _shown(flag: Flag) -> str:

@@ -1,9 +1,12 @@
 """Documents say what is so: files, rules, reasons, commands and manifests that they name exist."""
 
+import argparse
 import ast
 import re
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -102,6 +105,87 @@ def test_each_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", page.read_text())
 
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def headings(page: Path) -> set[str]:
+    """What a link can lead to in a page, in the words of GitHub."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_each_link_to_a_heading_finds_it(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#\s]*)#([^)\s]+)\)", page.read_text())
+
+    for path, heading in links:
+        target = page.parent / path if path else page
+        assert heading in headings(target), f"{path}#{heading}"
+
+
+def fields_of(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Paths of all fields, without list indices: `.spec.strategy.canary.steps.setWeight`."""
+    yield path
+    for name, member in schema.get("properties", {}).items():
+        yield from fields_of(member, f"{path}.{name}")
+    if "items" in schema:
+        yield from fields_of(schema["items"], path)
+    if "additionalProperties" in schema:
+        yield f"{path}.*"
+
+
+def fields_of_our_kinds() -> set[str]:
+    documents = [yaml.safe_load(path.read_text()) for path in (ROOT / "crds").glob("*.yaml")]
+    schemas = [one["spec"]["versions"][0]["schema"]["openAPIV3Schema"] for one in documents]
+    return {path for schema in schemas for path in fields_of(schema)}
+
+
+def test_each_field_of_spec_and_status_that_is_named_exists() -> None:
+    known = fields_of_our_kinds()
+    foreign = {"status.supportedFeatures", "status.parents"}  # of the Gateway API
+    for page in PAGES:
+        spans = re.findall(r"`\.?((?:spec|status)\.[\w.\[\]]+)", page.read_text())
+        named = {re.sub(r"\[\w*\]", "", span).rstrip(".") for span in spans} - foreign
+        of_free_maps = {one for one in named if f".{one.rpartition('.')[0]}.*" in known}
+
+        assert not [one for one in named - of_free_maps if f".{one}" not in known], page.name
+
+
+def test_each_jsonpath_leads_to_a_field() -> None:
+    known = fields_of_our_kinds()
+    for page in PAGES:
+        for line in re.findall(
+            r"kubectl get (?:mdep|modelversion|KIND) .*jsonpath=.*", page.read_text()
+        ):
+            for path in re.findall(r"\{(\.[\w.]+)\}", line):
+                assert path in known, f"{page.name}: {path}"
+
+
+def test_each_metric_that_is_named_exists() -> None:
+    sources = (*(ROOT / "operator").rglob("*.py"), *(ROOT / "serving").rglob("*.py"))
+    text = "\n".join(path.read_text() for path in sources)
+    for page in PAGES:
+        named = set(re.findall(r"\bserinus_[a-z_]+[a-z]\b(?![/.])", page.read_text()))
+        bare = {re.sub(r"_(bucket|count|sum)$", "", name) for name in named}
+
+        assert not [name for name in bare if not re.search(rf"\b{name}\b", text)], page.name
+
+
+def test_each_flag_of_each_command_is_in_the_reference() -> None:
+    sections = (DOCS / "reference" / "command-line.md").read_text().split("\n### ")[1:]
+    page = {section.split("\n")[0]: section for section in sections}
+    (verbs,) = (
+        one.choices.items()
+        for one in parser("kubectl serinus")._actions
+        if isinstance(one, argparse._SubParsersAction)
+    )
+    everywhere = {"--help", "-h", "-n", "--namespace", "--context", "--kubeconfig", "--as"}
+    for verb, command in verbs:
+        flags = {flag for action in command._actions for flag in action.option_strings}
+        missing = [one for one in flags - everywhere if f"`{one}`" not in page[verb]]
+
+        assert missing in ([], ["--no-color"]), verb
+        assert "%(" not in page[verb]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

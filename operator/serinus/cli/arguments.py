@@ -191,7 +191,12 @@ def _act(to: argparse.ArgumentParser) -> None:
 
 def _lint(to: argparse.ArgumentParser) -> None:
     to.add_argument(
-        "-f", "--filename", action="append", required=True, metavar="FILE", help="`-` is stdin"
+        "-f",
+        "--filename",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="a file or a folder; `-` is stdin; repeat for several",
     )
 
 

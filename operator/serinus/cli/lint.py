@@ -17,25 +17,24 @@ from serinus.api.enums import Kind
 from serinus.api.schema_model import API_VERSION
 from serinus.api.structural_schema import DEFINITIONS, KindDefinition
 from serinus.cli.errors import ExitCode
-from serinus.cli.manifest_files import is_ours, manifests_in
+from serinus.cli.manifest_files import is_ours, placed_manifests_in
 from serinus.cli.session import Session
 
 _BY_KIND = {definition.kind: definition for definition in DEFINITIONS}
 
 
 def run(arguments: argparse.Namespace, session: Session) -> ExitCode:
-    """Check each manifest of each file."""
+    """Check each manifest of each file or folder."""
     findings, checked = 0, 0
     for filename in arguments.filename:
-        for number, manifest in enumerate(manifests_in(filename), start=1):
+        for where, manifest in placed_manifests_in(filename):
             if not is_ours(manifest):
                 continue
             checked += 1
             for finding in problems(manifest):
                 findings += 1
-                where = f"{filename}, document {number}"
                 session.console.print(f"{where}: {finding}", soft_wrap=True)
-    session.console.print(f"{checked} manifests of Serinus checked, {findings} problems")
+    session.console.print(f"manifests of Serinus checked: {checked}; problems: {findings}")
     if not findings and checked:
         session.console.print("rules between fields: kubectl apply --dry-run=server -f …")
     return ExitCode.BAD if findings else ExitCode.OK

@@ -96,7 +96,7 @@ def test_what_is_not_ours_is_left_alone_and_problems_end_with_1(tmp_path: Path) 
 
     assert code == 1
     assert f"{file}, document 2: Deployment flight-delay: spec.replica" in text
-    assert text.endswith("1 manifests of Serinus checked, 1 problems\n")
+    assert text.endswith("manifests of Serinus checked: 1; problems: 1\n")
 
 
 @pytest.mark.parametrize(("text", "message"), [(None, "No such file"), ("a: [", "no YAML")])
@@ -107,3 +107,25 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, text: str | None, me
 
     with pytest.raises(CommandError, match=message):
         commanded(f"lint -f {file}", FakeCluster([]))
+
+
+def test_a_folder_is_checked_as_kubectl_applies_it(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(DEPLOYMENT)
+    (tmp_path / "bad.yml").write_text(DEPLOYMENT + "  replica: 3\n")
+    (tmp_path / "data.csv").write_text("a: [")
+
+    code, text = commanded(f"lint -f {tmp_path}", FakeCluster([]))
+
+    assert code == 1
+    assert f"{tmp_path / 'bad.yml'}, document 1: Deployment flight-delay: spec.replica" in text
+    assert text.endswith("manifests of Serinus checked: 2; problems: 1\n")
+
+
+def test_what_a_list_lists_is_checked(tmp_path: Path) -> None:
+    item = yaml.safe_load(DEPLOYMENT + "  replica: 3\n")
+    path = tmp_path / "list.yaml"
+    path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [item]}))
+
+    _, text = commanded(f"lint -f {path}", FakeCluster([]))
+
+    assert text.startswith(f"{path}, document 1, items[0]: Deployment flight-delay: spec.replica")
