@@ -82,7 +82,7 @@ class FakeKube:
             raise error_of("POST", 400, "BadRequest", "resourceVersion should not be set")
         stored = copy.deepcopy(dict(body))
         if _has_status(ref):
-            stored.pop("status", None)
+            stored["status"] = {"observedGeneration": -1}  # the default of our schemas
         stored["metadata"] |= {"uid": str(uuid.uuid4()), "generation": 1}
         return self._commit("create", ref, stored, WatchEvent.ADDED)
 

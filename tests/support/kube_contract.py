@@ -145,6 +145,13 @@ class KubeContract:
         assert answer["spec"] == made["spec"]
         assert answer["metadata"]["generation"] == made["metadata"]["generation"]
 
+    async def test_of_an_object_that_nobody_looked_at_no_generation_was_observed(
+        self, kube: Kube, namespace: str
+    ) -> None:
+        made = await kube.create({**model_version(namespace), "status": {"phase": "Ready"}})
+
+        assert made["status"] == {"observedGeneration": -1}
+
     async def test_status_of_an_old_version_is_a_conflict(self, kube: Kube, namespace: str) -> None:
         made = await kube.create(model_version(namespace))
         await kube.replace(with_status(made, {"phase": "Pending"}), subresource="status")

@@ -1,4 +1,4 @@
-"""The four manifests of the smallest example, applied one after the other to a living cluster."""
+"""The smallest example and an imported model, applied one after the other to a living cluster."""
 
 import itertools
 from pathlib import Path
@@ -12,14 +12,15 @@ from serinus.reconcile.decision import ObjectRef
 from tests.support.living_cluster import LivingKube, LivingWorld
 from tests.support.mortal_kube import ProcessKilledError
 
-EXAMPLES = Path(__file__).parents[2] / "hack" / "examples" / "minimal"
+EXAMPLES = Path(__file__).parents[2] / "hack" / "examples"
 NAMESPACE = "shop"
 APART_SECONDS = 20.0
 UNTIL_ALL_EXPIRED_SECONDS = 90_000.0
 
 MANIFESTS: dict[Kind, dict[str, Any]] = {
     Kind(manifest["kind"]): manifest
-    for path in sorted(EXAMPLES.glob("*.yaml"))
+    for folder in ("minimal", "imported")
+    for path in sorted((EXAMPLES / folder).glob("*.yaml"))
     for manifest in yaml.safe_load_all(path.read_text())
 }
 ORDERS = tuple(itertools.permutations(Kind))

@@ -3,7 +3,8 @@
 The schema that pydantic gives is rewritten into the part of OpenAPI v3.0 that Kubernetes calls
 structural: references are put in place, `T | None` becomes an optional `T`, a constant an enum.
 Defaults stay out: an absent field must stay absent, so that exclusive choices, GitOps and later
-changes of a default work. List types and CEL rules stand in the models and pass through.
+changes of a default work; the one exception is a status that nobody wrote yet. List types and CEL
+rules stand in the models and pass through.
 
 References
 ----------
@@ -31,6 +32,9 @@ VERSION_NAME_MAX_LENGTH = 46
 
 _DROPPED = frozenset({"default", "title", "$defs", "additionalProperties", "discriminator"})
 _TYPES = frozenset({"string", "integer", "boolean", "array", "object"})
+_UNSEEN_STATUS = {"observedGeneration": -1}
+"""Of an object that the operator hasn't looked at: without it kstatus, and with it Flux and
+`helm --wait`, take an object that was just applied for done."""
 _STANDARD_FIELDS: dict[str, Schema] = {
     "apiVersion": {
         "type": "string",
@@ -213,17 +217,18 @@ def object_schema(definition: KindDefinition) -> Schema:
     """
     raw = definition.model.model_json_schema(by_alias=True)
     name = definition.kind.value
-    parts = {part: raw["properties"][part] for part in ("spec", "status")}
+    spec, status = (
+        structural(raw["properties"][part], raw["$defs"], f"{name}.{part}")
+        for part in ("spec", "status")
+    )
     return {
         "type": "object",
         "description": raw["description"],
         "required": ["spec"],
         "properties": {
             **_STANDARD_FIELDS,
-            **{
-                part: structural(schema, raw["$defs"], f"{name}.{part}")
-                for part, schema in parts.items()
-            },
+            "spec": spec,
+            "status": {**status, "default": _UNSEEN_STATUS},
         },
         "x-kubernetes-validations": [
             {"rule": rule, "message": message} for rule, message in _name_rules(definition)

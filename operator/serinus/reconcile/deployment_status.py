@@ -49,7 +49,7 @@ def stored_status(resource: JsonObject) -> DeploymentStatus:
 
 def is_lost(status: DeploymentStatus) -> bool:
     """Whether nothing is known from before: no pass over the object left its mark."""
-    return not (status.observed_generation or status.stable or status.canary)
+    return status.observed_generation <= 0 and not (status.stable or status.canary)
 
 
 def active_revisions(status: DeploymentStatus) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ def in_a_canary() -> World:
 
 
 def without_status(world: World) -> World:
-    """The object restored from a backup that has no status."""
-    world.status = {}
+    """The object restored from a backup that has no status: the server shows the default."""
+    world.status = {"observedGeneration": -1}
     world.dirty = True
     return world
 
