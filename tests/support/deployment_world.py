@@ -96,6 +96,10 @@ class Behaviour:
     """How far an answer is from its label on average, where labels of values are taken."""
     starts: bool = True
     start_seconds: int = 2
+    cold_seconds: int = 0
+    """How long after it is ready a pod is cold."""
+    cold_error_percent: int = 0
+    """Percent of the requests that fail meanwhile."""
 
 
 @dataclass
@@ -107,6 +111,7 @@ class Pod:
     version: str
     born_at: int
     leaves_at: int | None = None
+    crashed_at: int | None = None
     good: int = 0
     bad: int = 0
     exposed_good: int = 0
@@ -322,7 +327,15 @@ class World:
 
     def is_ready(self, pod: Pod) -> bool:
         behaviour = self.behaviours.get(pod.version, Behaviour())
-        return behaviour.starts and self.second >= pod.born_at + behaviour.start_seconds
+        return behaviour.starts and self.second >= self._ready_at(pod)
+
+    def _ready_at(self, pod: Pod) -> int:
+        began = pod.born_at if pod.crashed_at is None else pod.crashed_at
+        return began + self.behaviours.get(pod.version, Behaviour()).start_seconds
+
+    def is_cold(self, pod: Pod) -> bool:
+        behaviour = self.behaviours.get(pod.version, Behaviour())
+        return self.second < self._ready_at(pod) + behaviour.cold_seconds
 
     def ready_pods(self, revision: str | None) -> int:
         return sum(
@@ -367,6 +380,8 @@ class World:
                 return self.canary is None and self.phase == "Healthy"
             case "canary has traffic":
                 return bool(self.canary and self.canary.get("trafficStartedAt"))
+            case "canary's second weight":
+                return bool(self.canary and self.canary["step"] >= 2)
             case "rolled back":
                 return self.canary is None and "rollback" in self.actions()
             case "paused" | "degraded":
@@ -603,6 +618,19 @@ class World:
 
     # Kubernetes
 
+    def loses_pods(self, revision: str | None, *, number: int = 1) -> None:
+        """A node is gone, and the pods that it had; others take their place."""
+        mine = [pod for pod in self.pods if pod.revision == revision and pod.leaves_at is None]
+        self.pods = [pod for pod in self.pods if pod not in mine[:number]]
+        self.dirty = True
+
+    def pods_crash(self, revision: str | None) -> None:
+        """All pods of a revision start again, each with its name."""
+        for pod in self.pods:
+            if pod.revision == revision:
+                pod.crashed_at, pod.good, pod.bad = self.second, 0, 0
+        self.dirty = True
+
     def kubernetes_works(self) -> None:
         """Workloads get the pods that they ask for; their status says what is ready."""
         before = [(pod.name, pod.leaves_at, self.is_ready(pod)) for pod in self.pods]
@@ -737,6 +765,11 @@ class World:
             metadata["deletionTimestamp"] = format_time(self.now)
         started = format_time(moment(START + pod.born_at))
         status = {"phase": "Running", "startTime": started, **self.pod_status}
+        if self.is_ready(pod):
+            ready = moment(START + self._ready_at(pod))
+            status["conditions"] = [
+                {"type": "Ready", "status": "True", "lastTransitionTime": format_time(ready)}
+            ]
         return {"metadata": metadata, "status": status}
 
     # requests and counters
@@ -865,7 +898,7 @@ class World:
 
     def _answers(self, pod: Pod) -> None:
         behaviour = self.behaviours.get(pod.version, Behaviour())
-        percent = behaviour.error_percent
+        percent = behaviour.cold_error_percent if self.is_cold(pod) else behaviour.error_percent
         if pod.labels is not None:
             pod.labels.add(behaviour.off_by, START + self.second)
         total = pod.good + pod.bad + 1

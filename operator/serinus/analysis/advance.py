@@ -102,7 +102,7 @@ def advance_analysis(
         Answers to `queries` for the same states, by metric. A metric without an answer keeps its
         state; a failure is said in its verdict and is never evidence.
     rules, context
-        Frozen for the rollout, but for `pods_started_at` and what the present step demands.
+        Frozen for the rollout, but for what is known of the pods and what the present step demands.
     now
         Aware; not before the time of the queries.
     """

@@ -92,6 +92,7 @@ def after_round(
     end_ms: int,
     comparisons: Sequence[Comparison | None],
     cap: float,
+    counted: Sequence[PodCounts] | None = None,
 ) -> RateState:
     """The state with one more closed round, which ended at `end_ms`.
 
@@ -101,6 +102,8 @@ def after_round(
         The rule's, with None in the place of one that the round doesn't count for.
     cap
         The most log-evidence that the round may add, `round_cap(alpha)`.
+    counted
+        What each comparison counts of the round; None: each all of it.
     """
     if isinstance(outcome, Rejected):
         rejected_rounds = state.rejected_rounds + 1
@@ -109,8 +112,9 @@ def after_round(
         )
     if not any(comparisons):
         return replace(state, watermark_ms=end_ms, rejected=None)
-    increments, guess = strata(outcome), stable_rate_guess(state)
-    inflation = state.baseline.variance_inflation
+    parts = [strata(part) for part in counted] if counted else [strata(outcome)] * len(comparisons)
+    increments = next(part for part, one in zip(parts, comparisons, strict=True) if one)
+    guess, inflation = stable_rate_guess(state), state.baseline.variance_inflation
     return replace(
         state,
         watermark_ms=end_ms,
@@ -119,10 +123,10 @@ def after_round(
         stable=reduce(_sum, [one.stable for one in increments], state.stable),
         bets=tuple(
             [
-                _after_increments(bets, increments, boundaries(comparison), guess, inflation, cap)
+                _after_increments(bets, part, boundaries(comparison), guess, inflation, cap)
                 if comparison
                 else bets
-                for bets, comparison in zip(state.bets, comparisons, strict=True)
+                for bets, part, comparison in zip(state.bets, parts, comparisons, strict=True)
             ]
         ),
     )

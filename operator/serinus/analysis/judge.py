@@ -104,7 +104,9 @@ def judged(
         gates,
         harm_shown=ratio >= 1,
         behind=any(gate.metric in behind for gate in gates),
-        measured=missing == 0 and _scalars_measured(rules, context, scalars),
+        measured=missing == 0
+        and not any(gate.holds_a_step for gate in gates)
+        and _scalars_measured(rules, context, scalars),
     )
     return Judgement(
         overall=overall,

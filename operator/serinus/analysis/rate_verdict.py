@@ -88,6 +88,9 @@ def rate_verdict(
         newest_sample_at=_newest_sample_at(rule, state),
         gate=rule.gate,
         dry_run=rule.dry_run,
+        cold_canary_pods=state.cold.canary.cold,
+        cold_stable_pods=state.cold.stable.cold,
+        holds_a_step=state.cold.hold_a_step,
     )
     sentence = rate_sentence(rule, measured, problem=problem, silent=silent, unlike=unlike)
     return replace(measured, sentence=sentence)

@@ -33,7 +33,7 @@ def rate_sentence(
     """One line, e.g. `errors: canary 40 of 500 bad, stable 9 of 9500; harm shown (…)`."""
     role = _role(gate=rule.gate, dry_run=rule.dry_run)
     consequence = _consequence(said, problem, silent, unlike)
-    return f"{rule.name}: {_counted(rule, said)}; {consequence}{role}"
+    return f"{rule.name}: {_counted(rule, said)}; {consequence}{_left_out(said)}{role}"
 
 
 def _role(*, gate: bool, dry_run: bool) -> str:
@@ -72,6 +72,15 @@ def _counted(rule: RateRule, said: MetricVerdict) -> str:
     maxima = [one.maximum for one in rule.comparisons if isinstance(one, AgainstMaximum)]
     allowed = f", at most {min(maxima) * 100:g} % allowed" if maxima else ""
     return f"{canary}{stable}{allowed}"
+
+
+def _left_out(said: MetricVerdict) -> str:
+    """Which pods don't count yet; a version that is harmful or safe is so without them."""
+    arms = (("canary", said.cold_canary_pods), ("stable", said.cold_stable_pods))
+    cold = [f"{pods} of {arm}" for arm, pods in arms if pods]
+    if said.verdict is not Verdict.INCONCLUSIVE or not cold:
+        return ""
+    return f"; new pods don't count during their `warmup`: {' and '.join(cold)}"
 
 
 def _consequence(
@@ -140,7 +149,11 @@ def overall_sentence(
             wanted = _wanted(gates, requests_needed)
             return f"no harm shown; {wanted} needed to show that it is safe"
         case Overall.NOT_ENOUGH:
-            return f"too little was measured to judge; {_wanted(gates, requests_needed)} needed"
+            wanted = _wanted(gates, requests_needed)
+            if any(gate.holds_a_step for gate in gates):
+                wanted = "requests that the step's new pods answer after their `warmup` are"
+                return f"too little was measured to judge; {wanted} needed"
+            return f"too little was measured to judge; {wanted} needed"
         case Overall.NO_METRICS:
             return "no metric gates: without evidence"
 

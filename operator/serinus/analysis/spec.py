@@ -214,6 +214,9 @@ class AnalysisContext:
     pods_started_at
         Start of each known pod. A counter of a pod that began in sight began at 0; without a start
         the pod's first sample is only a baseline, and what it counted before is left out.
+    pods_ready_at
+        Since when each known pod has been ready; of one that isn't, when it started. For `warmup`
+        from then on it is cold (`cold_pods`). One that isn't known is warm.
     min_samples
         Canary events of a metric below which nothing but harm is said of it.
     samples_before
@@ -251,6 +254,7 @@ class AnalysisContext:
     measured_since: datetime | None = None
     step_started_at: datetime | None = None
     pods_started_at: Mapping[str, datetime] = field(default_factory=dict)
+    pods_ready_at: Mapping[str, datetime] = field(default_factory=dict)
     labels_wait: bool = True
     exposed_only: bool = False
     constant_rates: Mapping[tuple[MetricTemplate, str | None], float] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from serinus.analysis.cells import Rejected
+from serinus.analysis.cold_pods import ColdArm, ColdPods
 from serinus.analysis.eprocess import Mixture, Side, new_mixture
 from serinus.analysis.samples import Contradiction
 from serinus.api.verdicts import Counts
@@ -72,6 +73,8 @@ class RateState:
         Newest samples; None before the first.
     total_harm
         Highest log-evidence of harm of all metrics together, the same in each metric's state.
+    cold
+        What was left out of cold pods.
     """
 
     watermark_ms: int
@@ -86,6 +89,7 @@ class RateState:
     canary_seen_ms: int | None = None
     stable_seen_ms: int | None = None
     total_harm: float = 0.0
+    cold: ColdPods = field(default_factory=ColdPods)
 
 
 class StateUnreadableError(ValueError):
@@ -106,6 +110,8 @@ def encode_state(state: RateState) -> str:
         [state.canary_seen_ms, state.stable_seen_ms],
         state.total_harm,
     ]
+    if state.cold != ColdPods():  # else as it was written before, for whoever goes back to that
+        fields.append([*_cold_fields(state.cold.canary), *_cold_fields(state.cold.stable)])
     return _VERSION + json.dumps(fields, separators=(",", ":"))
 
 
@@ -120,9 +126,8 @@ def decode_state(text: str) -> RateState:
     if not text.startswith(_VERSION + "["):
         raise StateUnreadableError("unknown version of the analysis state")
     try:
-        watermark, prior, inflation, counts, bets, tallies, rejected, seen, total = json.loads(
-            text[len(_VERSION) :]
-        )
+        fields = json.loads(text[len(_VERSION) :])
+        watermark, prior, inflation, counts, bets, tallies, rejected, seen, total, *cold = fields
         return RateState(
             watermark_ms=watermark,
             baseline=Baseline(prior[0], prior[1], inflation[0], InflationSource(inflation[1])),
@@ -136,9 +141,18 @@ def decode_state(text: str) -> RateState:
             canary_seen_ms=seen[0],
             stable_seen_ms=seen[1],
             total_harm=total,
+            cold=_cold(*cold) if cold else ColdPods(),
         )
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise StateUnreadableError("damaged analysis state") from error
+
+
+def _cold_fields(arm: ColdArm) -> tuple[int, int, int]:
+    return arm.pods, arm.left_out_ms, arm.cold
+
+
+def _cold(fields: list[int]) -> ColdPods:
+    return ColdPods(ColdArm(*fields[:3]), ColdArm(*fields[3:]))
 
 
 def _mixture_fields(mixture: Mixture) -> list[object]:

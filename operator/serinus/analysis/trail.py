@@ -11,7 +11,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from serinus.analysis.cells import Arm
+from serinus.analysis.cells import Arm, PodCounts, Rejected
+from serinus.analysis.cold_pods import Readiness, without_cold
 from serinus.analysis.counters import (
     CounterSeries,
     counter_series,
@@ -22,7 +23,7 @@ from serinus.analysis.counters import (
 from serinus.analysis.evidence import after_round, baseline, round_cap
 from serinus.analysis.inflation import stable_minutes
 from serinus.analysis.moments import to_ms
-from serinus.analysis.rounds import closed_rounds, lookback_ms
+from serinus.analysis.rounds import Round, closed_rounds, lookback_ms
 from serinus.analysis.samples import RangeVector
 from serinus.analysis.spec import (
     LABEL_TEMPLATES,
@@ -97,18 +98,40 @@ def states_after_rounds(
     )
     trail, cap = [_with_late_scrapes(state, scrapes, context)], round_cap(rules.alpha)
     for closed, outcome in zip(rounds, outcomes, strict=True):
-        comparisons = _counting(rule, context, closed.start_ms)
-        grown = after_round(
-            trail[-1],
-            outcome,
-            end_ms=closed.end_ms,
-            comparisons=comparisons,
-            cap=cap,
-        )
-        trail.append(grown)
+        trail.append(_after_round(trail[-1], outcome, closed, rule, context, cap=cap))
     known = _scrapes_before(scrapes, trail[-1].watermark_ms, context)
     trail[-1] = replace(trail[-1], scrapes_in_lookback=known)
     return trail
+
+
+def _after_round(
+    before: RateState,
+    outcome: PodCounts | Rejected,
+    closed: Round,
+    rule: RateRule,
+    context: AnalysisContext,
+    *,
+    cap: float,
+) -> RateState:
+    comparisons = _counting(rule, context, closed.start_ms)
+    leave_out = [_leaves_out_cold(rule, context, one) for one in rule.comparisons]
+    counted = None
+    waited = any(one and out for one, out in zip(comparisons, leave_out, strict=True))
+    if waited and not isinstance(outcome, Rejected):
+        warm, cold = without_cold(outcome, closed, _readiness(context), before.cold)
+        before = replace(before, cold=cold)
+        counted = [warm if out else outcome for out in leave_out]
+    return after_round(
+        before, outcome, end_ms=closed.end_ms, comparisons=comparisons, cap=cap, counted=counted
+    )
+
+
+def _readiness(context: AnalysisContext) -> Readiness:
+    return Readiness(
+        ready_ms={pod: to_ms(at) for pod, at in context.pods_ready_at.items()},
+        warmup_ms=round(context.warmup.total_seconds() * 1000),
+        rollout_started_ms=to_ms(context.started_at),
+    )
 
 
 def _first_state(
@@ -165,18 +188,23 @@ def _past_lost_history(state: RateState, now_ms: int) -> RateState:
 def _counting(
     rule: RateRule, context: AnalysisContext, round_start_ms: int
 ) -> tuple[Comparison | None, ...]:
-    """The rule's comparisons, None for those that leave out a round of the warm-up.
+    """The rule's comparisons, None for those that leave out a round of the rollout's warm-up."""
+    if round_start_ms >= to_ms(context.started_at + context.warmup):
+        return rule.comparisons
+    return tuple(None if _leaves_out_cold(rule, context, one) else one for one in rule.comparisons)
+
+
+def _leaves_out_cold(rule: RateRule, context: AnalysisContext, comparison: Comparison) -> bool:
+    """Whether what is cold doesn't count for the comparison.
 
     A cold canary is slower than stable; a maximum guards from the start, and labels go by cohort.
     Where nothing serves beside it, a revision has just got all requests and is cold for them: how
     slow it is doesn't count yet, whatever it is held against.
     """
-    warm = round_start_ms >= to_ms(context.started_at + context.warmup)
-    if warm or rule.template in LABEL_TEMPLATES:
-        return rule.comparisons
-    if context.stable_revision is None and rule.template is MetricTemplate.SLOW_REQUESTS:
-        return (None,) * len(rule.comparisons)
-    return tuple(one if isinstance(one, AgainstMaximum) else None for one in rule.comparisons)
+    if rule.template in LABEL_TEMPLATES:
+        return False
+    alone = context.stable_revision is None and rule.template is MetricTemplate.SLOW_REQUESTS
+    return alone or not isinstance(comparison, AgainstMaximum)
 
 
 def _baseline_from_ms(context: AnalysisContext) -> int:

@@ -295,7 +295,9 @@ class Analysis(ApiModel):
         "stable's pods (default; \"2\" where that can't be), or a number of at least 1.",
     )
     warmup: Duration | None = Field(
-        default=None, description="Time of a new canary that doesn't count. Default: 60s."
+        default=None,
+        description="Time that isn't compared: of a new canary, and of each pod of both versions "
+        "after it became ready. Default: 60s.",
     )
     scrape_interval: Duration | None = Field(
         default=None, description="How often Prometheus scrapes the pods. Default: 15s."

@@ -108,6 +108,10 @@ class MetricVerdict:
         Whether it doesn't even alarm.
     left_to_a_person
         Whether a scalar was inconclusive more often than allowed: measuring on decides nothing.
+    cold_canary_pods, cold_stable_pods
+        Pods whose first requests were left out of the last round, in their warm-up.
+    holds_a_step
+        Whether they are so many that a step isn't judged by the others.
     """
 
     metric: str
@@ -125,6 +129,9 @@ class MetricVerdict:
     gate: bool = True
     dry_run: bool = False
     left_to_a_person: bool = False
+    cold_canary_pods: int = 0
+    cold_stable_pods: int = 0
+    holds_a_step: bool = False
 
     @property
     def is_rate(self) -> bool:

@@ -109,6 +109,9 @@ class CanaryAnalysis:
             pods_started_at={
                 pod.name: pod.started_at for pod in self.seen.pods if pod.started_at is not None
             },
+            pods_ready_at={
+                pod.name: pod.ready_at for pod in self.seen.pods if pod.ready_at is not None
+            },
         )
 
     def _first_cohort_at(self) -> datetime:

@@ -29,6 +29,8 @@ class Pod:
     ours: bool
     """Whether the ReplicaSet of its revision's workload made it, told by its uid."""
     started_at: datetime | None
+    ready_at: datetime | None
+    """Since when it is ready; where it isn't, when it started."""
     problem: PodProblem | None
     creating: bool = False
     """Whether its containers are still being made: what they mount may be missing."""
@@ -78,9 +80,18 @@ def _pod(body: JsonObject, *, ours: bool) -> Pod:
         revision=_revision(body),
         ours=ours,
         started_at=parse_time(started) if started else None,
+        ready_at=parse_time(ready) if (ready := _ready_since(body) or started) else None,
         problem=None if leaving else pod_problem(body),
         creating=not leaving and _is_creating(body.get("status", {})),
     )
+
+
+def _ready_since(pod: JsonObject) -> str | None:
+    for condition in pod.get("status", {}).get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            since = condition.get("lastTransitionTime")
+            return str(since) if since else None
+    return None
 
 
 def _revision(pod: JsonObject) -> str:

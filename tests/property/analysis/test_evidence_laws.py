@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from serinus.analysis.advance import advance_analysis, queries
 from serinus.analysis.cells import Arm, Cell, Rejected
+from serinus.analysis.cold_pods import ColdArm, ColdPods
 from serinus.analysis.eprocess import Mixture
 from serinus.analysis.evidence import after_round, round_cap
 from serinus.analysis.samples import (
@@ -126,7 +127,9 @@ def test_the_same_samples_give_the_same_verdict_however_often_one_looked(
             pod_name(f"p-{number}", revision): moment(START + first * INTERVAL - 5)
             for number, (revision, _, first, _) in enumerate(pods)
         }
-        once.context = often.context = replace(once.context, pods_started_at=starts)
+        once.context = often.context = replace(
+            once.context, pods_started_at=starts, pods_ready_at=starts
+        )
     for at in sorted(looks):
         often.look(at)
 
@@ -202,6 +205,11 @@ states = st.builds(
     canary_seen_ms=st.none() | st.integers(0, 10**13),
     stable_seen_ms=st.none() | st.integers(0, 10**13),
     total_harm=numbers,
+    cold=st.builds(
+        ColdPods,
+        *[st.builds(ColdArm, st.integers(0, 5000), st.integers(0, 10**11), st.integers(0, 5000))]
+        * 2,
+    ),
 )
 
 
@@ -254,6 +262,7 @@ def test_whatever_is_counted_the_state_stays_small(
             canary_seen_ms=state.watermark_ms,
             stable_seen_ms=state.watermark_ms,
             total_harm=-9998.123456789,
+            cold=ColdPods(ColdArm(5000, 10**11, 5000), ColdArm(5000, 10**11, 5000)),
         )
 
         assert len(encode_state(largest)) <= MAX_STATE_BYTES

@@ -1,12 +1,14 @@
 """What people read, word for word."""
 
+from dataclasses import replace
+
 import pytest
 
 from serinus.analysis.scalar import ScalarState
-from serinus.analysis.sentences import rate_sentence, scalar_sentence
+from serinus.analysis.sentences import overall_sentence, rate_sentence, scalar_sentence
 from serinus.analysis.spec import RateRule, ScalarRule
 from serinus.api.enums import MetricTemplate
-from serinus.api.verdicts import Counts, MetricVerdict, Verdict
+from serinus.api.verdicts import Counts, MetricVerdict, Overall, Verdict
 from tests.support.canary_world import at_most, errors
 
 CANARY, STABLE = Counts(40, 500), Counts(9, 9500)
@@ -120,3 +122,21 @@ QUEUE = ScalarRule("queue", "q", minimum=1, maximum=100, failure_limit=2, dry_ru
 )
 def test_scalars(state: ScalarState, verdict: Verdict, sentence: str) -> None:
     assert scalar_sentence(QUEUE, state, verdict) == sentence
+
+
+def test_pods_that_dont_count_yet_are_told_while_nothing_is_decided() -> None:
+    cold = {"cold_canary_pods": 3, "cold_stable_pods": 1}
+
+    assert rate_sentence(errors(), replace(said(Verdict.INCONCLUSIVE), **cold)).endswith(
+        "; new pods don't count during their `warmup`: 3 of canary and 1 of stable"
+    )
+    assert "warmup" not in rate_sentence(errors(), replace(said(Verdict.FAILED, harm=1.3), **cold))
+
+
+def test_a_step_that_waits_for_its_new_pods_says_so() -> None:
+    waiting = replace(said(Verdict.INCONCLUSIVE), holds_a_step=True)
+
+    assert overall_sentence(Overall.NOT_ENOUGH, [waiting], None) == (
+        "too little was measured to judge; requests that the step's new pods answer after their "
+        "`warmup` are needed"
+    )

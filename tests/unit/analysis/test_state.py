@@ -1,8 +1,12 @@
 """The opaque string: small, complete, and refused when it isn't ours."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from serinus.analysis.cells import Rejected
+from serinus.analysis.cold_pods import ColdArm, ColdPods
 from serinus.analysis.eprocess import HARM_ODDS, SAFE_ODDS, Mixture
 from serinus.analysis.samples import Contradiction
 from serinus.analysis.state import (
@@ -37,6 +41,7 @@ WORST = RateState(
     canary_seen_ms=1_700_000_000_123,
     stable_seen_ms=1_700_000_000_123,
     total_harm=LONGEST,
+    cold=ColdPods(ColdArm(5_000, 123_456_789_012, 4_999), ColdArm(5_000, 123_456_789_012, 5_000)),
 )
 
 
@@ -47,9 +52,27 @@ def test_the_largest_state_of_two_comparisons_fits() -> None:
     assert decode_state(text) == WORST
 
 
+def test_a_state_from_before_cold_pods_were_left_out_is_read_and_written_as_it_was() -> None:
+    before = replace(WORST, cold=ColdPods())
+    text = encode_state(before)
+
+    assert len(json.loads(text[1:])) == 9
+    assert decode_state(text) == before
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "2[]", "1", "1[", "1[]", '1{"a":1}', encode_state(WORST)[:-3], "s1[null]"],
+    [
+        "",
+        "2[]",
+        "1",
+        "1[",
+        "1[]",
+        '1{"a":1}',
+        encode_state(WORST)[:-1] + ",7]",
+        encode_state(WORST)[:-3],
+        "s1[null]",
+    ],
 )
 def test_a_damaged_state_is_refused(text: str) -> None:
     with pytest.raises(StateUnreadableError):

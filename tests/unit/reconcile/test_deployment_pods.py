@@ -1,5 +1,6 @@
 """Whose pods get requests: neither a label nor a name is enough."""
 
+from serinus.api.conditions import format_time
 from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_facts import observed
 from serinus.reconcile.snapshot import Children
@@ -52,3 +53,23 @@ def test_where_pods_disagree_about_their_replica_set_none_is_trusted() -> None:
     world = serving_v1(replicas=2)
 
     assert len(with_pods_like(world, 2, uid="of-somebody-else")) == 4
+
+
+def ready_at(**status: object) -> str:
+    """Since when a pod of this status is taken for ready, within the minute of its start."""
+    world = serving_v1(replicas=1)
+    body = world._pod_body(world.pods[0])
+    body["status"] = {"startTime": "2024-05-06T12:00:00Z", **status}
+    ref = ObjectRef("v1", "Pod", NAMESPACE, world.pods[0].name)
+    children = Children({**world.snapshot({}).children.objects, ref: body})
+    (pod,) = observed(children, name=NAME, namespace=NAMESPACE, uid=UID).pods
+    assert pod.ready_at is not None
+    return format_time(pod.ready_at)[-4:]
+
+
+def test_how_old_a_pod_is_counts_from_when_it_became_ready() -> None:
+    became = {"type": "Ready", "lastTransitionTime": "2024-05-06T12:00:40Z"}
+
+    assert ready_at(conditions=[{**became, "status": "True"}]) == ":40Z"
+    assert ready_at(conditions=[{**became, "status": "False"}]) == ":00Z"
+    assert ready_at() == ":00Z"
