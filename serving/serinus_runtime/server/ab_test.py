@@ -53,8 +53,11 @@ ANSWER_SECONDS = 5.0
 ANSWER_BYTES_MAX = 64 << 20
 IDLE_MAX = 64
 """Connections to the canary that are kept for the next request."""
-_PASSED_ON = TRACE_HEADERS | {HEADER, b"content-type", b"content-encoding", b"x-request-id"}
-"""Headers of a request that mean something to the model, or to who follows it."""
+_PASSED_ON = TRACE_HEADERS | {HEADER, b"content-type", b"x-request-id"}
+"""Headers of a request that mean something to the model, or to who follows it.
+
+A body that came compressed goes on as what it became.
+"""
 _NAMES_A_VERSION = "/versions/"
 _UNKNOWN = frozenset({404, 405})
 """What a server says where it doesn't have the path: no answer to the request."""

@@ -8,10 +8,13 @@ RequestError(status, message)
 ├── TooSlow         408  the request didn't come whole in time, or gave way to others
 ├── TooLarge        413  the body, or the number of rows in it, is over the limit
 │   └── Endless     413  so far over it that the rest isn't read: the connection ends
+├── UnknownEncoding     415  the body is in a content encoding that isn't read
+├── UnknownExpectation  417  the request expects what nobody here does
 ├── HeadTooLarge    431  the request line and the headers are over the limit
-├── NotPossible     501  not with this model; says what to do instead
+├── NotPossible     501  not with this model, or not by this server; says what to do instead
 ├── Overloaded      503  come back later; says when
-└── Unanswered      504  the answer wasn't there in the time that it may take
+├── Unanswered      504  the answer wasn't there in the time that it may take
+└── WrongVersion    505  of HTTP
 """
 
 from __future__ import annotations
@@ -77,6 +80,19 @@ class Endless(TooLarge):
     headers = ((b"connection", b"close"),)
 
 
+class UnknownEncoding(RequestError):
+    """The body can't be decompressed; says what can (RFC 9110, 12.5.3)."""
+
+    status = 415
+    headers = ((b"accept-encoding", b"gzip, deflate"),)
+
+
+class UnknownExpectation(RequestError):
+    """The client expects something of the server that it doesn't do."""
+
+    status = 417
+
+
 class HeadTooLarge(RequestError):
     """The head is over the limit."""
 
@@ -84,7 +100,7 @@ class HeadTooLarge(RequestError):
 
 
 class NotPossible(RequestError):
-    """The model can't be asked this."""
+    """The model can't be asked this, or the server not in this way."""
 
     status = 501
 
@@ -103,6 +119,12 @@ class Unanswered(RequestError):
     """The request waited for its answer for as long as it may."""
 
     status = 504
+
+
+class WrongVersion(RequestError):
+    """Another HTTP than those that are spoken here."""
+
+    status = 505
 
 
 def not_looked_up(error: BadRequest) -> Overloaded:

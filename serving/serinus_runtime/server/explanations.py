@@ -26,6 +26,7 @@ from serinus_runtime.artifact.explainer import (
 from serinus_runtime.artifact.package import Package
 from serinus_runtime.server.answer import Answer
 from serinus_runtime.server.binary_tensors import divided, filled
+from serinus_runtime.server.content_encoding import plain_body
 from serinus_runtime.server.errors import (
     BadRequest,
     NotPossible,
@@ -39,6 +40,7 @@ from serinus_runtime.server.prediction_requests import answered_in_time
 from serinus_runtime.server.protocol_v2 import TensorsForm
 from serinus_runtime.server.request_body import (
     Receive,
+    RequestHeaders,
     Scope,
     check_structure,
     json_object,
@@ -64,9 +66,7 @@ class Explanations:
 
     async def answered(self, scope: Scope, receive: Receive) -> Answer:
         """The answer; raises `RequestError`."""
-        body, data = divided(
-            scope["headers"], await read_body(receive, self._serving.limits.body_bytes)
-        )
+        body = await read_body(scope, receive, self._serving.limits.body_bytes)
         if self._under_way >= WAITING_MAX:
             raise Overloaded(f"{WAITING_MAX} explanations are being made; try again in 1 s")
         self._under_way += 1
@@ -74,16 +74,18 @@ class Explanations:
             loop = asyncio.get_running_loop()
             on_thread = functools.partial(loop.run_in_executor, self._serving.explaining)
             async with answered_in_time(received_at(scope), self._serving.limits.answer_seconds):
-                document, begun = await on_thread(self._begun, body, data)
+                document, begun = await on_thread(self._begun, scope["headers"], body)
                 if begun is not None:
                     await begun.fetched()
                 return await on_thread(self._made, document, begun)
         finally:
             self._under_way -= 1
 
-    def _begun(self, body: bytes, data: memoryview) -> tuple[JsonObject, Completing | None]:
-        check_structure(body, _STRUCTURE_MAX)
-        document = json_object(body)
+    def _begun(self, headers: RequestHeaders, body: bytes) -> tuple[JsonObject, Completing | None]:
+        plain = plain_body(headers, body, self._serving.limits.body_bytes)
+        text, data = divided(headers, plain)
+        check_structure(text, _STRUCTURE_MAX)
+        document = json_object(text)
         limit = min(ROWS_MAX, self._serving.limits.rows)
         if (count := self._form.row_count(document)) > limit:
             raise TooLarge(

@@ -16,6 +16,7 @@ from serinus_runtime.prediction_log.buffer import LogCounts
 from serinus_runtime.server.access_log import AccessCounts
 from serinus_runtime.server.answer import FAILURE, OK, TEXT, Answer, of_json, refusal
 from serinus_runtime.server.bento import is_documentation
+from serinus_runtime.server.content_encoding import plain_body
 from serinus_runtime.server.errors import NotFound, RequestError, WrongMethod
 from serinus_runtime.server.feedback_requests import BODY_BYTES_MAX, FeedbackRequests
 from serinus_runtime.server.metrics import CONTENT_TYPE, Elsewhere, rendered
@@ -162,7 +163,8 @@ class HotPath:
     # Feedback
 
     async def _feedback(self, scope: Scope, receive: Receive) -> Answer:
-        body, books = await read_body(receive, BODY_BYTES_MAX), self._serving.books
+        sent, books = await read_body(scope, receive, BODY_BYTES_MAX), self._serving.books
+        body = plain_body(scope["headers"], sent, BODY_BYTES_MAX)
         if books is not None:
             return await books.asked(Question(About.LABELS, scope["headers"], body))
         return await self._labels.answered(scope, body)
@@ -221,6 +223,8 @@ class HotPath:
         path = scope["path"]
         shown = path[:_SHOWN_CHARACTERS] + ("…" if len(path) > _SHOWN_CHARACTERS else "")
         methods = sorted(method for method, known in self._routes if known == path)
+        if path == "*":  # what the server can do in all (RFC 9110, 9.3.7)
+            methods = sorted({method for method, _ in self._routes})
         if methods:
             expected = " or ".join(methods)
             raise WrongMethod(f"{shown}: expected {expected}, got {scope['method']}", methods)

@@ -24,7 +24,9 @@ from serinus_runtime.server.prediction_id import MAX_ROWS
 _REFUSALS = {
     "400": "The request doesn't fit; the message names the field.",
     "408": "The request took too long to come.",
-    "413": "The body or its rows are over the limit.",
+    "413": "The body, as it was before it was compressed, or its rows are over the limit.",
+    "415": "The body is in a content encoding that isn't read; `Accept-Encoding` says which are.",
+    "417": "The request expects something else than `100-continue`.",
     "500": "The server failed.",
     "503": "The server is full; `Retry-After` says when to try again.",
     "504": "There was no answer in the time that it may take.",
@@ -87,7 +89,8 @@ def openapi_document(
 def _post(
     summary: str, request: str, answer: str, more: Mapping[str, str] = MappingProxyType({})
 ) -> JsonObject:
-    body = {"required": True, "content": _json(request)}
+    told = "May be compressed, with `Content-Encoding: gzip` or `deflate`."
+    body = {"description": told, "required": True, "content": _json(request)}
     responses = {"200": {"description": "Done.", "content": _json(answer)}}
     for code, description in (_REFUSALS | dict(more)).items():
         responses[code] = {"description": description, "content": _json("Error")}

@@ -18,6 +18,13 @@ from serinus_runtime.artifact.model import Model
 from serinus_runtime.server.ab_test import HANDED_BACK, AbTest, Exposure, Relayed, is_handed_on
 from serinus_runtime.server.answer import FAILURE, OK, Answer, refusal
 from serinus_runtime.server.binary_tensors import HEADER, NO_DATA, divided
+from serinus_runtime.server.content_encoding import HEADER as CODING_HEADER
+from serinus_runtime.server.content_encoding import (
+    Coding,
+    coding_of,
+    decompressed,
+    decompressed_at_once,
+)
 from serinus_runtime.server.csv_rows import is_csv, json_of_csv
 from serinus_runtime.server.errors import RequestError
 from serinus_runtime.server.exchange import Form
@@ -40,7 +47,7 @@ from serinus_runtime.server.shadow import is_mirrored
 
 logger = logging.getLogger(__name__)
 
-_NOT_PLAIN = frozenset({b"content-encoding", HEADER})
+_NOT_PLAIN = frozenset({CODING_HEADER, HEADER})
 TO_MIRROR = "serinus.to_mirror"
 """Key in a scope: the body of a request that a shadow is to answer too."""
 
@@ -56,6 +63,9 @@ class PredictionPaths:
         # What a row leaves out is looked up first, where that is wanted.
         self._rows = serving.rows if serving.online is None else {}
         self._usual_bytes_max = min(SMALL_BODY_BYTES, serving.limits.body_bytes)
+        # Bodies that come may take so much memory together; so may what becomes of them.
+        at_once = serving.door.limits.held_bytes // serving.limits.body_bytes
+        self._decompressed = asyncio.Semaphore(max(1, at_once))
 
     def takes(self, method: bytes, url: bytes) -> bool:
         """Whether this is a prediction request, its path written as we write it."""
@@ -79,6 +89,11 @@ class PredictionPaths:
         if form.takes_csv and is_csv(headers):
             return None
         try:
+            if (coding := coding_of(headers)) is not None:
+                plain = decompressed_at_once(coding, body, self._usual_bytes_max)
+                if plain is None:
+                    return None
+                body = plain
             text, data = divided(headers, body) if form.takes_binary else (body, NO_DATA)
             mirrored = serving.log is not None and is_mirrored(headers)
             self._requests.enter()
@@ -143,9 +158,12 @@ class PredictionPaths:
         form = self.forms[scope["path"]]
         since: float | None = None
         cells: RequestCells = metrics
+        room: asyncio.Semaphore | None = None
         try:
-            body = await read_body(receive, serving.limits.body_bytes)
+            body = await read_body(scope, receive, serving.limits.body_bytes)
             since = received_at(scope)
+            if (coding := coding_of(scope["headers"])) is not None:
+                body, room = await self._plain(coding, body, since)
             if shadow is not None and shadow.is_there:
                 scope[TO_MIRROR] = body
             if ab_test is not None and ab_test.runs:
@@ -169,9 +187,33 @@ class PredictionPaths:
         except Exception:
             logger.exception("prediction failed")
             answer = FAILURE
+        finally:
+            if room is not None:
+                room.release()
         since = received_at(scope) if since is None else since
         cells.observe(answer.status, time.monotonic() - since)
         return answer
+
+    async def _plain(
+        self, coding: Coding, body: bytes, since: float
+    ) -> tuple[bytes, asyncio.Semaphore | None]:
+        """What a compressed body becomes; and where it is large, what is to be released for it.
+
+        Few large ones are there at once: the others wait as they came.
+        """
+        plain = decompressed_at_once(coding, body, self._usual_bytes_max)
+        if plain is not None:
+            return plain, None
+        serving, loop, room = self._serving, asyncio.get_running_loop(), self._decompressed
+        async with self._requests.place(since):
+            await room.acquire()
+            try:
+                limit = serving.limits.body_bytes
+                plain = await loop.run_in_executor(serving.aside, decompressed, coding, body, limit)
+            except BaseException:
+                room.release()
+                raise
+        return plain, room
 
     async def _json_of_csv(self, body: bytes) -> bytes:
         serving, loop = self._serving, asyncio.get_running_loop()

@@ -27,8 +27,10 @@ _DISCARDED_BODIES = 8
 """An oversized body is read up to this many limits before the answer: a client that is still
 sending when the connection closes would see a reset instead of the 413."""
 
+EXPECTS_GO_ON = b"100-continue"
+"""What a client expects that sends its body only once it is told to."""
+
 _BODY_HEADERS = {
-    b"content-encoding": "send the JSON uncompressed",
     b"inference-header-content-length": "send the tensors' data as JSON",
     b"upgrade": "leave it out, its request's body isn't read",
 }
@@ -39,14 +41,19 @@ class ClientGone(Exception):
     """The client left, or was turned away, before its request was complete."""
 
 
-async def read_body(receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body; raises `TooLarge` over the limit and `ClientGone`."""
+async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
+    """The whole body; raises `TooLarge` over the limit and `ClientGone`.
+
+    A client that asks whether to send more than that is told not to: nothing is received.
+    """
+    if announced_bytes(scope) > limit_bytes:
+        raise Endless(_over(limit_bytes))
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] != "http.request":
         raise ClientGone
     size = len(body)
-    parts = [body]
+    parts = bytearray()
     while message.get("more_body", False):
         message = await receive()
         if message["type"] != "http.request":
@@ -54,12 +61,23 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size <= limit_bytes:
-            parts.append(part)
+            parts += part  # a list of small ones would take many times what they hold
         elif size > _DISCARDED_BODIES * limit_bytes:
             raise Endless(_over(limit_bytes))
     if size > limit_bytes:
         raise TooLarge(_over(limit_bytes))
-    return b"".join(parts) if len(parts) > 1 else body
+    return body + parts if parts else body
+
+
+def announced_bytes(scope: Scope) -> int:
+    """How many bytes a client will send once it is told to go on; 0 where it doesn't wait."""
+    length, waits = 0, False
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = int(value)  # a number, or it wouldn't have been parsed
+        elif name == b"expect":
+            waits = scope["http_version"] == "1.1" and value.lower() == EXPECTS_GO_ON
+    return length if waits else 0
 
 
 def _over(limit_bytes: int) -> str:

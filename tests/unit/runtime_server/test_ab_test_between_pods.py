@@ -3,6 +3,8 @@
 Two pods of stable and one of the canary, each a process of its own under an address of its own.
 """
 
+import gzip
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -102,6 +104,23 @@ def pods(two_classes: Packaged, store: Path, tmp_path: Path) -> Iterator[Pods]:
         httpx.Client(timeout=20) as client,
     ):
         yield Pods(port, file, canary, client, f"{FIRST}:{first.grpc_port}")
+
+
+def test_what_comes_compressed_goes_to_the_canary_as_what_it_became(pods: Pods) -> None:
+    body = gzip.compress(json.dumps({"rows": [ROW]}).encode())
+    answers = [
+        pods.client.post(
+            f"http://{FIRST}:{pods.port}/predict",
+            content=body,
+            headers={"cookie": f"session=unit-{unit}", "content-encoding": "gzip"},
+        )
+        for unit in range(UNITS)
+    ]
+
+    assert {answer.status_code for answer in answers} == {200}
+    revisions = {answer.headers["serinus-revision"] for answer in answers}
+    assert revisions == {REVISION, CANARY_REVISION}
+    assert pods.exposed(FIRST) + pods.exposed(CANARY) == UNITS
 
 
 def test_a_unit_gets_one_revision_from_all_pods_and_both_arms_are_counted(pods: Pods) -> None:

@@ -12,11 +12,12 @@ from serinus_runtime.server.errors import (
     Overloaded,
     RequestError,
     TooLarge,
+    UnknownEncoding,
     WrongMethod,
 )
 from serinus_runtime.server.request_body import Message
 
-SCOPE = {"headers": [(b"content-encoding", b"br")]}
+SCOPE = {"headers": [(b"upgrade", b"h2c")]}
 
 
 @pytest.mark.parametrize(
@@ -26,12 +27,13 @@ SCOPE = {"headers": [(b"content-encoding", b"br")]}
         (
             NotJson("x"),
             400,
-            "x; `content-encoding` is the text 'br': send the JSON uncompressed",
+            "x; `upgrade` is the text 'h2c': leave it out, its request's body isn't read",
             (),
         ),
         (NotFound("x"), 404, "x", ()),
         (WrongMethod("x", ["GET", "POST"]), 405, "x", ((b"allow", b"GET, POST"),)),
         (TooLarge("x"), 413, "x", ()),
+        (UnknownEncoding("x"), 415, "x", ((b"accept-encoding", b"gzip, deflate"),)),
         (Endless("x"), 413, "x", ((b"connection", b"close"),)),
         (Overloaded("x"), 503, "x", ((b"retry-after", b"1"),)),
         (Overloaded("x", 300), 503, "x", ((b"retry-after", b"300"),)),

@@ -51,7 +51,7 @@ def test_tritonclient_over_http(
     with server_process(two_classes, store) as server:
         told = told_by("triton_http.py", server.url)
 
-    assert told["answers"] == [expected] * 6
+    assert told["answers"] == [expected] * 36
     assert "`distance`: expected a number (FP64, mi), got the text 'far'" in told["refused"]
 
 

@@ -1,5 +1,6 @@
 """What is predicted is logged, as the client got it."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -85,6 +86,19 @@ def test_a_row_stands_in_the_log_as_it_was_asked_and_answered(
     }
     assert set(table["revision"]) == {REVISION}
     assert all(before <= at for at in table["issued_at"])
+
+
+def test_what_came_compressed_is_logged_as_any_other(start: Start, two_classes: Packaged) -> None:
+    server = start(two_classes)
+    body = gzip.compress(json.dumps({"rows": ROWS}).encode())
+
+    answer = server.client.request(
+        "POST", "/predict", content=body, headers={"content-encoding": "gzip"}
+    ).json()
+
+    table = server.table()
+    assert table["prediction_id"] == [answer["id"]] * len(ROWS)
+    assert table["probability"] == [one["probability"] for one in answer["predictions"]]
 
 
 def test_each_form_of_a_request_is_logged_under_its_word(

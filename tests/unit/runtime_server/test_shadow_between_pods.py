@@ -1,5 +1,7 @@
 """Real pods: stable's answers stay stable's, whatever the shadow makes of the same requests."""
 
+import gzip
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -75,12 +77,18 @@ def test_the_shadow_answers_the_same_requests_and_clients_get_stables_answers(
         told.append(client.post(INFER, json={"inputs": tensors([ROW])}))
         told.append(client.post(versioned, json={"inputs": tensors([ROW])}))
         told.append(client.post("/predict", json={"rows": [{"distance": "far"}]}))
+        gzipped = gzip.compress(json.dumps({"rows": [ROW]}).encode())
+        told.append(client.post("/predict", content=gzipped, headers={"content-encoding": "gzip"}))
         awaited(lambda: mirrored(port, "same") == len(told))
         text = metrics_of(SHADOW, port)
 
     assert {answer.headers["serinus-revision"] for answer in told} == {REVISION}
-    assert [answer.status_code for answer in told] == [200] * (REQUESTS + 2) + [400]
-    assert metric(text, "serinus_requests_total", code="200") == REQUESTS + 2
+    assert [answer.status_code for answer in told] == [
+        *[200] * (REQUESTS + 2),
+        400,
+        200,
+    ]
+    assert metric(text, "serinus_requests_total", code="200") == REQUESTS + 3
     assert metric(text, "serinus_requests_total", code="400") == 1
     assert "serinus_shadow_requests_total{" not in text
 

@@ -36,9 +36,20 @@ def outputs(binary: bool) -> list[triton.InferRequestedOutput]:
 
 
 answers = []
-for binary_inputs in (True, False):
-    for wanted in (None, outputs(True), outputs(False)):
-        got = client.infer(name, inputs(binary_inputs), outputs=wanted)
+asked = [
+    (binary, wanted, compression)
+    for compression in (None, "gzip", "deflate")
+    for binary in (True, False)
+    for wanted in (None, outputs(True), outputs(False))
+]
+for binary_inputs, wanted, compression in asked:
+    for _ in range(2):  # once its head is known, too
+        got = client.infer(
+            name,
+            inputs(binary_inputs),
+            outputs=wanted,
+            request_compression_algorithm=compression,
+        )
         answers.append(
             {
                 "prediction": got.as_numpy("prediction").tolist(),
