@@ -32,11 +32,14 @@ from uvicorn.server import ServerState
 from serinus_runtime.server.answer import Answer, refusal
 from serinus_runtime.server.doorkeeper import Doorkeeper
 from serinus_runtime.server.errors import BadRequest, HeadTooLarge, RequestError
-from serinus_runtime.server.request_body import RECEIVED_AT, Send
+from serinus_runtime.server.head_rules import refused_head, with_path
+from serinus_runtime.server.refused_request import RefusedRequest
+from serinus_runtime.server.request_body import RECEIVED_AT, Message, Send
 from serinus_runtime.server.revision_connection import REVISION_HEADER
 
 HEAD_BYTES_MAX = 64 << 10
 """Bytes of a head, of trailers, or between two pieces of a body."""
+_OVER_HEAD = f"the request's head is over {HEAD_BYTES_MAX} bytes"
 
 PIPELINED_MAX = 16
 """Requests that may wait in one connection for the answer of another."""
@@ -92,6 +95,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._in_head = False
         self._is_last = False  # no request after the one that is there
         self._discards = False  # what comes is a request after the last
+        self._last_words: bytes | None = None  # to be said behind all answers that are owed
 
     # What the doorkeeper asks and says
 
@@ -108,16 +112,27 @@ class BoundedConnection(HttpToolsProtocol):
         return self.transport.get_write_buffer_size()
 
     def turn_away(self, error: RequestError) -> None:
-        """Tell why, unless an answer has begun, and end."""
-        if self._may_be_told():
-            self.transport.write(self.response(refusal(error, ()), keep_alive=False))
-        self.hang_up()
+        """Tell why, unless an answer has begun, and end; answers that are owed come before."""
+        if self.pipeline and self.cycle.more_body:
+            self.pipeline[0] = (self.cycle, RefusedRequest(error, reads_body=False))  # type: ignore[assignment]
+            self.cycle.more_body = self.cycle.keep_alive = False
+            self._read_no_more()
+        elif self.owes_answer:
+            self._last_words = self.response(refusal(error, ()), keep_alive=False)
+            self._read_no_more()
+        else:
+            if self._may_be_told():
+                self.transport.write(self.response(refusal(error, ()), keep_alive=False))
+            self.hang_up()
 
     def hang_up(self) -> None:
         """End without a word."""
+        self._read_no_more()
+        self.transport.close()
+
+    def _read_no_more(self) -> None:
         self.request_since = None
         self._is_last = self._discards = True
-        self.transport.close()
 
     def cut(self) -> None:
         """End at once."""
@@ -151,13 +166,15 @@ class BoundedConnection(HttpToolsProtocol):
         self._unframed_bytes += len(data)
         super().data_received(data)
         if self._unframed_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-            self.turn_away(HeadTooLarge(f"the request's head is over {HEAD_BYTES_MAX} bytes"))
+            self.turn_away(HeadTooLarge(_OVER_HEAD))
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more, but may still wait for an answer."""
         if not self.owes_answer:
             return False
-        self.end_with_answer()
+        if self._last_words is None:
+            self.end_with_answer()
+            self._last_words = b""  # where that answer has begun, it doesn't say so
         return True
 
     def shutdown(self) -> None:
@@ -172,22 +189,48 @@ class BoundedConnection(HttpToolsProtocol):
         self.begin_request()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; those behind a body mean nothing (RFC 9110, 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """A request begins; its answer says `Connection: close` if the connection is to end."""
         if self._discards:
             return
+        self.url, error = with_path(self.url), self.refused()
+        waits = self.expect_100_continue = (
+            self.expect_100_continue and self.parser.get_http_version() == "1.1"
+        )
+        app = self.app
+        if error is not None:
+            self.app = RefusedRequest(error, reads_body=not waits)
         super().on_headers_complete()
+        self.app = app
         self.end_of_head()
-        if self.ends_with_this_request():
+        if waits:
+            self.cycle.__class__ = WaitingCycle
+        if error is not None or self.ends_with_this_request():
             self.cycle.keep_alive = False
         self._is_last = not self.cycle.keep_alive
 
+    def refused(self) -> RequestError | None:
+        """Why the request whose head has come isn't read."""
+        if self._unframed_bytes > HEAD_BYTES_MAX:  # with what came behind it in one piece
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > HEAD_BYTES_MAX:
+                return HeadTooLarge(_OVER_HEAD)
+        return refused_head(self.parser.get_http_version(), self.headers)
+
     def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
+        """A piece of a body; of one that nobody waits for nothing is held."""
         if self._discards:
             return
         super().on_body(body)
-        self.hold_body(body)
+        if self.cycle.response_complete:
+            self._unframed_bytes = 0
+        else:
+            self.hold_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
@@ -231,16 +274,15 @@ class BoundedConnection(HttpToolsProtocol):
         self.waits_since = time.monotonic()
         if self.request_since is not None:
             self.request_since = self.waits_since
+        if self._last_words is not None and not self.pipeline and not self.transport.is_closing():
+            if self._last_words:
+                self.transport.write(self._last_words)
+            self.transport.close()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """What was sent is no HTTP; a request that came before it is answered first."""
-        if self.owes_answer and not self.pipeline:
-            self.request_since = None
-            self.end_with_answer()
-            self._is_last = True  # also where its answer has begun and doesn't say so
-        else:
-            self.turn_away(BadRequest(f"{msg.rstrip('.')}: expected HTTP/1.1"))
+        """What was sent is no HTTP; requests that came before it are answered first."""
+        self.turn_away(BadRequest(f"{msg.rstrip('.')}: expected HTTP/1.1"))
 
     def _unsupported_upgrade_warning(self) -> None:
         """The request is answered as it is; behind it comes another protocol."""
@@ -281,6 +323,19 @@ class BoundedConnection(HttpToolsProtocol):
         if headers is not self._head_of:
             self._head_of, self._head = headers, _lines(headers)
         return self._head
+
+
+class WaitingCycle(RequestResponseCycle):
+    """A request whose client sends its body once it is told to go on.
+
+    Where it is answered instead, nobody can know whether a body comes or the next request.
+    """
+
+    async def send(self, message: Message) -> None:  # type: ignore[override]
+        """A part of the answer."""
+        if self.waiting_for_100_continue and self.more_body:
+            self.keep_alive = False
+        await super().send(message)  # type: ignore[arg-type]
 
 
 def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
@@ -65,9 +65,17 @@ class Sketch:
     url: bytes
     headers: list[tuple[bytes, bytes]]
     keep_alive: bool
-    pieces: list[bytes] = field(default_factory=list)
-    size: int = 0
+    body: bytes | bytearray = b""
     whole: bool = False
+
+    def add(self, piece: bytes) -> None:
+        """Keep a piece of the body; a list of small ones would take many times what they hold."""
+        if not self.body:
+            self.body = piece
+            return
+        if type(self.body) is bytes:
+            self.body = bytearray(self.body)
+        self.body += piece
 
 
 class DirectConnection(BoundedConnection):
@@ -188,7 +196,7 @@ class DirectConnection(BoundedConnection):
     def _learn(self, sketch: Sketch) -> None:
         """Keep the head of a request that came in one piece."""
         piece = self._piece
-        end = len(piece) - sketch.size
+        end = len(piece) - len(sketch.body)
         if piece.find(END_OF_HEAD) + len(END_OF_HEAD) != end or not sketch.keep_alive:
             return
         is_plain = self.direct_answers.is_plain(sketch.headers)
@@ -196,7 +204,7 @@ class DirectConnection(BoundedConnection):
         if self.own_log is not None:
             path = sketch.url.decode("latin-1")
             lines = self.own_log.head_of_lines("POST", path, sketch.headers)
-        known = KnownHead(sketch.url, sketch.headers, sketch.size, is_plain, lines)
+        known = KnownHead(sketch.url, sketch.headers, len(sketch.body), is_plain, lines)
         self.known_heads.learn(piece[:end], known)
 
     # What the parser says
@@ -209,7 +217,9 @@ class DirectConnection(BoundedConnection):
         self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """One header; those behind a body mean nothing."""
+        if not self._in_head:
+            return
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -219,7 +229,7 @@ class DirectConnection(BoundedConnection):
         """A head has come; the request is kept as a sketch where that may do."""
         if self._discards:
             return
-        if not self._may_be_direct():
+        if not self._may_be_direct() or self.refused() is not None:
             self._make_whole_request()
             super().on_headers_complete()
             return
@@ -234,12 +244,11 @@ class DirectConnection(BoundedConnection):
         if sketch is None or self._discards:
             super().on_body(body)
             return
-        if sketch.size + len(body) > SMALL_BODY_BYTES:
+        if len(sketch.body) + len(body) > SMALL_BODY_BYTES:
             self._leave_to_application()
             super().on_body(body)
             return
-        sketch.pieces.append(body)
-        sketch.size += len(body)
+        sketch.add(body)
         self.hold_body(body)
 
     def on_message_complete(self) -> None:
@@ -252,8 +261,7 @@ class DirectConnection(BoundedConnection):
         sketch.whole = True
         waits, self._waits = self._waits, False
         if not waits and not self.flow.write_paused:
-            pieces = sketch.pieces
-            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            body = sketch.body if type(sketch.body) is bytes else bytes(sketch.body)
             answer = self.direct_answers.at_once(sketch.url, sketch.headers, body, self.waits_since)
             if answer is not None:
                 self._sketch, received_at = None, self.waits_since
@@ -301,12 +309,11 @@ class DirectConnection(BoundedConnection):
         self._make_whole_request()
         HttpToolsProtocol.on_headers_complete(self)
         self.cycle.keep_alive = sketch.keep_alive
-        if sketch.pieces:
-            self.cycle.body += b"".join(sketch.pieces)
+        self.cycle.body += sketch.body
         if sketch.whole:
             self.cycle.scope["state"][RECEIVED_AT] = self.waits_since
             self.cycle.more_body = False
-        if sketch.whole or sketch.pieces:
+        if sketch.whole or sketch.body:
             self.cycle.message_event.set()
 
     def _make_whole_request(self) -> None:
