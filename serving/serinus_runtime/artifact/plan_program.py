@@ -123,7 +123,7 @@ class _Program:
     def _slots(self, start: IntArray, width: int, size: int) -> None:
         """Where each column's look-up table begins; each has a slot for what is missing."""
         _require(len(start) == width + 1 and int(start[0]) == 0 and int(start[-1]) == size)
-        _require(bool((np.diff(start) > 0).all()))
+        _require(bool((start[1:] > start[:-1]).all()))  # a difference may be beyond 32 bits
         self.integers += start.tolist()
 
 

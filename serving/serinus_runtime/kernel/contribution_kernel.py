@@ -50,12 +50,13 @@ class ContributionKernel:
         width, points = forest.value.shape[1], len(explained.points)
         self._function = function
         self._columns, self._outputs = forest.n_features, forest.n_outputs
+        self._width = extended_width(forest)
         self._scratch_cells = 2 * self._columns + (forest.depth + 1) * points * (1 + width)
         self._tables = _Tables(
             *(array.ctypes.data for array in self._kept),
             len(forest.roots),
             self._columns,
-            extended_width(forest),
+            self._width,
             self._outputs,
             width,
             points,
@@ -66,6 +67,8 @@ class ContributionKernel:
     def contributions(self, extended: FloatArray) -> FloatArray:
         """Sums over the trees (n_rows, n_columns, n_outputs) of extended rows."""
         extended = np.ascontiguousarray(extended, dtype=np.float64)
+        if extended.shape != (len(extended), self._width):  # C would read on
+            raise ValueError(f"rows: expected {self._width} cells each, got {extended.shape}")
         out = np.zeros((len(extended), self._columns, self._outputs))
         scratch = np.empty(self._scratch_cells)
         self._function(

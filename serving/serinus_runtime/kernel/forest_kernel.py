@@ -23,6 +23,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
 
 CATEGORIES = 257
+_DIMENSIONS = 2
 _WALKS = 64
 _STEPS_MAX = 4
 _NARROW, _WIDE = np.dtype(np.uint64), np.dtype([("half", np.uint64, 2)])
@@ -75,7 +76,7 @@ class ForestKernel:
 
     def __init__(self, function: Any, tables: Forest, trees: PackedTrees) -> None:
         self._function = function
-        self._outputs = len(tables.baseline)
+        self._features, self._outputs = tables.n_features, len(tables.baseline)
         self.trees = trees
         width = extended_width(tables)
         self.row_cells = width if trees.is_wide else (width + 1) // 2
@@ -105,6 +106,8 @@ class ForestKernel:
     def raw(self, rows: FloatArray) -> FloatArray:
         """Raw outputs (n_rows, n_outputs) of `rows` (n_rows, n_features)."""
         rows = np.ascontiguousarray(rows, dtype=np.float64)
+        if rows.ndim != _DIMENSIONS or rows.shape[1] != self._features:  # C would read on
+            raise ValueError(f"rows: expected {self._features} numbers each, got {rows.shape}")
         scratch = np.empty(min(len(rows), _WALKS) * self.row_cells)
         out = np.empty((len(rows), self._outputs))
         self._function(
@@ -196,6 +199,7 @@ def tables_fit(tables: Forest) -> bool:
         all(array.ndim == 1 for array in (*one_by_one, tables.threshold, tables.baseline))
         and tables.value.shape == (len(tables.feature), outputs if tables.is_mean else 1)
         and tables.n_features >= 0
+        and tables.depth >= 0
         and outputs > 0
         and trees > 0
         and (tables.is_mean or trees % outputs == 0)

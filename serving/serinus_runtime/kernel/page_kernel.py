@@ -35,7 +35,7 @@ def distinct(values: NDArray[np.uint64], values_max: int = DISTINCT_MAX) -> Dist
     values_max = min(values_max, DISTINCT_MAX)
     found = np.empty(values_max, dtype=np.uint64)
     codes = np.empty(len(values), dtype=np.int32)
-    values = np.ascontiguousarray(values)
+    values = np.ascontiguousarray(values, dtype=np.uint64)
     count = function(
         _address(values), ctypes.c_int64(len(values)), ctypes.c_int64(values_max),
         _address(found), _address(codes),

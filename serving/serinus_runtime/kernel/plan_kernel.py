@@ -83,7 +83,10 @@ class PlanKernel:
 
     def __init__(self, function: Any, tables: PlanTables) -> None:
         self._function = function
+        self.shape = tables.inputs, tables.answers
+        """Values of a row, and of its answer."""
         self._answers = tables.answers
+        self._row_bytes = tables.inputs * np.dtype(np.float64).itemsize
         # The structure holds addresses: what is there lives as long as it does.
         self._kept = tables
         forest = tables.forest
@@ -109,13 +112,19 @@ class PlanKernel:
         """Of the plan, for other C code; valid as long as this lives."""
 
     def answers(self, rows: FloatArray) -> FloatArray:
-        """Answers (n_rows, answers) of rows (n_rows, inputs)."""
+        """Answers (n_rows, answers) of rows (n_rows, inputs); raises `ValueError` of others."""
         out = np.empty((len(rows), self._answers))
         if not len(rows):
             return out
         # A copy as bytes, and a number at the first place: quicker than asking for addresses.
+        content = rows.tobytes()
+        if len(content) != len(rows) * self._row_bytes:  # C would read on behind them
+            raise ValueError(
+                f"rows: expected {self.shape[0]} numbers of 64 bits each, got an array "
+                f"{rows.shape} of {rows.dtype}"
+            )
         place = ctypes.byref(ctypes.c_double.from_buffer(out))  # type: ignore[arg-type]
-        if self._function(self._reference, rows.tobytes(), len(rows), place):
+        if self._function(self._reference, content, len(rows), place):
             raise MemoryError(f"no memory to predict {len(rows)} rows")
         return out
 

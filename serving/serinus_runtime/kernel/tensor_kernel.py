@@ -169,7 +169,7 @@ class TensorKernel:
             cells_max=CELLS_MAX,
             answers_max=ANSWERS_MAX,
             out_max=OUT_MAX_BYTES,
-            rows_max=tables.rows_max,
+            rows_max=min(tables.rows_max, CELLS_MAX),  # each has a class and a bin
             threshold=tables.threshold,
             revision=(ctypes.c_uint8 * 5)(*tables.revision),
             tag=(ctypes.c_uint8 * 4)(*tables.tag),
@@ -254,10 +254,21 @@ class TensorKernel:
 
 
 def tensor_kernel(tables: TensorTables, plan: PlanKernel) -> TensorKernel | None:
-    """The kernel of a model's requests; None where there is no library, or an older one."""
+    """The kernel of a model's requests; None where there is no library, or an older one.
+
+    Raises
+    ------
+    ValueError
+        The plan takes or answers more or less than the tables say: C would write beyond its rows.
+    """
     short, long = short_calls(), library()
     if short is None or long is None or not all(hasattr(short, name) for name in _FUNCTIONS):
         return None
+    if plan.shape != (len(tables.columns), tables.width):
+        raise ValueError(
+            f"plan: takes and answers {plan.shape} numbers a row, expected "
+            f"{(len(tables.columns), tables.width)} of the signature"
+        )
     return TensorKernel(short, long, tables, plan, sealing_states(short, tables.key))
 
 

@@ -570,14 +570,20 @@ static int64_t predictions_size_max(const answering *a, const row_form *f) {
   return size + 64 + a->n_rows * f->row_size_max;
 }
 
+/* What is read of a request that isn't answered is nothing to be logged. */
+static int64_t not_answered(answering *a) {
+  a->n_rows = 0;
+  return 0;
+}
+
 /* As `serinus_tensors_answer`, for rows. */
 int64_t serinus_rows_answer(answering *a, const row_form *f, const char *request, int64_t size,
                             int64_t now_ms, uint32_t number) {
   if (!read_rows_request(a, f, request, request + size) ||
       predictions_size_max(a, f) > a->out_max)
-    return 0;
+    return not_answered(a);
   if (serinus_plan_answers(a->plan, a->rows, a->n_rows, a->answers) || !decide(a))
-    return 0;
+    return not_answered(a);
   bin(a);
   a->at_ms = now_ms;
   return write_predictions(a, f, a->out, now_ms, number) - a->out;
@@ -600,9 +606,9 @@ int64_t serinus_tensors_answer(answering *a, const char *request, int64_t size, 
                                uint32_t number) {
   slice id = {0};
   if (!read_request(a, request, request + size, &id) || answer_size_max(a, id) > a->out_max)
-    return 0;
+    return not_answered(a);
   if (serinus_plan_answers(a->plan, a->rows, a->n_rows, a->answers) || !decide(a))
-    return 0;
+    return not_answered(a);
   bin(a);
   a->at_ms = now_ms;
   return write_answer(a, a->out, id, now_ms, number) - a->out;

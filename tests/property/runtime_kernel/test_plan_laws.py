@@ -160,6 +160,11 @@ ASTRAY: dict[str, Plan] = {
     "a look-up beyond its table": linear(
         (Select(np.array([0], np.int32)), Ordinal(np.array([0, 3], np.int32), np.zeros(2))), 1
     ),
+    "look-ups that seem to rise, in 32 bits": Plan(
+        (Ordinal(np.array([0, 2**31 - 1, -(2**31) + 5, -(2**30), 9, 10], np.int32), np.zeros(10)),),
+        Linear(np.ones((5, 1)), np.ones(1)),
+        Link.IDENTITY,
+    ),
     "an empty look-up": linear(
         (Select(np.array([0], np.int32)), Ordinal(np.array([0, 0], np.int32), np.zeros(0))), 1
     ),

@@ -29,6 +29,22 @@ def test_tables_that_could_lead_out_of_an_array_have_none() -> None:
     assert contribution_kernel(one) is None
 
 
+def test_a_depth_below_none_has_none() -> None:
+    one = explained()
+    object.__setattr__(one, "forest", replace(FOREST, depth=-1))
+
+    assert contribution_kernel(one) is None
+
+
+def test_rows_that_were_extended_otherwise_are_refused() -> None:
+    kernel = contribution_kernel(explained())
+    extended = FOREST.extended(random_rows(3, FOREST.n_features, seed=2))
+    assert kernel is not None
+
+    with pytest.raises(ValueError, match=r"rows: expected \d+ cells each, got"):
+        kernel.contributions(extended[:, :-1])
+
+
 @pytest.mark.parametrize("found", [None, object()], ids=["no library", "a library without it"])
 def test_without_the_function_numpy_does_the_same(
     found: object, monkeypatch: pytest.MonkeyPatch

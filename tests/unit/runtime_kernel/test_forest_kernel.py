@@ -172,6 +172,14 @@ def test_rows_in_any_layout_are_the_same_rows() -> None:
     np.testing.assert_array_equal(FOREST.raw(every_other), expected)
 
 
+@pytest.mark.parametrize("shape", [(2, 4), (2, 6), (5,)])
+def test_other_rows_are_refused(shape: tuple[int, ...]) -> None:
+    assert FOREST.kernel is not None
+
+    with pytest.raises(ValueError, match="rows: expected 5 numbers each, got"):
+        FOREST.kernel.raw(np.zeros(shape))
+
+
 def test_answers_are_the_callers_own() -> None:
     rows = random_rows(3, FOREST.n_features, seed=4)
     first = FOREST.raw(rows)

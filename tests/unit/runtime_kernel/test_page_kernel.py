@@ -39,6 +39,13 @@ def test_too_many_are_given_up(more: int) -> None:
         assert found.values.tolist() == values.tolist()
 
 
+def test_narrow_values_are_found_too() -> None:
+    found = distinct(np.array([7, 9, 7], dtype=np.uint32))
+
+    assert found is not None
+    assert (found.values.tolist(), found.codes.tolist()) == ([7, 9], [0, 1, 0])
+
+
 def test_nothing_has_no_values() -> None:
     found = distinct(np.array([], dtype=np.uint64), 0)
 

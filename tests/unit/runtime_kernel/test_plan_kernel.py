@@ -41,6 +41,22 @@ def test_rows_are_answered_in_one_call() -> None:
     assert kernel.answers(np.asfortranarray(ROWS)).tolist() == [[8.5], [0.5]]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [ROWS[:, :1], np.ones((2, 3)), ROWS[0], ROWS.astype(np.float32)],
+    ids=["too narrow", "too wide", "no matrix", "of 32 bits"],
+)
+def test_other_rows_are_refused(rows: np.ndarray) -> None:
+    tables = tables_of(PLAN, 2)
+    assert tables is not None
+    kernel = plan_kernel(tables)
+    assert kernel is not None
+
+    assert kernel.shape == (2, 1)
+    with pytest.raises(ValueError, match="rows: expected 2 numbers of 64 bits each, got an array"):
+        kernel.answers(rows)
+
+
 @pytest.mark.parametrize("found", [None, object()], ids=["no library", "a library without it"])
 def test_without_the_function_numpy_does_the_same(
     found: object, monkeypatch: pytest.MonkeyPatch

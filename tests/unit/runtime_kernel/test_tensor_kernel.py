@@ -4,6 +4,7 @@ import base64
 import ctypes
 import hashlib
 import hmac
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from serinus_runtime.kernel import tensor_kernel as module
 from serinus_runtime.kernel.library import short_calls
 from serinus_runtime.kernel.tensor_kernel import TensorTables, sealing_states, tensor_kernel
+from tests.support.hand_made_models import kernel_of, model_of
 
 
 @given(st.binary(max_size=200), st.binary(max_size=3000))
@@ -48,3 +50,19 @@ def test_without_the_function_there_is_no_kernel(
     monkeypatch.setattr(module, "short_calls", lambda: found)
 
     assert tensor_kernel(cast("TensorTables", None), cast("Any", None)) is None
+
+
+def test_a_plan_that_answers_more_than_there_are_classes_has_none() -> None:
+    """C would write its answers behind those of the rows."""
+    other = replace(model_of("two classes"), predictor=model_of("three classes").predictor)
+
+    with pytest.raises(ValueError, match=r"plan: takes and answers \(6, 3\) numbers a row"):
+        kernel_of(other)
+
+
+def test_nothing_of_a_request_that_is_left_stays_to_be_logged() -> None:
+    kernel = kernel_of(model_of("two classes"))
+    shape = b'{"inputs":[{"name":"hour","datatype":"INT64","shape":[9000],"data":[1]}]}'
+
+    assert kernel.answer(shape, 0, 1) is None
+    assert kernel.n_rows == 0
