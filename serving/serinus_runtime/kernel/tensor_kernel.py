@@ -85,7 +85,7 @@ class TensorTables:
         Bin of each class.
     threshold
         From which probability on the second of two classes is answered; NaN: the likelier.
-    revision, tag, key
+    told_width, revision, tag, key
         What prediction ids tell and are sealed with.
     """
 
@@ -99,6 +99,7 @@ class TensorTables:
     bins: BinsKind
     width: int
     classes: int
+    told_width: int
     threshold: float
     rows_max: int
     revision: bytes
@@ -121,7 +122,9 @@ class _Answering(ctypes.Structure):
         ("threshold", ctypes.c_double),
         ("revision", ctypes.c_uint8 * 5),
         ("tag", ctypes.c_uint8 * 4),
-        *((name, ctypes.c_int32) for name in ("width", "classes", "bins_kind", "n_datatypes")),
+        *((name, ctypes.c_int32) for name in (
+            "width", "classes", "told_width", "bins_kind", "n_datatypes",
+        )),
     )  # fmt: skip
 
 
@@ -174,6 +177,7 @@ class TensorKernel:
             revision=(ctypes.c_uint8 * 5)(*tables.revision),
             tag=(ctypes.c_uint8 * 4)(*tables.tag),
             width=tables.width,
+            told_width=tables.told_width,
             classes=tables.classes,
             bins_kind=tables.bins,
             n_datatypes=len(tables.datatypes),

@@ -54,7 +54,7 @@ typedef struct {
   int64_t n_rows, id_begin, id_size, at_ms; /* of the last answer */
   double threshold;
   uint8_t revision[5], tag[4];
-  int32_t width, classes, bins_kind, n_datatypes;
+  int32_t width, classes, told_width, bins_kind, n_datatypes;
 } answering;
 
 /* How rows are asked for, under one of `words`, and how they are answered.
@@ -375,7 +375,6 @@ static uint8_t *put_double(uint8_t *to, double value) {
 static char *write_id(const answering *a, char *to, int64_t now_ms, uint32_t number) {
   uint8_t content[ID_HEADER + SEALED_ROWS * (2 + 4 * SEALED_CLASSES) + 32];
   const int is_sealed = a->n_rows <= SEALED_ROWS && a->classes <= SEALED_CLASSES;
-  const int width = a->classes > 0 ? a->classes : 1;
   uint8_t *p = put(content, 1, 1);
   memcpy(p, a->revision, 5);
   p = put(p + 5, (uint64_t)now_ms, 6);
@@ -383,7 +382,7 @@ static char *write_id(const answering *a, char *to, int64_t now_ms, uint32_t num
   p = put(p + 4, number, 4);
   p = put(p, is_sealed ? (a->classes > 0 ? 1 : 2) : 0, 1);
   p = put(p, (uint64_t)(a->n_rows < 255 ? a->n_rows : 255), 1);
-  p = put(p, is_sealed ? (uint64_t)width : 0, 2);
+  p = put(p, is_sealed ? (uint64_t)a->told_width : 0, 2);
   if (is_sealed && a->classes > 0) {
     for (int64_t i = 0; i < a->n_rows; i++)
       p = put(p, (uint64_t)a->decided[i], 2);

@@ -2,7 +2,8 @@
 
 RequestError(status, message)
 ├── BadRequest      400  wrong input: names the field, what is expected and what came
-│   └── NotJson     400  the body can't be read at all
+│   ├── NotJson     400  the body can't be read at all
+│   └── NotJudgedHere  400  labels of a prediction that this pod's model knows nothing of
 ├── NotFound        404  no such model, version or path
 ├── WrongMethod     405  there is such a path, for another method
 ├── TooSlow         408  the request didn't come whole in time, or gave way to others
@@ -44,6 +45,10 @@ class BadRequest(RequestError):
 
 class NotJson(BadRequest):
     """The body isn't JSON."""
+
+
+class NotJudgedHere(BadRequest):
+    """Labels for a prediction that another model made; a pod that has it can judge them."""
 
 
 class NotFound(RequestError):

@@ -18,10 +18,10 @@ from typing import Any, TypeAlias
 from serinus_runtime.artifact.encoding import shown
 from serinus_runtime.artifact.manifest import ClassLabel
 from serinus_runtime.artifact.model import TWO_CLASSES, Model
-from serinus_runtime.server.errors import BadRequest, Overloaded
+from serinus_runtime.server.errors import BadRequest, NotJudgedHere, Overloaded
 from serinus_runtime.server.feedback_memory import FeedbackMemory, MemoryFullError, SeenRows
 from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
-from serinus_runtime.server.prediction_id import Prediction
+from serinus_runtime.server.prediction_id import Prediction, classes_tag
 
 LABELS_PENDING = 200_000
 _MS = 1000
@@ -162,16 +162,24 @@ _Judge: TypeAlias = Callable[[int, Any, str], Judged]
 
 
 def _judge_of(prediction: Prediction, model: Model, ledger: FeedbackLedger) -> _Judge:
-    """What judges the prediction's labels; raises `BadRequest` where nothing can."""
+    """What judges the prediction's labels; raises `BadRequest` where nothing can.
+
+    `NotJudgedHere` where a pod with another model may.
+    """
     if prediction.values is None and prediction.probabilities is None:
         raise BadRequest(
             "`id`: this prediction can't be judged by its id: it has more than 16 rows, or more "
             "than 32 classes"
         )
     if (prediction.values is None) != model.is_classification:
-        raise BadRequest(
+        raise NotJudgedHere(
             "`id`: this prediction can't be judged here: its revision predicted something else, "
             f"and this pod's model is for {model.manifest.task}"
+        )
+    if prediction.classes_tag != classes_tag(model.classes):
+        raise NotJudgedHere(
+            "`id`: this prediction can't be judged here: its revision decided among other classes "
+            "than this pod's model, and no pod of it is left"
         )
     if prediction.values is None:
         return partial(_judged_class, prediction, model, ledger)

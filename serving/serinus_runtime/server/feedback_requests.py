@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, replace
-from itertools import takewhile
 from typing import Any, Protocol
 
 import orjson
@@ -12,7 +11,7 @@ import orjson
 from serinus_runtime.artifact.encoding import shown
 from serinus_runtime.artifact.model import Model
 from serinus_runtime.server.answer import Answer, of_json, refusal
-from serinus_runtime.server.errors import BadRequest, Overloaded, RequestError
+from serinus_runtime.server.errors import BadRequest, NotJudgedHere, Overloaded, RequestError
 from serinus_runtime.server.feedback import FeedbackLedger, judged_labels
 from serinus_runtime.server.feedback_home import homes
 from serinus_runtime.server.metrics import Metrics
@@ -73,11 +72,9 @@ class FeedbackRequests:
             return self._answer_to_a_pod(scope, body)
         document = json_object(body)
         prediction, labels = self._prediction(document), _labels(document)
-        if self._serving.peers is not None:
-            answer = await self._answer_of_another_pod(prediction, body)
-            if answer is not None:
-                return answer
-        return self._counted(prediction, labels)
+        if self._serving.peers is None:
+            return self._counted(prediction, labels)
+        return await self._answer_of_home(self._serving.peers, prediction, labels, body)
 
     def _is_from_a_pod(self, scope: Scope, body: bytes) -> bool:
         peers = self._serving.peers
@@ -90,20 +87,32 @@ class FeedbackRequests:
         try:
             document = json_object(body)
             answer = self._counted(self._prediction(document), _labels(document))
+        except NotJudgedHere as error:
+            return refusal(error, scope["headers"])  # as nobody: the next is asked
         except RequestError as error:
             answer = refusal(error, scope["headers"])
         return replace(answer, headers=answer.headers + _ACCEPTED)
 
-    async def _answer_of_another_pod(self, prediction: Prediction, body: bytes) -> Answer | None:
-        """What the id's home says; None where that is here, or nobody else can be reached."""
-        peers = self._serving.peers
-        assert peers is not None
-        order = homes(prediction.unique, await peers.addresses())
-        for address in takewhile(lambda one: one != peers.own, order):
-            answer = await self._asked(address, body)
-            if answer is not None:
-                return answer
-        return None
+    async def _answer_of_home(
+        self, peers: Peers, prediction: Prediction, labels: list[Any], body: bytes
+    ) -> Answer:
+        """What the id's home says: the first pod that is there and has a model that can judge.
+
+        Raises `NotJudgedHere` where there is none.
+        """
+        refused: NotJudgedHere | None = None
+        for address in homes(prediction.unique, await peers.addresses()):
+            if address != peers.own:
+                answer = await self._asked(address, body)
+                if answer is not None:
+                    return answer
+                continue
+            try:
+                return self._counted(prediction, labels)
+            except NotJudgedHere as error:
+                refused = error
+        assert refused is not None  # this pod is among them
+        raise refused
 
     async def _asked(self, address: str, body: bytes) -> Answer | None:
         """What a pod says; None where it isn't there, or isn't a pod of ours."""

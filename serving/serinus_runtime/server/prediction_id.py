@@ -8,9 +8,10 @@ an id up. An id is base64url of
 
 where `unique` is the maker's tag and a number, 4 bytes each, and the prediction is a 32-bit float
 for each class (or of the second of two classes) after a two-byte position of the answered class;
-for regression one 64-bit float. Above `MAX_ROWS` rows, or `MAX_CLASSES` classes, the id carries no
-predictions and its labels can't be counted. The highest bit of the kind tells that the request's
-unit takes part in an A/B test.
+for regression one 64-bit float. The lower 6 bits of the width are the number of classes, the upper
+10 a tag of which they are: a position means a class only among the same. Above `MAX_ROWS` rows, or
+`MAX_CLASSES` classes, the id carries no predictions and its labels can't be counted. The highest
+bit of the kind tells that the request's unit takes part in an A/B test.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import binascii
 import functools
 import hashlib
 import hmac
+import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -28,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serinus_runtime.artifact.forest import FloatArray
+from serinus_runtime.artifact.manifest import ClassLabel
 from serinus_runtime.artifact.model import TWO_CLASSES
 
 MAX_ROWS = 16
@@ -35,6 +39,9 @@ MAX_CLASSES = 32
 _VERSION = 1
 _HEADER = struct.Struct(">B5s6s8sBBH")
 _EXPOSED = 0x80
+_CLASSES_BITS = 6
+_CLASSES_MASK = (1 << _CLASSES_BITS) - 1
+_TAG_MASK = 0xFFFF >> _CLASSES_BITS
 _SEAL_BYTES = 16
 _MAX_TEXT_CHARACTERS = 4096
 
@@ -57,7 +64,8 @@ class Prediction:
 
     `probabilities` (rows, classes) and `decided` (rows,) for classification, `values` (rows,) for
     regression; None where the id doesn't carry them. `unique` tells ids apart. `exposed` says
-    whether it was made for a unit that takes part in an A/B test.
+    whether it was made for a unit that takes part in an A/B test. `classes_tag` is that of the
+    classes among which was decided.
     """
 
     revision: str
@@ -68,6 +76,15 @@ class Prediction:
     decided: NDArray[np.intp] | None
     values: FloatArray | None
     exposed: bool = False
+    classes_tag: int = 0
+
+
+def classes_tag(classes: Sequence[ClassLabel]) -> int:
+    """Tells classes, in their order, from others; 0 where there are none."""
+    if not classes:
+        return 0
+    digest = hashlib.sha256(json.dumps(list(classes)).encode()).digest()
+    return int.from_bytes(digest[:2], "big") & _TAG_MASK
 
 
 class PredictionIds:
@@ -75,17 +92,27 @@ class PredictionIds:
 
     `tag` and what is counted up from `first` by `step` tell ids apart: no two processes that share
     the key may use the same numbers under one tag. A step is a power of two. The tag is that of the
-    pod's address, by which other pods find out who made an id.
+    pod's address, by which other pods find out who made an id. `classes` are those of the model,
+    none where it answers values.
     """
 
     def __init__(
-        self, key: bytes, *, revision: str, tag: bytes, first: int = 0, step: int = 1
+        self,
+        key: bytes,
+        *,
+        revision: str,
+        tag: bytes,
+        classes: Sequence[ClassLabel] = (),
+        first: int = 0,
+        step: int = 1,
     ) -> None:
         self.key = key
         self.revision = revision
         self.tag = tag
         self._seal = hmac.new(key, digestmod=hashlib.sha256)
         self._revision = bytes.fromhex(revision)
+        self.told_classes = classes_tag(classes) << _CLASSES_BITS
+        """What the width of an id tells beside the number of classes."""
         self._count = first
         self._step = step
 
@@ -116,7 +143,8 @@ class PredictionIds:
             payload = _of_one_row(carried.shape[1]).pack(*decided.tolist(), *carried[0].tolist())
         else:
             payload = decided.astype(">u2").tobytes() + carried.astype(">f4").tobytes()
-        return self._issued(Kind.CLASSES, rows, classes, payload, issued_at_ms, exposed=exposed)
+        width = self.told_classes | classes
+        return self._issued(Kind.CLASSES, rows, width, payload, issued_at_ms, exposed=exposed)
 
     def of_values(self, values: FloatArray, *, issued_at_ms: int, exposed: bool = False) -> str:
         """Id of a regression; `values` is (rows,)."""
@@ -152,7 +180,7 @@ class PredictionIds:
             raise PredictionIdError(f"prediction id of version {version}; this server knows 1")
         payload = content[_HEADER.size :]
         made = Kind(kind & ~_EXPOSED)
-        probabilities, decided, values = _payload(made, payload, rows, width)
+        probabilities, decided, values = _payload(made, payload, rows, width & _CLASSES_MASK)
         return Prediction(
             revision=revision.hex(),
             issued_at_ms=int.from_bytes(at, "big"),
@@ -162,6 +190,7 @@ class PredictionIds:
             decided=decided,
             values=values,
             exposed=bool(kind & _EXPOSED),
+            classes_tag=width >> _CLASSES_BITS,
         )
 
     def _unsealed(self, text: str) -> bytes:

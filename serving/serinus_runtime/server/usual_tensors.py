@@ -89,6 +89,7 @@ def _tables(model: Model, ids: PredictionIds, bins: PredictionBins, rows_max: in
         bins=bins.kind,
         width=len(model.classes) or 1,
         classes=len(model.classes),
+        told_width=(ids.told_classes | len(model.classes)) or 1,
         threshold=math.nan if threshold is None else threshold,
         rows_max=rows_max,
         revision=bytes.fromhex(ids.revision),

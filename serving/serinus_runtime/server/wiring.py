@@ -7,12 +7,14 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from serinus import __version__
 from serinus_runtime.artifact.encoding import RowEncoder
+from serinus_runtime.artifact.manifest import ClassLabel
 from serinus_runtime.artifact.model import Model
 from serinus_runtime.artifact.package import directory_of
 from serinus_runtime.artifact.signature import Signature
@@ -78,7 +80,7 @@ def made_serving(
     """All that requests need, wired together; `place` is that of one of several workers."""
     signature = model.manifest.signature
     bins = bins_of(model)
-    ids = made_ids(settings, key, place)
+    ids = made_ids(settings, key, place, classes=model.classes)
     engine = engine_for(model.predictor, np.zeros((1, len(signature.inputs))), loop)
     metrics = made_metrics(settings, model)
     if place is not None:
@@ -168,20 +170,27 @@ def made_ledger(settings: Settings, metrics: Metrics) -> FeedbackLedger:
     )
 
 
-def made_ids(settings: Settings, key: bytes, place: WorkerPlace | None = None) -> PredictionIds:
+def made_ids(
+    settings: Settings,
+    key: bytes,
+    place: WorkerPlace | None = None,
+    *,
+    classes: Sequence[ClassLabel] = (),
+) -> PredictionIds:
     """The maker of prediction ids, with numbers that no other process of the key has.
 
     Workers of a pod share its tag; the numbers of each leave a remainder of its own.
     """
     if settings.pod_ip is None:
         process = f"{settings.pod_uid}/{os.getpid()}/{time.time_ns()}"
-        return PredictionIds(key, revision=settings.revision, tag=tag_of(process))
+        return PredictionIds(key, revision=settings.revision, tag=tag_of(process), classes=classes)
     step, number = (place.step, place.number) if place else (1, 0)
     first = time.time_ns() * _IDS_PER_SECOND_MAX // 10**9 * step + number
     return PredictionIds(
         key,
         revision=settings.revision,
         tag=tag_of(settings.pod_ip),
+        classes=classes,
         first=first % (1 << 32),
         step=step,
     )
@@ -192,7 +201,7 @@ def made_books(settings: Settings, model: Model, key: bytes, cells: PodCells) ->
     metrics = made_metrics(settings, model)
     return Books(
         model=model,
-        ids=made_ids(settings, key),
+        ids=made_ids(settings, key, classes=model.classes),
         ledger=made_ledger(settings, metrics),
         peers=made_peers(settings, key),
         metrics=metrics,

@@ -148,7 +148,7 @@ def test_zero_and_one_stand_for_false_and_true(client: Client) -> None:
 
 
 def test_any_pod_with_the_key_counts_for_the_revision_that_answered(client: Client) -> None:
-    elsewhere = PredictionIds(KEY, revision=OTHER_REVISION, tag=b"else")
+    elsewhere = PredictionIds(KEY, revision=OTHER_REVISION, tag=b"else", classes=(False, True))
     identity = elsewhere.of_classes(
         np.array([[0.2, 0.8]]), np.array([1]), issued_at_ms=time.time_ns() // 10**6
     )
@@ -158,6 +158,25 @@ def test_any_pod_with_the_key_counts_for_the_revision_that_answered(client: Clie
     assert client.metric("serinus_labels_total", revision=OTHER_REVISION, outcome="right") == 1
     loss = client.metric("serinus_label_loss_total", revision=OTHER_REVISION)
     assert loss == pytest.approx(0.04, abs=1e-6)
+
+
+def test_no_pod_judges_by_positions_among_classes_that_arent_its_models(
+    client_of: Callable[..., Client], three_classes: Packaged
+) -> None:
+    """The class that stood first among theirs is another one than the first of ours."""
+    theirs = PredictionIds(
+        KEY, revision=OTHER_REVISION, tag=b"else", classes=("cancelled", "early", "late")
+    )
+    identity = theirs.of_classes(
+        np.array([[0.1, 0.1, 0.8]]), np.array([2]), issued_at_ms=time.time_ns() // 10**6
+    )
+    client = client_of(three_classes)
+
+    answer = client.post("/feedback", {"id": identity, "labels": ["late"]})
+
+    assert answer.status_code == 400
+    assert "decided among other classes than this pod's model" in answer.json()["error"]
+    assert client.metric("serinus_labels_total", revision=OTHER_REVISION) is None
 
 
 def identity_of(client: Client, rows: int = 1) -> str:

@@ -194,6 +194,41 @@ def test_who_answers_under_a_pods_address_but_isnt_one_is_passed_over(network: N
     assert labelled(network.pods["10.0.0.1"], identity, [True]).json()["counted"] == 1
 
 
+def test_labels_count_with_a_pod_whose_model_knows_the_same_classes(
+    network: Network, client_of: Callable[..., Client], three_classes: Packaged
+) -> None:
+    """All other pods have another model; none of them takes the labels of the one that is gone."""
+    for address in ("10.0.0.1", "10.0.0.3", "10.0.0.5", "10.0.0.6"):
+        client = client_of(three_classes, POD_IP=address, REVISION="abcdefabcd")
+        network.pods[address] = client.changed(peers=NetworkPeers(address, network))
+    identities = [identity_of(network.pods["10.0.0.2"]) for _ in range(8)]
+    del network.pods["10.0.0.2"]
+
+    answers = [
+        labelled(pod, identity, [True]) for identity in identities for pod in network.pods.values()
+    ]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert network.counted() == len(identities)
+    left = network.pods["10.0.0.4"]
+    assert left.metric("serinus_labels_repeated_total") == len(answers) - len(identities)
+
+
+def test_labels_that_no_pod_can_judge_are_told_so(
+    network: Network, client_of: Callable[..., Client], three_classes: Packaged
+) -> None:
+    identity = identity_of(network.pods["10.0.0.2"])
+    network.pods.clear()
+    for address in ("10.0.0.5", "10.0.0.6"):
+        client = client_of(three_classes, POD_IP=address)
+        network.pods[address] = client.changed(peers=NetworkPeers(address, network))
+
+    answers = [labelled(pod, identity, [True]) for pod in network.pods.values()]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert "no pod of it is left" in answers[0].json()["error"]
+
+
 def test_a_home_that_doesnt_answer_is_503_and_asking_again_counts_once(network: Network) -> None:
     identity = identity_of(network.pods["10.0.0.2"])
     network.deaf = {"10.0.0.2"}

@@ -8,6 +8,7 @@ from serinus_runtime.server.prediction_id import (
     MAX_ROWS,
     PredictionIdError,
     PredictionIds,
+    classes_tag,
 )
 
 KEY = b"k" * 32
@@ -29,6 +30,20 @@ def test_an_id_gives_back_what_was_answered() -> None:
     assert opened.decided is not None
     np.testing.assert_allclose(opened.probabilities, probabilities, atol=1e-7)
     assert opened.decided.tolist() == [1, 0]
+
+
+def test_an_id_tells_among_which_classes_was_decided() -> None:
+    sets: list[tuple[bool | int | str, ...]] = [
+        (False, True), (0, 1), ("a", "b"), ("b", "a"), ("a", "b", "c")
+    ]  # fmt: skip
+
+    def told(classes: tuple[bool | int | str, ...]) -> int:
+        maker = PredictionIds(KEY, revision=REVISION, tag=b"pod1", classes=classes)
+        alike = np.full((1, len(classes)), 1 / len(classes))
+        return maker.opened(maker.of_classes(alike, np.array([0]), issued_at_ms=0)).classes_tag
+
+    assert [told(classes) for classes in sets] == [classes_tag(classes) for classes in sets]
+    assert len({*map(classes_tag, sets), classes_tag(())}) == len(sets) + 1
 
 
 def test_makers_that_take_turns_by_a_step_never_meet_also_when_numbers_come_round() -> None:

@@ -234,7 +234,13 @@ def test_the_id_carries_what_was_answered(serving: Serving) -> None:
         assert kernel is not None
         text = kernel.answer(TAKEN[name], now_ms, number)
         assert text is not None
-        ids = PredictionIds(KEY, revision=REVISION, tag=serving.ids.tag, first=number - 1)
+        ids = PredictionIds(
+            KEY,
+            revision=REVISION,
+            tag=serving.ids.tag,
+            classes=serving.model.classes,
+            first=number - 1,
+        )
         answers, decided = kernel.answers(), kernel.decided()
         expected = (
             ids.of_values(answers[:, 0], issued_at_ms=now_ms)
