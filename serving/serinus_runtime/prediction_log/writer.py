@@ -226,13 +226,13 @@ class LogWriter:
     def _clear(self, policy: LogPolicy) -> None:
         """Remove what is too old or too much."""
         folder, today = self._place.folder, self._today()
-        over = files_over(
-            files_in(folder),
-            today,
-            max_age=timedelta(seconds=policy.max_age_seconds),
-            max_size_bytes=policy.max_size_bytes,
-        )
         try:
+            over = files_over(
+                files_in(folder),
+                today,
+                max_age=timedelta(seconds=policy.max_age_seconds),
+                max_size_bytes=policy.max_size_bytes,
+            )
             remove_files([*leftovers_in(folder, today - LEFTOVER_AGE), *over])
         except OSError as error:
             logger.warning("prediction log can't be cleared: %s", error)

@@ -186,6 +186,28 @@ def test_a_store_that_is_away_is_tried_again_and_said_once(
     assert caplog.text.count("written again") == 1
 
 
+def test_what_waits_is_kept_where_the_store_can_t_even_be_listed(
+    logged: Logged, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a network's file system that has gone: whatever is asked fails."""
+    logged.offer(3)
+    there = logged.folder.rename(logged.folder.with_name("there"))
+    logged.folder.symlink_to("x" * 300)  # too long for any name
+    with pytest.raises(OSError, match="File name too long"):
+        list(files_in(logged.folder))
+
+    logged.step(FLUSH_SECONDS)
+    logged.step(CLEAR_SECONDS)
+
+    assert logged.counts == LogCounts(waiting=6)
+    assert "prediction log can't be cleared" in caplog.text
+
+    logged.folder.unlink()
+    there.rename(logged.folder)
+    logged.step(RETRY_SECONDS)
+    assert logged.counts == LogCounts(written=6)
+
+
 def test_what_finds_no_room_while_the_store_is_away_is_dropped_and_counted(tmp_path: Path) -> None:
     logged = Logged(tmp_path, bytes_max=100_000)
     logged.offer(10)
