@@ -12,4 +12,6 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 from serinus_runtime.server.main import main  # noqa: E402 (importing takes most of the start)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has ended; Python would die of one more
+    sys.exit(code)

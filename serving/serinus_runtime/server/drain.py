@@ -55,6 +55,15 @@ class DrainingServer(uvicorn.Server):
         self._beside = beside
         self._name = name
 
+    def take_signals(self) -> None:
+        """Heed signals from now on until the process is gone.
+
+        uvicorn gives them back when it has ended; then one more would take along what the logs
+        haven't written yet.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Open the ports and say so."""
         if self._beside is not None:

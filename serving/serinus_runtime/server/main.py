@@ -138,6 +138,7 @@ async def serve(
         await serving.online.begin()
     start_threads(serving)
     process.begin()
+    server.take_signals()
     gc.freeze()  # what is there now stays: collections needn't walk through it
     try:
         await server.serve(process.sockets)

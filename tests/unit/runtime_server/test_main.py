@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from serinus_runtime.artifact.packaging import Packaged
+from serinus_runtime.prediction_log.files import files_in
 from serinus_runtime.server import __main__ as program
 from serinus_runtime.server.main import EXIT_REFUSED, main
 from tests.support.model_servers import (
@@ -25,6 +26,7 @@ from tests.support.model_servers import (
     server_process,
     started,
 )
+from tests.support.parquet_readers import by_pyarrow
 from tests.support.trained_models import flights
 from tests.support.wire import request, wire
 
@@ -228,6 +230,29 @@ def test_a_pod_that_ends_goes_on_answering_for_its_drain_time(
         code = server.exit_code()
 
     assert (code, time.monotonic() - started >= 0.5) == (0, True)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_pod_that_is_told_to_end_again_and_again_loses_nothing_of_its_log(
+    two_classes: Packaged, store: Path, tmp_path: Path, workers: str
+) -> None:
+    policy, log = tmp_path / "policy.json", tmp_path / "log"
+    said = {"samplePercent": 100, "maxAgeSeconds": 86400, "maxSizeBytes": 1 << 30}
+    policy.write_text(json.dumps(said))
+    settings = {"PREDICTION_LOG": str(log), "PREDICTION_LOG_POLICY": str(policy)}
+    with server_process(two_classes, store, WORKERS=workers, **settings) as server:
+        for _ in range(30):
+            httpx.post(f"{server.url}/predict", json={"rows": flights(50, seed=3)})
+        while server.process.poll() is None:
+            server.told_to_end()
+            time.sleep(0.005)
+        code, last = server.exit_code(), server.lines()[-1]
+
+    counts = {"written": 1500, "dropped": 0, "unsampled": 0, "waiting": 0}
+    assert (code, last["message"]) == (0, "model server ended")
+    assert last["prediction_log_rows"] == counts
+    files = [by_pyarrow(file.path.read_bytes()) for file in files_in(log)]
+    assert sum(len(file["row"]) for file in files) == 1500
 
 
 def test_no_keep_alive_client_sees_a_failure_when_connections_are_old(
