@@ -9,9 +9,11 @@ that waits at once (no timer: the batch is what came while the last one was comp
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -70,10 +72,12 @@ class BatchingEngine:
         return future
 
     def close(self) -> None:
-        """End the thread once it has answered what waits."""
+        """Let the thread end once it has answered what waits; doesn't wait for it.
+
+        What it has begun may take longer than the process has, and nobody waits for it any more.
+        """
         self._closed = True
         self._wake.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while True:
@@ -102,12 +106,16 @@ class BatchingEngine:
             answers = self._predictor.answers(np.concatenate([rows for rows, _ in batch]))
         except Exception as error:  # noqa: BLE001 (the model's own; the request gets it)
             if len(batch) == 1:
-                self._loop.call_soon_threadsafe(_fail, batch[0], error)
+                self._tell(_fail, batch[0], error)
                 return
             for one in batch:
                 self._answer([one])
         else:
-            self._loop.call_soon_threadsafe(_deliver, batch, answers)
+            self._tell(_deliver, batch, answers)
+
+    def _tell(self, tell: Callable[..., None], *what: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(tell, *what)
 
 
 def _deliver(batch: list[Waiting], answers: FloatArray) -> None:

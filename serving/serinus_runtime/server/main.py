@@ -146,8 +146,9 @@ async def serve(
         for watch in watches:
             watch.cancel()
         serving.engine.close()
-        serving.aside.shutdown(cancel_futures=True)
-        serving.explaining.shutdown(cancel_futures=True)
+        # What a thread has begun can't be stopped, and the logs can't wait for it.
+        serving.aside.shutdown(wait=False, cancel_futures=True)
+        serving.explaining.shutdown(wait=False, cancel_futures=True)
         if serving.peers is not None:
             serving.peers.close()
         await fallback.close()

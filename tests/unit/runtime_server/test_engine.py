@@ -26,11 +26,13 @@ class Doubling:
         self.begun = threading.Event()
         self.go = threading.Event()
         self.batches: list[int] = []
+        self.answered = 0
 
     def answers(self, rows: FloatArray) -> FloatArray:
         self.batches.append(len(rows))
         self.begun.set()
         self.go.wait(10)
+        self.answered += len(rows)
         return rows * 2
 
 
@@ -154,3 +156,18 @@ async def test_what_was_given_up_while_it_waited_isnt_computed() -> None:
     engine.close()
 
     assert model.batches == [1, 1]
+
+
+async def test_the_end_waits_for_no_model_that_is_still_at_work() -> None:
+    """The logs are to be written in the time that the process has left."""
+    model = Doubling()
+    engine = BatchingEngine(model, asyncio.get_running_loop())
+    asked = asyncio.ensure_future(engine.answers_of(ROW))
+    await asyncio.to_thread(model.begun.wait, 10)
+
+    engine.close()
+    answered_before_the_end = model.answered
+    model.go.set()
+
+    assert answered_before_the_end == 0
+    assert (await asked)[0, 0] == 2
