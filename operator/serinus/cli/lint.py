@@ -1,7 +1,8 @@
 """`lint -f FILE`: what Helm, GitOps tools and old API servers would drop without a word.
 
-Offline: unknown fields (with the likely name), wrong types, values outside their bounds. The rules
-between fields are CEL and run in the API server: `kubectl apply --dry-run=server -f FILE`.
+Offline: unknown fields (with the likely name), wrong types, values outside their bounds, and what
+the operator itself would stall on in a Deployment. Other rules between fields are CEL and run in
+the API server: `kubectl apply --dry-run=server -f FILE`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from serinus.api.deployment import Deployment
 from serinus.api.enums import Kind
 from serinus.api.schema_model import API_VERSION
 from serinus.api.structural_schema import DEFINITIONS, KindDefinition
 from serinus.cli.errors import ExitCode
+from serinus.cli.lint_words import said_of
 from serinus.cli.manifest_files import is_ours, placed_manifests_in
 from serinus.cli.session import Session
+from serinus.reconcile.deployment_validation import spec_problem
 
 _BY_KIND = {definition.kind: definition for definition in DEFINITIONS}
 
@@ -73,10 +77,15 @@ def _spec_problems(manifest: dict[str, Any], definition: KindDefinition) -> Iter
     if isinstance(spec, dict):
         yield from _unknown_fields(spec, model.model_fields["spec"].annotation, "spec")
     try:
-        model.model_validate({"spec": spec, "metadata": {}})
+        parsed = model.model_validate({"spec": spec, "metadata": {}})
     except ValidationError as error:
         for one in error.errors():
-            yield f"{_path(one['loc'])}: {one['msg']}{_given(one)}"
+            yield f"{_path(one['loc'])}: {said_of(one)}"
+        return
+    if isinstance(parsed, Deployment):
+        name = (manifest.get("metadata") or {}).get("name", "")
+        if problem := spec_problem(name, parsed.spec):
+            yield problem
 
 
 def _unknown_fields(value: Any, annotation: Any, path: str) -> Iterator[str]:
@@ -121,8 +130,3 @@ def _path(location: tuple[int | str, ...]) -> str:
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
-
-
-def _given(error: Any) -> str:
-    value = error.get("input")
-    return f" (given: `{value}`)" if isinstance(value, str | int | float | bool) else ""

@@ -41,7 +41,7 @@ def test_examples_have_no_problems(path: Path) -> None:
         ("  replicas: -1\n", "spec.replicas: Input should be greater than or equal to 0"),
         (
             '  analysis: {falseRollbackRate: "2"}\n',
-            "spec.analysis.falseRollbackRate: String should match pattern",
+            "spec.analysis.falseRollbackRate: write a number from 0 to 1",
         ),
     ],
 )
