@@ -28,6 +28,15 @@ from serinus.rollout.weights import COLD_SECONDS, Router, warmed_weight_percent
 OLD_STABLE_STAYS = timedelta(seconds=10)
 """How long the pods of the old stable stay after a promotion at least: a Gateway learns of it
 later."""
+_NOT_FOR_ITS_ANSWERS = frozenset(
+    {
+        Reason.ABORTED_BY_USER,
+        Reason.ANALYSIS_DEADLINE_EXCEEDED,
+        Reason.NO_DATA,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+    }
+)
+"""Rejections that show no harm: an answer of such a canary is better than none."""
 
 
 def router_problem(picture: Picture) -> Finding | None:
@@ -100,13 +109,18 @@ def is_still_routed(
     It may until the route leads elsewhere and it says that it has the route so; and what it says
     comes before its proxies have it, so for a while after a promotion in any case.
 
-    A canary that was rolled back isn't meant: it goes at once, and is told by its rejection, which
-    is younger than the present stable. That of a stable revision which was taken away isn't.
+    A canary that was rolled back for what it answers isn't meant: it goes at once, and is told by
+    its rejection, which is younger than the present stable. That of a stable revision which was
+    taken away isn't.
     """
     stable = status.stable
     if picture.router is Router.REPLICAS or stable is None or stable.since is None:
         return False
-    rejected_at = [one.at for one in status.rejected_revisions if one.revision == revision]
+    rejected_at = [
+        one.at
+        for one in status.rejected_revisions
+        if one.revision == revision and one.reason not in _NOT_FOR_ITS_ANSWERS
+    ]
     if any(moment > stable.since for moment in rejected_at):
         return False
     route = picture.seen.route

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from serinus.api.hooks import HookAnswer
 from serinus.reconcile.decision import ObjectRef
 from tests.support.deployment_world import Behaviour, World, serving_v1
 
@@ -96,11 +97,12 @@ def test_a_higher_weight_waits_for_its_pods() -> None:
 def test_a_rollback_writes_the_weights_first_and_takes_the_pods_in_the_same_pass() -> None:
     world = in_a_canary()
     canary = world.canary_revision
-    world.says("abort")
-    world.writes.clear()
-
-    world.dirty = False
-    world.one_pass()
+    world.behaviours["v2"] = Behaviour(error_percent=60)
+    while world.canary is not None:
+        world.writes.clear()
+        world.one_pass()
+        if world.canary is not None:
+            world.ticks()
 
     routed = world.writes.index("apply HTTPRoute delay")
     assert world.writes.index("status") < routed
@@ -182,8 +184,42 @@ def test_a_canary_that_nobody_wants_any_more_answers_until_the_gateway_learns_it
     assert world.ready_pods(ended) == 0
 
 
-def test_a_canary_that_is_rolled_back_soon_after_a_promotion_keeps_no_pods() -> None:
+@pytest.mark.parametrize("lag_seconds", [1, 8, 40])
+def test_a_canary_that_a_person_aborts_answers_until_the_gateway_learns_it(
+    lag_seconds: int,
+) -> None:
     world = behind_a_gateway(strategy={"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}})
+    world.gateway_lag_seconds = lag_seconds
+    world.serves_version("v2")
+    world.runs(160, until="paused")
+    world.runs(60)
+    aborted = world.canary_revision
+
+    world.says("abort")
+    world.runs(20 + lag_seconds)
+
+    assert world.reasons()[-1] == "AbortedByUser"
+    assert world.unanswered == 0
+    assert world.ready_pods(aborted) == 0
+
+
+def test_harm_leaves_no_pod_to_a_gateway_that_is_slow() -> None:
+    world = in_a_canary()
+    world.gateway_lag_seconds = 40
+    canary = world.canary_revision
+    world.behaviours["v2"] = Behaviour(error_percent=60)
+    world.runs(120, until="rolled back")
+    world.runs(3)
+
+    assert world.ready_pods(canary) == 0
+
+
+def test_a_canary_that_is_rolled_back_soon_after_a_promotion_keeps_no_pods() -> None:
+    steps = {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}}
+    hooks = [{"type": "rollback", "name": "desk"}]
+    world = behind_a_gateway(strategy=steps)
+    world.hooks = {"desk": HookAnswer.NO}
+    world.applies(strategy={**steps, "hooks": hooks})
     world.serves_version("v2")
     world.runs(60, until="paused")
     world.says("promote")
@@ -192,9 +228,10 @@ def test_a_canary_that_is_rolled_back_soon_after_a_promotion_keeps_no_pods() -> 
     world.runs(9, until="canary has traffic")
     canary = world.canary_revision
 
-    world.says("abort")
-    world.runs(2)
+    world.hooks["desk"] = HookAnswer.YES
+    world.runs(3)
 
+    assert world.actions()[-1] == "rollback"
     assert world.ready_pods(canary) == 0
 
 
