@@ -25,7 +25,7 @@ def make_autoscaler(
     """The autoscaler on the workload of `revision`.
 
     `min_replicas` stands in place of the spec's, because stable may not shrink while others take a
-    part of its load.
+    part of its load; where a canary's cap asks for it, it is above the spec's `maxReplicas`.
     """
     asked = autoscaling.model_dump(mode="json", by_alias=True, exclude_none=True)
     spec: JsonObject = {
@@ -35,7 +35,7 @@ def make_autoscaler(
             "name": revision_object_name(deployment, revision),
         },
         "minReplicas": min_replicas,
-        "maxReplicas": autoscaling.max_replicas,
+        "maxReplicas": max(min_replicas, autoscaling.max_replicas),
     }
     if autoscaling.metrics:
         spec["metrics"] = asked["metrics"]

@@ -32,7 +32,6 @@ from serinus.reconcile.decision import (
     PrunedObject,
 )
 from serinus.reconcile.deployment_ab_test import ab_test_objects, ab_test_objects_not_wanted
-from serinus.reconcile.deployment_autoscaler import pods_within
 from serinus.reconcile.deployment_picture import Picture
 from serinus.reconcile.deployment_post_promotion import kept_replicas
 from serinus.reconcile.deployment_prediction_log import log_policy, log_policy_not_wanted
@@ -231,15 +230,13 @@ def _autoscaler(picture: Picture, status: DeploymentStatus) -> Iterator[DesiredO
     autoscaling, stable = picture.spec.autoscaling, status.stable
     if autoscaling is None or stable is None:
         return
-    floor = status.stable_floor
-    at_least = pods_within(autoscaling, 0, floor=floor.pods if floor else 0)
     yield DesiredObject(
         make_autoscaler(
             picture.name,
             picture.metadata.namespace,
             revision=stable.revision,
             autoscaling=autoscaling,
-            min_replicas=at_least,
+            min_replicas=picture.pods_of_autoscaler(autoscaling, 0, status),
         )
     )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from serinus.analysis.samples import Query, QueryResult
+from serinus.api.autoscaling import Autoscaling
 from serinus.api.counters import Counters
 from serinus.api.deployment import DeploymentSpec
 from serinus.api.deployment_status import DeploymentStatus
@@ -31,7 +32,7 @@ from serinus.manifests.route import API_VERSION as ROUTE_API_VERSION
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import ObjectRef
 from serinus.reconcile.deployment_analysis import CanaryAnalysis, analysis_of
-from serinus.reconcile.deployment_autoscaler import autoscaler_ref, pods_within
+from serinus.reconcile.deployment_autoscaler import autoscaler_ref, min_replicas, pods_within
 from serinus.reconcile.deployment_facts import Observed, observed
 from serinus.reconcile.deployment_hooks import hooks_problem
 from serinus.reconcile.deployment_online import online_missing
@@ -64,7 +65,7 @@ from serinus.reconcile.snapshot import (
     RecordsSeen,
     controller_uid,
 )
-from serinus.rollout.weights import Router, stable_within
+from serinus.rollout.weights import Router, stable_always_within, stable_within
 
 DEFAULT_REPLICAS = 1
 FIRST_REVISION_WEIGHT_PERCENT = 100
@@ -99,6 +100,9 @@ class Picture:
         Whether the cluster knows HTTPRoutes.
     gateways
         What the Gateways can; None where it wasn't asked.
+    reading_problem
+        What of the spec can't be read; None when all can. It is a part of `spec_problem`, and the
+        only one that matters to a way back, which takes no steps, no metrics and no hooks.
     online_missing
         Which FeatureSet has no values to be looked up yet; None when all have, or none is named.
     template_problem
@@ -127,6 +131,7 @@ class Picture:
     wanted_version: str
     rules: RolloutRules | None
     spec_problem: str | None
+    reading_problem: str | None = None
     router: Router = Router.REPLICAS
     knows_routes: bool = False
     online_missing: str | None = None
@@ -168,25 +173,39 @@ class Picture:
         if self.spec.autoscaling is None:
             asked = DEFAULT_REPLICAS if self.spec.replicas is None else self.spec.replicas
             return self._beside_the_canary(asked)
-        stable, floor = self.status.stable, self.status.stable_floor
-        return pods_within(
-            self.spec.autoscaling,
-            self.seen.replicas(stable.revision) if stable else 0,
-            floor=floor.pods if floor else 0,
-        )
+        stable = self.status.stable
+        scaled = self.seen.replicas(stable.revision) if stable else 0
+        return self.pods_of_autoscaler(self.spec.autoscaling, scaled, self.status)
+
+    def pods_of_autoscaler(
+        self, autoscaling: Autoscaling, scaled: int, status: DeploymentStatus
+    ) -> int:
+        """Of `scaled` pods those within the limits, the floor of `status` and a canary's cap."""
+        floor, limit = status.stable_floor, self._cap_by_pods(status)
+        within = pods_within(autoscaling, scaled, floor=floor.pods if floor else 0)
+        if limit is None or status.canary is None:
+            return within
+        at_least, at_most = min_replicas(autoscaling), autoscaling.max_replicas
+        weight = status.canary.weight
+        return max(within, stable_always_within(limit, weight, at_least, at_most))
 
     def _beside_the_canary(self, asked: int) -> int:
         """The pods asked for, or as many more as keep a canary by pods within its `maxWeight`.
 
-        Where a rollout began there were enough of them; `replicas` may be edited meanwhile.
+        Where a rollout began there were enough of them; `replicas` and the limits of an autoscaler
+        may be edited meanwhile, or the one be put in place of the other.
         """
-        status, limit = self.status, self.rules.max_weight_percent if self.rules else None
-        canary = status.canary
-        if limit is None or not asked or status.stable is None or canary is None:
-            return asked
-        if self.router is not Router.REPLICAS or canary.is_hidden or canary.promoting:
+        limit, canary = self._cap_by_pods(self.status), self.status.canary
+        if limit is None or canary is None or not asked:
             return asked
         return stable_within(limit, canary.weight, asked)
+
+    def _cap_by_pods(self, status: DeploymentStatus) -> int | None:
+        """`maxWeight` of a canary whose share is the number of its pods; None: it has none."""
+        canary, limit = status.canary, self.rules.max_weight_percent if self.rules else None
+        if canary is None or status.stable is None or self.router is not Router.REPLICAS:
+            return None
+        return None if canary.is_hidden or canary.promoting else limit
 
     @property
     def progress_deadline_seconds(self) -> int:
@@ -335,6 +354,7 @@ def pictured(snapshot: DeploymentSnapshot, now: datetime) -> Picture:
         or spec_problem(metadata.name, spec)
         or hooks_problem(spec, snapshot.hooks.declared)
         or collector_problem(spec, snapshot.settings.collectors_for(metadata.namespace)),
+        reading_problem=problem,
         router=_router(spec, given.lost, seen),
         knows_routes=snapshot.knows_routes,
         online_missing=online_missing(spec, snapshot.feature_sets),

@@ -95,6 +95,20 @@ def stable_within(limit_percent: int, weight_percent: int, at_least: int) -> int
     return stable
 
 
+def stable_always_within(
+    limit_percent: int, weight_percent: int, at_least: int, at_most: int
+) -> int:
+    """The fewest pods of stable from which on each number, up to `at_most`, keeps to the limit.
+
+    An autoscaler takes any of them. Where none up to `at_most` does, it is the first beyond.
+    """
+    if weight_percent > limit_percent:
+        return at_least
+    counts = range(at_least, at_most + 1)
+    above = [one for one in counts if first_above(limit_percent, (weight_percent,), (one,))]
+    return stable_within(limit_percent, weight_percent, above[-1] + 1) if above else at_least
+
+
 def warmed_weight_percent(weight_percent: int, seconds_with_traffic: float) -> int:
     """The weight that a gateway gives for a step's `weight_percent`: at first a small one."""
     if seconds_with_traffic < COLD_SECONDS:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.deployment_world import Behaviour, World, serving_v1
+from tests.support.autoscaler import by_cpu
+from tests.support.deployment_world import Behaviour, World, a_world, serving_v1
 
 pytestmark = pytest.mark.slow
 
@@ -292,6 +293,53 @@ def test_fewer_replicas_in_a_canary_never_give_it_more_than_its_cap() -> None:
     assert world.stable == "v2"
     assert len(world.pods) == 1
     assert world.unanswered == 0
+
+
+CAPPED = {"canary": {"steps": [{"setWeight": 10}, {"pause": {}}], "maxWeight": 15}}
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 3), (2, 6), (1, 12)])
+def test_an_autoscaler_in_place_of_replicas_never_gives_a_canary_more_than_its_cap(
+    low: int, high: int
+) -> None:
+    world = serving_v1(replicas=10, strategy=CAPPED)
+    world.requests_per_second = 20  # which one pod would do
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+
+    del world.spec["replicas"]
+    world.applies(autoscaling=by_cpu(low, high))
+    shares = shares_while(world, 60)
+    world.says("promote")
+    world.runs(90)
+
+    assert max(shares) <= 15
+    autoscaler = next(body for ref, body in world.objects.items() if "Autoscaler" in ref.kind)
+    assert autoscaler["spec"]["maxReplicas"] == high
+
+
+def test_replicas_in_place_of_an_autoscaler_never_give_a_canary_more_than_its_cap() -> None:
+    world = a_world(strategy=CAPPED, autoscaling=by_cpu(6, 12))
+    del world.spec["replicas"]
+    world.runs(60, until="settled")
+    world.serves_version("v2")
+    world.runs(60, until="paused")
+
+    del world.spec["autoscaling"]
+    world.applies(replicas=1)
+
+    assert max(shares_while(world, 60)) <= 15
+    assert world.canary is not None
+
+
+def shares_while(world: World, seconds: int) -> list[float]:
+    """What the canary has of the ready pods, in percent, second by second."""
+    shares = []
+    for _ in range(seconds):
+        world.runs(1)
+        counts = [world.ready_pods(one) for one in (world.canary_revision, world.stable_revision)]
+        shares.append(100 * counts[0] / max(1, sum(counts)))
+    return shares
 
 
 def test_going_back_to_an_older_version_is_a_rollout_too_and_its_objects_are_used_again() -> None:

@@ -12,6 +12,7 @@ from serinus.rollout.weights import (
     first_above,
     pods_for_weight,
     replicas_for_exact_weight,
+    stable_always_within,
     stable_within,
     warmed_weight_percent,
 )
@@ -116,6 +117,26 @@ def test_the_fewest_pods_beside_which_a_canary_keeps_to_its_limit(
     if weight <= limit:
         assert first_above(limit, [weight], [stable]) is None
         assert all(first_above(limit, [weight], [fewer]) for fewer in range(asked, stable))
+
+
+@pytest.mark.parametrize(
+    ("limit", "weight", "low", "high", "fewest"),
+    [
+        (15, 10, 6, 12, 6),
+        (15, 10, 1, 12, 6),
+        (15, 10, 1, 3, 6),  # no number within the limits would do
+        (20, 20, 4, 10, 12),  # 4 and 8 would, but not 10 beside 3
+        (20, 50, 1, 10, 1),  # the weight itself is above the limit: no number helps
+    ],
+)
+def test_of_an_autoscaler_s_numbers_each_from_the_fewest_on_keeps_to_the_limit(
+    limit: int, weight: int, low: int, high: int, fewest: int
+) -> None:
+    found = stable_always_within(limit, weight, low, high)
+
+    assert found == fewest
+    if weight <= limit:
+        assert first_above(limit, [weight], range(found, max(found, high) + 1)) is None
 
 
 def test_without_a_gateway_a_weight_above_fifty_is_as_many_pods_as_stable_has() -> None:
