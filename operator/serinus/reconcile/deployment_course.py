@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import assert_never
 
 from serinus.analysis.advance import AnalysisOutcome
+from serinus.api.analysis import Analysis
 from serinus.api.conditions import format_micro_time
+from serinus.api.deployment import DeploymentSpec
 from serinus.api.deployment_status import CanaryStatus, DeploymentStatus
 from serinus.api.enums import AnalysisMode, Reason, Verb
 from serinus.reconcile.decision import Event
@@ -38,7 +40,7 @@ from serinus.reconcile.deployment_rollout_facts import (
     wanted_canary_replicas,
 )
 from serinus.reconcile.deployment_router import routed_weight, served_weight, stable_requests
-from serinus.reconcile.deployment_rules import frozen_rules, parsed_rules
+from serinus.reconcile.deployment_rules import FrozenRules, frozen_rules, parsed_rules
 from serinus.reconcile.deployment_transition import (
     Changed,
     canary_started,
@@ -70,7 +72,7 @@ from serinus.rollout.facts import Finding
 from serinus.rollout.hooks import asking_for_rollback
 from serinus.rollout.launch import launch
 from serinus.rollout.rollback import would_have_rolled_back
-from serinus.rollout.start import why_not_started
+from serinus.rollout.start import StartFacts, why_not_started
 from serinus.rollout.weights import Router, actual_weight_percent
 
 _RULES_LOST = Finding(
@@ -197,19 +199,38 @@ def _settled_or_started(picture: Picture, status: DeploymentStatus, now: datetim
     problem = provider_problem(picture.samples)
     facts = start_facts(picture, status, provider=problem)
     returning = may_return(picture, status, wanted.revision)
-    if returning:  # nothing is measured on the way back, and it has to be open
-        facts = replace(facts, provider_problem=None, template_problem=None, online_missing=None)
+    if returning:
+        facts = _on_the_way_back(facts, picture)
     elif facts.spec_problem is None and not _evidence_decides(picture):
         facts = replace(facts, provider_problem=None)
     if because := why_not_started(facts):
         return Course(status, hold=_waiting(because))
     if facts.first:
         started = first_revision_started(status, wanted, picture.wanted_version, now)
+    elif returning:
+        rules = _rules_of_a_return(picture.spec)
+        started = return_started(status, wanted, picture.wanted_version, rules, now)
     else:
-        starts = return_started if returning else canary_started
         rules = frozen_rules(picture.spec, picture.counters)
-        started = starts(status, wanted, picture.wanted_version, rules, now)
+        started = canary_started(status, wanted, picture.wanted_version, rules, now)
     return _happened(started)
+
+
+def _on_the_way_back(facts: StartFacts, picture: Picture) -> StartFacts:
+    """Nothing is measured on it and nobody asked: what is wrong with that doesn't close it."""
+    return replace(
+        facts,
+        spec_problem=picture.reading_problem,
+        provider_problem=None,
+        template_problem=None,
+        online_missing=None,
+    )
+
+
+def _rules_of_a_return(spec: DeploymentSpec) -> FrozenRules:
+    """None that decide: those of the spec may be damaged, and then nothing could go by them."""
+    nothing = {"strategy": None, "analysis": Analysis(metrics=[])}
+    return frozen_rules(spec.model_copy(update=nothing))
 
 
 def _is_settled(picture: Picture, status: DeploymentStatus) -> bool:

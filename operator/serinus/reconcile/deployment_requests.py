@@ -190,8 +190,23 @@ def _for_the_rollout(
     if status.stable is None:
         refused = "nothing serves yet: the first revision becomes stable when its pods are ready"
         return AskedFor(status, request, refused=refused)
+    if verb is Verb.ABORT and status.canary.returning:
+        return _way_back_stopped(status, status.canary, request)
     asked = Request(verb, request.actor, request.reason)
     return AskedFor(status, request, rollout=asked)
+
+
+def _way_back_stopped(
+    status: DeploymentStatus, canary: CanaryStatus, request: ActionRequest
+) -> AskedFor:
+    """What was stable lately isn't rejected for a change of mind; the spec still asks for it."""
+    by = (request.actor or "somebody")[:_PAUSED_BY_MAX]
+    paused = canary.model_copy(update={"paused_by": by})
+    done = (
+        f"the way back to revision {canary.revision} is stopped; it was stable lately and isn't "
+        "rejected. Ask for another revision in the spec, or `kubectl serinus resume` goes on"
+    )
+    return AskedFor(status.model_copy(update={"canary": paused}), request, done=done)
 
 
 def _first_accepted(status: DeploymentStatus, request: ActionRequest, now: datetime) -> AskedFor:

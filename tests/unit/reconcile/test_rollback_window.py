@@ -50,6 +50,49 @@ def test_a_metric_whose_template_is_gone_is_no_reason_to_stay() -> None:
     assert (world.stable, world.canary) == ("v1", None)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"strategy": {**NO_STEPS, "hooks": [{"type": "confirm-promotion", "name": "board"}]}},
+        {"strategy": {"canary": {"stepWeights": [20, 50], "maxWeight": 30}}},
+        {"analysis": {**QUICK_ANALYSIS, "falseRollbackRate": "0"}},
+    ],
+    ids=["a hook that nobody declares any more", "steps above the cap", "a rate of nothing"],
+)
+def test_what_is_wrong_with_a_rollout_doesnt_close_the_way_back(broken: dict[str, object]) -> None:
+    world = serving_v3(2)
+    world.applies(**broken)
+    world.serves_version("v4")
+    world.runs(10)
+    held = world.condition("Stalled")
+    world.serves_version("v1")
+    world.runs(30)
+
+    assert held == ("True", "InvalidSpec")
+    assert (world.stable, world.canary) == ("v1", None)
+
+
+def test_abort_stops_the_way_back_and_rejects_nothing() -> None:
+    world = serving_v3(2)
+    world.behaviours["v1"] = Behaviour(start_seconds=20)
+    world.serves_version("v1")
+    world.runs(5)
+    good = world.canary_revision
+    world.says("abort")
+    world.runs(60)
+    stopped = (world.stable, world.canary_revision, world.phase)
+    told = world.status["lastHandledRequest"]["message"]
+    world.serves_version("v3")
+    world.runs(30, until="settled")
+    world.serves_version("v1")
+    world.runs(60, until="settled")
+
+    assert stopped == ("v3", good, "Paused")
+    assert "isn't rejected. Ask for another revision in the spec" in told
+    assert world.status["rejectedRevisions"] == []
+    assert world.stable == "v1"
+
+
 def test_what_was_stable_before_the_window_is_released_as_any_other() -> None:
     world = serving_v3(1)
     world.serves_version("v1")
