@@ -154,6 +154,8 @@ class World:
     secrets: set[ObjectRef] = field(default_factory=set)
     pods: list[Pod] = field(default_factory=list)
     pods_made: int = 0
+    pods_quota: int | None = None
+    """The most pods that the namespace may have; None: any number."""
     pod_status: dict[str, Any] = field(default_factory=dict)
     provider: RecordedCounters = field(default_factory=RecordedCounters)
     provider_fault: str = faults.NONE
@@ -714,11 +716,16 @@ class World:
         for pod in mine[wanted:]:
             pod.leaves_at = self.second + DRAIN_SECONDS
         for _ in range(wanted - len(mine)):
+            if self._is_quota_reached():
+                break
             self.pods_made += 1
             name = f"{body['metadata']['name']}-h{revision[:4]}-{self.pods_made}"
             version = self._version_of(revision)
             told = counts_of(body["spec"]["template"])
             self.pods.append(Pod(name, revision, version, self.second, labels=told))
+
+    def _is_quota_reached(self) -> bool:
+        return self.pods_quota is not None and len(self.pods) >= self.pods_quota
 
     def _version_of(self, revision: str) -> str:
         for ref, body in self.objects.items():
@@ -733,6 +740,9 @@ class World:
             "replicas": len(mine),
             "availableReplicas": self.ready_pods(revision),
         }
+        if len(mine) < body["spec"]["replicas"] and self._is_quota_reached():
+            told = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods"}
+            status["conditions"] = [told]
         if body.get("status") == status:
             return False
         body["status"] = status

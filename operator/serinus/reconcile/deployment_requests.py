@@ -231,9 +231,13 @@ def _switched_back(
         refused = f"revision {request.revision} isn't the one that serves since the switch"
         return AskedFor(status, request, refused=refused)
     why = f": {request.reason}" if request.reason else ""
-    if kept.analysis is not None and picture.seen.available(kept.revision) < picture.replicas:
+    available = picture.seen.available(kept.revision)
+    if kept.analysis is not None and kept.going_back is None and available < picture.replicas:
         return _going_back(status, stable, kept, request, why, now)
-    if not picture.seen.available(kept.revision):
+    if not available and kept.going_back is not None:
+        refused = f"no pod of revision {kept.revision} is ready yet to take over"
+        return AskedFor(status, request, refused=refused)
+    if not available:
         refused = f"no pod of revision {kept.revision} is ready any more; change the spec instead"
         return AskedFor(status, request, refused=refused)
     changed = switched_back(status, stable, kept, why, request.actor, now)
@@ -249,8 +253,6 @@ def _going_back(
     now: datetime,
 ) -> AskedFor:
     """The old revision has too few pods to take over at once; it gets them first."""
-    if kept.going_back is not None:
-        return AskedFor(status, request, refused="it is on the way back already")
     because = Finding(
         Reason.ABORTED_BY_USER,
         f"revision {stable.revision} ({stable.model_version}) was aborted after its promotion{why}",

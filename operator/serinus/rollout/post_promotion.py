@@ -100,6 +100,8 @@ def _way_back(facts: PromotedFacts, because: Finding) -> AfterPromotion:
     if facts.available >= facts.wanted:
         return Restore(because)
     waits = f"{facts.available} of {facts.wanted} pods of {facts.former} are ready to take over"
+    if facts.available:
+        waits = f"{waits}; `kubectl serinus abort` goes back to those at once"
     return AwaitCapacity(Finding(because.reason, f"{because.message}; {waits}"))
 
 

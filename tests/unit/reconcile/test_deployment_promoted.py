@@ -101,6 +101,24 @@ def test_while_pods_are_awaited_it_is_degraded_and_says_for_what() -> None:
     assert "are ready to take over" in world.status["message"]
 
 
+def test_where_a_quota_leaves_no_room_a_person_goes_back_to_the_pods_that_there_are() -> None:
+    world = promoted()
+    world.pods_quota = len(world.pods)
+    turns_bad(world)
+    world.runs(120, until="degraded")
+    world.runs(120)
+    waiting = (world.stable, world.status["message"])
+    world.says("abort", revision=world.stable_revision)
+    world.runs(30)
+
+    assert waiting[0] == "v2"
+    assert "1 of 4 pods" in waiting[1]
+    assert "`kubectl serinus abort` goes back to those at once" in waiting[1]
+    assert world.stable == "v1"
+    assert world.ready_pods(world.stable_revision) == 4
+    assert world.unanswered == 0
+
+
 def test_a_good_one_is_judged_for_its_time_and_then_the_old_pods_go() -> None:
     world = promoted()
     former = world.status["kept"]["revision"]
