@@ -13,6 +13,7 @@ from serinus.api.modelversion import ModelVersion
 from serinus.api.trainingjob import TrainingJob
 from serinus_runtime.features.sql_fence import check_statement
 from serinus_runtime.features.transformed_rows import transform_sql
+from tests.support.examples import EXAMPLES
 
 KINDS = {
     "FeatureSet": FeatureSet,
@@ -20,7 +21,6 @@ KINDS = {
     "ModelVersion": ModelVersion,
     "Deployment": Deployment,
 }
-EXAMPLES = sorted(Path("hack/examples").rglob("*.yaml"))
 VARIANTS = {
     "short haul": manifests.short_haul(),
     "hours": manifests.hours(),
