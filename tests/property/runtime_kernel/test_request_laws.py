@@ -156,6 +156,20 @@ def test_a_shape_beyond_all_rows_is_left(kind: str) -> None:
         assert hold(kind, body.replace(b"[1]", b"[1,%d]" % size)) == 0
 
 
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("rank", [3, 4, 100])
+def test_a_shape_of_higher_rank_is_left(kind: str, rank: int) -> None:
+    shape = b"[" + b",".join([b"1"] * rank) + b"]"
+
+    assert hold(kind, compact(columns([ROW])).replace(b"[1]", shape)) == 0
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("text", ["A", "AAA", "A" * 5000, "x" * 5000])
+def test_a_text_beyond_all_categories_is_left(kind: str, text: str) -> None:
+    assert hold(kind, compact(lists([ROW | {"carrier": text}]))) == 0
+
+
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(2**70), 2**70).map(str),

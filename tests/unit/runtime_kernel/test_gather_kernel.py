@@ -110,6 +110,17 @@ def test_each_request_of_the_sample_is_in_one_chunk(
     assert kept == sampled if not refused else set(kept) <= set(sampled)
 
 
+def test_a_chunk_is_filled_with_ids_to_its_last_byte_and_no_further() -> None:
+    identity, id_bytes = "x" * 120, 4 + 120
+    for ids_max in range(2 * id_bytes, 4 * id_bytes):
+        to = gathering()
+        to.percent = 100
+        to.exchange(to.new_chunk(3 * ids_max))
+        taken = sum(offered(to, identity, 1) for _ in range(5))
+
+        assert taken == ids_max // id_bytes
+
+
 def test_without_a_chunk_there_is_no_room() -> None:
     to = gathering(is_classification=False)
     to.percent = 100
