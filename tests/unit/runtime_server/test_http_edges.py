@@ -190,7 +190,7 @@ def test_a_body_that_nobody_reads_is_held_for_nobody(two_classes: Packaged, stor
             assert answer.status == 404
             other.send(unread[100:])
         slow = stack.enter_context(wire(server.port))
-        slow.send(request("/predict", b" " * 100_000, length=100_000 + len(BODY)))
+        slow.send(request("/predict", b" " * 150_000, length=150_000 + len(BODY)))
         time_to_hold(server)
         slow.send(BODY)
         answer = slow.answer()
