@@ -204,6 +204,10 @@ def _result(document: Mapping[str, Any], settings: Settings) -> RunResult:
         return _failed(document, Outcome.FAILED, Reason.INVALID_SPEC.value, _problems(error))
     except UserError as error:
         return _failed(document, error.outcome, error.reason, str(error))
+    except OSError as error:
+        # It may go away, so there is no result; meanwhile the status says what is in the way.
+        _leave(settings, str(error).encode()[:TERMINATION_MESSAGE_MAX_BYTES])
+        raise
 
 
 def _failed(document: Mapping[str, Any], outcome: Outcome, reason: str, message: str) -> RunResult:
@@ -248,9 +252,14 @@ def termination_message(result: RunResult) -> bytes:
 
 
 def _terminate(settings: Settings, result: RunResult) -> None:
-    """Leave the message where the kubelet reads it. The store's copy is the one that counts."""
+    """Copy the result to where the kubelet reads it. The store's copy is the one that counts."""
+    _leave(settings, termination_message(result))
+
+
+def _leave(settings: Settings, message: bytes) -> None:
+    """Leave the message that the pod ends with."""
     try:
-        settings.termination_log.write_bytes(termination_message(result))
+        settings.termination_log.write_bytes(message)
     except OSError:
         _log.warning("termination message not written", exc_info=True)
 

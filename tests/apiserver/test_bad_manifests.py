@@ -1,6 +1,7 @@
 """What kubectl and the server make of our files: examples and chart are taken, mistakes refused."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,14 @@ from tests.support.api_server import ROOT, TOKEN, ApiServer, folder_with
 from tests.support.chart import rendered
 
 EXAMPLES = sorted((ROOT / "hack" / "examples").rglob("*.yaml"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "operator" / "docs").rglob("*.md"))]
+SHOWN = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in PAGES
+    for number, block in enumerate(
+        re.findall(r"^ *```yaml\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    )
+]
 DEPLOYMENT = """
 apiVersion: serinus.dev/v1alpha1
 kind: Deployment
@@ -51,6 +60,16 @@ def test_kubectl_apply_takes_the_example(api_server: ApiServer, path: Path) -> N
 
     assert answer.returncode == 0, answer.stderr
     assert "created (server dry run)" in answer.stdout
+
+
+@pytest.mark.parametrize("block", SHOWN)
+def test_kubectl_apply_takes_what_the_documentation_shows(
+    api_server: ApiServer, block: str
+) -> None:
+    manifest = re.sub(r"namespace: shop\b", "namespace: default", block)
+    answer = kubectl_apply(api_server, manifest)
+
+    assert answer.returncode == 0, answer.stderr
 
 
 MISTAKES: dict[str, tuple[str, str, list[str]]] = {

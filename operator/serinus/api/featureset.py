@@ -13,6 +13,7 @@ from serinus.api.pod_settings import JobRunSettings
 from serinus.api.quantities import DecimalText, Duration, FractionText, Offset
 from serinus.api.schema_model import (
     API_VERSION,
+    MIN_UP_TO_MAX,
     ApiModel,
     ColumnName,
     SecretKeySelector,
@@ -172,6 +173,8 @@ class Transform(ApiModel):
 
 class Expectation(ApiModel):
     """What the values of a feature promise."""
+
+    model_config = ConfigDict(json_schema_extra=cel(MIN_UP_TO_MAX))
 
     min: DecimalText | None = Field(default=None, description="Smallest allowed value.")
     max: DecimalText | None = Field(default=None, description="Largest allowed value.")

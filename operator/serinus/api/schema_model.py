@@ -45,6 +45,13 @@ def exactly_one(*members: str) -> tuple[str, str]:
     return f"{terms} == 1", f"set exactly one of {names}"
 
 
+MIN_UP_TO_MAX = (
+    "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
+    "`min` is above `max`: nothing could be between them",
+)
+"""CEL rule of a type with the decimals `min` and `max`."""
+
+
 def map_list(*keys: str) -> dict[str, Any]:
     """Schema extension: a list whose items are told apart by `keys`, each of which occurs once."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [*keys]}

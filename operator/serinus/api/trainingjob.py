@@ -12,6 +12,7 @@ from serinus.api.pod_settings import JobRunSettings
 from serinus.api.quantities import DecimalText, FractionText
 from serinus.api.schema_model import (
     API_VERSION,
+    MIN_UP_TO_MAX,
     SET_LIST,
     ApiModel,
     ColumnName,
@@ -156,7 +157,9 @@ class Gate(ApiModel):
     """A figure that the model has to reach."""
 
     model_config = ConfigDict(
-        json_schema_extra=cel(("has(self.min) || has(self.max)", "set `min`, `max` or both"))
+        json_schema_extra=cel(
+            ("has(self.min) || has(self.max)", "set `min`, `max` or both"), MIN_UP_TO_MAX
+        )
     )
 
     metric: MetricName = Field(description="The figure.")

@@ -82,6 +82,10 @@ def _declared(spec: FeatureSetSpec) -> Iterator[Column]:
             yield Column(label.timestamp_field, ColumnType.TIMESTAMP, "timestampField of a label")
 
 
+_SEPARATORS = (";", "\t", "|")
+"""What files of comma-separated values are separated by where it isn't the comma."""
+
+
 def key_columns(spec: FeatureSetSpec) -> tuple[str, ...]:
     """Columns that say what a row is about, in the order of sorting."""
     times = (spec.timestamp_field, asked_field(spec))
@@ -106,8 +110,7 @@ def check_columns(found: Sequence[tuple[str, str]], columns: Sequence[Column]) -
         there = ", ".join(names[:_SHOWN_NAMES])
         more = "" if len(names) <= _SHOWN_NAMES else f" and {len(names) - _SHOWN_NAMES} more"
         raise ColumnError(
-            f"{named}: no such column. The transform gives {there}{more}. Add it there, or correct "
-            "its name"
+            f"{named}: no such column. The transform gives {there}{more}. {_way_out(names)}"
         )
     for column in columns:
         kinds = [kind for name, kind in found if name.lower() == column.name.lower()]
@@ -118,6 +121,15 @@ def check_columns(found: Sequence[tuple[str, str]], columns: Sequence[Column]) -
             )
         if kinds[0] not in _READABLE:
             raise _mismatch(column, kinds[0], " Cast it in the transform")
+
+
+def _way_out(names: Sequence[str]) -> str:
+    """A table of one column whose name has separators in it was read with the wrong one."""
+    separators = [one for one in _SEPARATORS if one in names[0]] if len(names) == 1 else []
+    if separators:
+        shown = separators[0].replace("\t", "\\t")
+        return f'Is the file separated by `{shown}`? Then set `files.csv.delimiter: "{shown}"`'
+    return "Add it there, or correct its name"
 
 
 def typed(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:

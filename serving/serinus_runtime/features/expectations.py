@@ -14,6 +14,9 @@ from serinus.api.featureset import Expectation, Feature, FeatureSetSpec
 from serinus.api.quantities import parse_decimal
 from serinus_runtime.user_error import ColumnError
 
+_WHOLE_PERCENT = 10
+"""From here on a share is shown without decimals."""
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -29,9 +32,8 @@ class Broken:
     def message(self) -> str:
         """Rule, column and count."""
         share = 100 * self.rows / self.of if self.of else 0.0
-        return (
-            f"`{self.column}` {self.rule}: broken by {self.rows} of {self.of} rows ({share:.2g} %)"
-        )
+        shown = f"{share:.0f}" if share >= _WHOLE_PERCENT else f"{share:.2g}"
+        return f"`{self.column}` {self.rule}: broken by {self.rows} of {self.of} rows ({shown} %)"
 
 
 def broken_promises(frame: pl.DataFrame, spec: FeatureSetSpec) -> tuple[Broken, ...]:

@@ -84,6 +84,18 @@ def test_a_missing_column_is_named_with_those_that_are_there() -> None:
     )
 
 
+@pytest.mark.parametrize(("separator", "shown"), [(";", ";"), ("\t", "\\t"), ("|", "|")])
+def test_a_file_that_was_read_with_the_wrong_separator_is_told(separator: str, shown: str) -> None:
+    header = separator.join(("distance", "carrier"))
+
+    with pytest.raises(ColumnError) as error:
+        check_columns([(header, "double")], [Column("distance", ColumnType.FLOAT64, "feature")])
+
+    assert str(error.value).endswith(
+        f'Is the file separated by `{shown}`? Then set `files.csv.delimiter: "{shown}"`'
+    )
+
+
 def test_columns_come_in_the_order_of_the_spec_and_others_are_left_out() -> None:
     columns = declared_columns(FeatureSetSpec.model_validate(feature_set()))
 

@@ -70,3 +70,12 @@ def test_too_few_rows_fail_the_snapshot() -> None:
 def test_a_range_of_texts_is_refused() -> None:
     with pytest.raises(ColumnError, match="are for numbers, the type is string"):
         broken(["a"], {"min": "0"}, "string")
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"), [(600, "100 %"), (597, "100 %"), (99, "16 %"), (20, "3.3 %"), (1, "0.17 %")]
+)
+def test_a_share_is_shown_as_people_write_it(rows: int, share: str) -> None:
+    broken = Broken(column="x", rule="max 1", rows=rows, of=600, policy=None)
+
+    assert broken.message == f"`x` max 1: broken by {rows} of 600 rows ({share})"

@@ -172,6 +172,7 @@ def test_trouble_that_may_go_away_leaves_no_result(plane: DataPlane) -> None:
         do(plane)
 
     assert not plane.store.run("flights-snapshot-1").exists()
+    assert "featuresets" in (plane.root / "termination-log").read_text()
 
 
 def test_an_unwritable_termination_log_fails_no_run(plane: DataPlane) -> None:
