@@ -152,7 +152,6 @@ def overall_sentence(
             wanted = _wanted(gates, requests_needed)
             if any(gate.holds_a_step for gate in gates):
                 wanted = "requests that the step's new pods answer after their `warmup` are"
-                return f"too little was measured to judge; {wanted} needed"
             return f"too little was measured to judge; {wanted} needed"
         case Overall.NO_METRICS:
             return "no metric gates: without evidence"
