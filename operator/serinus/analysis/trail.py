@@ -97,8 +97,10 @@ def states_after_rounds(
         pods_started_ms={pod: to_ms(at) for pod, at in context.pods_started_at.items()},
     )
     trail, cap = [_with_late_scrapes(state, scrapes, context)], round_cap(rules.alpha)
+    readiness = _readiness(context)
     for closed, outcome in zip(rounds, outcomes, strict=True):
-        trail.append(_after_round(trail[-1], outcome, closed, rule, context, cap=cap))
+        grown = _after_round(trail[-1], outcome, closed, rule, context, readiness, cap=cap)
+        trail.append(grown)
     known = _scrapes_before(scrapes, trail[-1].watermark_ms, context)
     trail[-1] = replace(trail[-1], scrapes_in_lookback=known)
     return trail
@@ -110,6 +112,7 @@ def _after_round(
     closed: Round,
     rule: RateRule,
     context: AnalysisContext,
+    readiness: Readiness,
     *,
     cap: float,
 ) -> RateState:
@@ -118,7 +121,7 @@ def _after_round(
     counted = None
     waited = any(one and out for one, out in zip(comparisons, leave_out, strict=True))
     if waited and not isinstance(outcome, Rejected):
-        warm, cold = without_cold(outcome, closed, _readiness(context), before.cold)
+        warm, cold = without_cold(outcome, closed, readiness, before.cold)
         before = replace(before, cold=cold)
         counted = [warm if out else outcome for out in leave_out]
     return after_round(
