@@ -16,7 +16,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from flights_demo import objects, preparation, story
+from flights_demo import look_around, objects, preparation, story
 from flights_demo.cluster import Cluster, proxy
 from flights_demo.commands import DemoError, alone
 from flights_demo.observer import Observer
@@ -76,9 +76,14 @@ def _play(console: Console, phases: preparation.Phases, *, encore: bool, keep: b
         report = asyncio.run(
             _scenes(console, images["SERINUS_SERVER_IMAGE"], results, encore=encore)
         )
+    except DemoError:
+        _look_around(console)
+        raise
     finally:
         _tell(console, results)
     problems = broken_promises(results, report)
+    if problems:
+        _look_around(console)
     for problem in problems:
         console.print(problem, style="red", markup=False)
     total = sum(report.predictions().values())
@@ -117,6 +122,11 @@ def _tell(console: Console, results: list[SceneResult]) -> None:
     console.print(summary_table(results))
     for result in results[1:]:
         console.print(f"{result.scene.key}  {result.because}", markup=False, soft_wrap=True)
+
+
+def _look_around(console: Console) -> None:
+    for line in look_around.seen():
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def summary_table(results: list[SceneResult]) -> Table:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from flights_demo import manifests, objects
 from flights_demo.cluster import apply, in_thread, wait_for_pods
+from flights_demo.look_around import metrics_in_words
 from flights_demo.observer import NotInTime, Observer
 from flights_demo.scenes import (
     DECISION_SECONDS_MAX,
@@ -153,7 +154,8 @@ async def decided(observer: Observer, scene: Scene, changed: datetime) -> SceneR
         )
     except NotInTime:
         revision = revisions[-1] if revisions else ""
-        return SceneResult(scene, End.UNDECIDED, revision, "no decision in time")
+        because = metrics_in_words(observer.world.analysis) or "nothing was measured"
+        return SceneResult(scene, End.UNDECIDED, revision, f"no decision in time: {because}")
     entry = seen.decision(scene.version, since)
     assert entry is not None
     at = datetime.fromisoformat(entry.at)
