@@ -67,3 +67,8 @@ def run_in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
             task.cancel()
             loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
         loop.close()
+
+
+async def at_once(work: Callable[..., T], *arguments: Any) -> T:
+    """What elsewhere runs in a thread, which would be the outside world on this loop."""
+    return work(*arguments)

@@ -37,6 +37,7 @@ from serinus.cluster.vouching import NobodyVouches
 from serinus.hooks.desk import HookDesk
 from serinus.manifests.settings import Settings
 from serinus.reconcile.decision import Decision, JsonObject, ObjectRef
+from tests.support.clock import at_once
 from tests.support.fake_kube import is_selected
 from tests.support.mortal_kube import MortalKube
 from tests.support.shell_world import World
@@ -178,7 +179,7 @@ class LivingWorld(World):
         gatherer = Gatherer(self.store, SETTINGS, NobodyVouches())
         self.rows = reconcilers(
             gatherer,
-            Inquiries(self.metrics, self.queue.add),
+            Inquiries(self.metrics, self.queue.add, run=at_once),
             self.applier.records,
             MetricTemplates(self.kube, self.clock, shared_namespace="serinus-system"),
             HookDesk((), self.queue.add, lambda *_: None, self.clock.now),

@@ -65,6 +65,6 @@ def _decides_on_deployments(
             hooks=hooks.seen(ref_of(resource), resource),
             gateways=await gateways.seen(resource),
         )
-        return inquiries.decide(await gatherer.with_vouching(snapshot), now)
+        return await inquiries.decide(await gatherer.with_vouching(snapshot), now)
 
     return decided

@@ -11,13 +11,16 @@ the object meanwhile (a person aborts, its spec changes) is seen at once. Answer
 object would still ask the same as of the moment at which it asked; another canary, or evidence
 that went on, makes them void, and it asks anew. The decision is made as of that moment, so that
 time which went by in waiting counts for nothing.
+
+What many pods counted in an hour takes seconds to count on a slow machine. That is done in a
+thread, one decision at a time, because the loop has a Lease to renew meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,18 +43,38 @@ class _Inquiry:
     task: asyncio.Task[None] | None = None
 
 
+Decides = Callable[[Look, Mapping[Query, QueryResult]], Decision]
+
+
+async def in_a_thread(
+    decides: Decides, look: Look, answers: Mapping[Query, QueryResult]
+) -> Decision:
+    """Decide without holding up the loop; what is decided on is never changed in place."""
+    return await asyncio.to_thread(decides, look, answers)
+
+
 class Inquiries:
     """Decides on Deployments, with samples where it takes them; one inquiry an object at a time."""
 
-    def __init__(self, source: MetricSource, wake: Callable[[ObjectRef], None]) -> None:
+    def __init__(
+        self,
+        source: MetricSource,
+        wake: Callable[[ObjectRef], None],
+        *,
+        run: Callable[[Decides, Look, Mapping[Query, QueryResult]], Awaitable[Decision]] = (
+            in_a_thread
+        ),
+    ) -> None:
         self._source = source
         self._wake = wake
+        self._run = run
+        self._turn = asyncio.Lock()
         self._open: dict[ObjectRef, _Inquiry] = {}
 
-    def decide(self, snapshot: DeploymentSnapshot, now: datetime) -> Decision:
+    async def decide(self, snapshot: DeploymentSnapshot, now: datetime) -> Decision:
         """The decision; an empty one while answers are waited for, which wake the object."""
         ref = ref_of(snapshot.resource)
-        found = self._with_answers(ref, snapshot)
+        found = await self._with_answers(ref, snapshot)
         if found is not None:
             return found
         look = look_at(snapshot, now)
@@ -68,7 +91,7 @@ class Inquiries:
         if inquiry is not None and inquiry.task is not None:
             inquiry.task.cancel()
 
-    def _with_answers(self, ref: ObjectRef, snapshot: DeploymentSnapshot) -> Decision | None:
+    async def _with_answers(self, ref: ObjectRef, snapshot: DeploymentSnapshot) -> Decision | None:
         inquiry = self._open.get(ref)
         if inquiry is None or inquiry.answers is None:
             return None
@@ -78,7 +101,8 @@ class Inquiries:
             look = look_at(snapshot, look.now)
             if look.queries != inquiry.look.queries:
                 return None
-        return decided(look, inquiry.answers)
+        async with self._turn:
+            return await self._run(decided, look, inquiry.answers)
 
     def _ask(self, ref: ObjectRef, look: Look) -> None:
         inquiry = _Inquiry(look)

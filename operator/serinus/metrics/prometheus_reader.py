@@ -80,7 +80,7 @@ class PrometheusReader:
     async def _answer(self, query: Query) -> QueryResult:
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._ask(query)
+                status, content = await self._ask(query)
         except TimeoutError:
             message = f"no answer within {self._timeout_seconds:g} s"
             return QueryFailure(QueryFailureKind.TIMEOUT, message)
@@ -88,8 +88,10 @@ class PrometheusReader:
             return QueryFailure(QueryFailureKind.UNREACHABLE, str(error))
         except (aiohttp.ClientError, OSError) as error:
             return QueryFailure(QueryFailureKind.UNREACHABLE, _unreachable(error))
+        # In a thread: megabytes take long enough to keep the loop from renewing the Lease.
+        return await asyncio.to_thread(parsed_answer, status, content)
 
-    async def _ask(self, query: Query) -> QueryResult:
+    async def _ask(self, query: Query) -> tuple[int, bytes]:
         # A POST: queries may be longer than what proxies let through in an address.
         form = {
             "query": query.promql,
@@ -104,7 +106,7 @@ class PrometheusReader:
                 if not more:
                     break
                 content += more
-            return parsed_answer(response.status, content)
+            return response.status, content
 
     def _headers(self) -> dict[str, str]:
         path = self._server.token_file

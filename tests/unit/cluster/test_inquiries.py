@@ -3,19 +3,21 @@
 import asyncio
 import copy
 import json
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult
 from serinus.api.conditions import format_time
 from serinus.api.enums import Kind
-from serinus.cluster.inquiries import Inquiries
+from serinus.cluster.inquiries import Inquiries, in_a_thread
 from serinus.cluster.store import ref_of
 from serinus.reconcile.decision import Decision, ObjectRef
+from serinus.reconcile.deployment import Look, look_at
 from serinus.reconcile.snapshot import DeploymentSnapshot
-from tests.support.clock import run_in_virtual_time
+from tests.support.clock import at_once, run_in_virtual_time
 from tests.support.deployment_world import World, serving_v1
 from tests.support.living_cluster import LivingKube, LivingWorld
 from tests.support.shop import BACKWARDS, NAMESPACE, apply_manifest, key_of, settled, status_of
@@ -58,15 +60,17 @@ class Desk:
         self.world = with_canary("v2")
         self.provider = Provider(self.world)
         self.woken: list[ObjectRef] = []
-        self.inquiries = Inquiries(self.provider, self.woken.append)
+        self.inquiries = Inquiries(self.provider, self.woken.append, run=at_once)
 
     @property
     def snapshot(self) -> DeploymentSnapshot:
         return self.world.snapshot({})
 
-    def decide(self, snapshot: DeploymentSnapshot | None = None, *, after: int = 0) -> Decision:
+    async def decide(
+        self, snapshot: DeploymentSnapshot | None = None, *, after: int = 0
+    ) -> Decision:
         now = self.world.now + timedelta(seconds=after)
-        return self.inquiries.decide(snapshot or self.snapshot, now)
+        return await self.inquiries.decide(snapshot or self.snapshot, now)
 
 
 def at_the_desk(scenario: Callable[[Desk], Awaitable[None]]) -> None:
@@ -86,7 +90,7 @@ def test_without_queries_it_is_decided_at_once() -> None:
     async def scenario(desk: Desk) -> None:
         settled_world = serving_v1()
 
-        decision = desk.decide(settled_world.snapshot({}))
+        decision = await desk.decide(settled_world.snapshot({}))
 
         assert decision.status is not None
         assert desk.provider.asked == []
@@ -96,9 +100,9 @@ def test_without_queries_it_is_decided_at_once() -> None:
 
 def test_a_pass_asks_and_the_one_after_the_answers_decides() -> None:
     async def scenario(desk: Desk) -> None:
-        first = desk.decide()
+        first = await desk.decide()
         await asyncio.sleep(LATENCY_SECONDS + 0.1)
-        second = desk.decide(after=2)
+        second = await desk.decide(after=2)
 
         assert first == Decision()
         assert desk.woken == [ref_of(desk.snapshot.resource)]
@@ -110,10 +114,10 @@ def test_a_pass_asks_and_the_one_after_the_answers_decides() -> None:
 
 def test_a_change_meanwhile_asks_no_second_time() -> None:
     async def scenario(desk: Desk) -> None:
-        desk.decide()
-        again = desk.decide(changed(desk.snapshot, resourceVersion="another"), after=1)
+        await desk.decide()
+        again = await desk.decide(changed(desk.snapshot, resourceVersion="another"), after=1)
         await asyncio.sleep(LATENCY_SECONDS + 0.1)
-        decision = desk.decide(changed(desk.snapshot, resourceVersion="another"), after=2)
+        decision = await desk.decide(changed(desk.snapshot, resourceVersion="another"), after=2)
 
         assert again == Decision()
         assert decision.status is not None
@@ -125,10 +129,10 @@ def test_a_change_meanwhile_asks_no_second_time() -> None:
 def test_an_abort_waits_for_no_answer_and_gives_the_question_up() -> None:
     async def scenario(desk: Desk) -> None:
         desk.provider.hangs = True
-        desk.decide()
+        await desk.decide()
         await asyncio.sleep(0)
         desk.world.says("abort")
-        decision = desk.decide(after=1)
+        decision = await desk.decide(after=1)
         await asyncio.sleep(0)
 
         assert decision.status is not None
@@ -142,10 +146,10 @@ def test_an_abort_waits_for_no_answer_and_gives_the_question_up() -> None:
 
 def test_answers_for_another_canary_are_void() -> None:
     async def scenario(desk: Desk) -> None:
-        desk.decide()
+        await desk.decide()
         await asyncio.sleep(LATENCY_SECONDS + 0.1)
         other = with_canary("v3")
-        decision = desk.decide(other.snapshot({}), after=2)
+        decision = await desk.decide(other.snapshot({}), after=2)
         await asyncio.sleep(0)
 
         assert decision == Decision()
@@ -157,9 +161,9 @@ def test_answers_for_another_canary_are_void() -> None:
 
 def test_a_decision_is_made_as_of_the_moment_of_its_question() -> None:
     async def scenario(desk: Desk) -> None:
-        desk.decide()
+        await desk.decide()
         await asyncio.sleep(LATENCY_SECONDS + 0.1)
-        late = desk.decide(after=600)
+        late = await desk.decide(after=600)
 
         assert late == desk.world.decision()
 
@@ -168,7 +172,7 @@ def test_a_decision_is_made_as_of_the_moment_of_its_question() -> None:
 
 def test_nobody_asks_for_an_object_that_is_gone() -> None:
     async def scenario(desk: Desk) -> None:
-        desk.decide()
+        await desk.decide()
         await asyncio.sleep(0)
         desk.inquiries.forget(ref_of(desk.snapshot.resource))
         await asyncio.sleep(LATENCY_SECONDS + 0.1)
@@ -185,16 +189,30 @@ def test_a_source_with_a_bug_is_a_provider_that_does_not_answer() -> None:
             raise ZeroDivisionError("a bug")
 
     async def scenario(desk: Desk) -> None:
-        desk.inquiries = Inquiries(Broken(), desk.woken.append)
-        desk.decide()
+        desk.inquiries = Inquiries(Broken(), desk.woken.append, run=at_once)
+        await desk.decide()
         await asyncio.sleep(0.1)
-        decision = desk.decide()
+        decision = await desk.decide()
 
         assert decision.status is not None
         assert desk.woken
         assert "Unreachable" in json.dumps(decision.status["analysis"])
 
     at_the_desk(scenario)
+
+
+async def test_the_loop_goes_on_while_it_is_decided() -> None:
+    """Else a Lease isn't renewed while what many pods counted is counted."""
+    renewed = threading.Event()
+
+    def decides(look: Look, answers: Mapping[Query, QueryResult]) -> Decision:
+        assert renewed.wait(10)
+        return Decision(requeue_after_seconds=1)
+
+    asyncio.get_running_loop().call_soon(renewed.set)
+    look = look_at(serving_v1().snapshot({}), datetime.now(UTC))
+
+    assert await in_a_thread(decides, look, {}) == Decision(requeue_after_seconds=1)
 
 
 class HangingProvider:

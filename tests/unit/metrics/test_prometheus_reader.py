@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult, RangeVector
+from serinus.metrics import prometheus_reader
 from serinus.metrics.prometheus_reader import (
     NoMetricSource,
     PrometheusReader,
@@ -245,6 +247,23 @@ async def test_while_the_server_hangs_only_the_first_wait() -> None:
 
     assert {type(answer) for answer in answers.values()} == {QueryFailure}
     assert waited < 200 / 8 * 0.2 / 2
+
+
+async def test_the_loop_goes_on_while_an_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Megabytes take a while, and the loop has a Lease to renew."""
+    renewed, loop = threading.Event(), asyncio.get_running_loop()
+
+    def slowly(code: int, content: bytes) -> QueryResult:
+        loop.call_soon_threadsafe(renewed.set)
+        assert renewed.wait(10)
+        return parsed_answer(code, content)
+
+    monkeypatch.setattr(prometheus_reader, "parsed_answer", slowly)
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=success("matrix", []))
+
+    assert await ask(handler) == ()
 
 
 async def test_without_a_provider_each_query_fails_and_says_what_to_set() -> None:
