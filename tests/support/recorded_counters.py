@@ -1,5 +1,6 @@
 """Counters as a metrics provider has recorded them: scrape them in, ask for them with a query."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -8,6 +9,11 @@ from datetime import UTC, datetime
 from serinus.analysis.samples import Query, RangeVector
 
 _SELECTOR = re.compile(r"\{(?P<matchers>.*)\}\[(?P<range>\d+)ms\]")
+_SUMMED = re.compile(
+    r"sum by \((?P<by>[\w,]+)\) \(clamp_min\((?P<of>\{.*?\}) - .*\)\)"
+    r"\[(?P<range>\d+)ms:(?P<step>\d+)ms\]"
+)
+_STALE_AFTER_SECONDS = 300
 _HIGHEST = re.compile(r"max_over_time\((.*)\)")
 _MATCHER = re.compile(r'(\w+)(=~|=)"((?:[^"\\]|\\.)*)"')
 
@@ -36,6 +42,9 @@ class RecordedCounters:
 
     def answer(self, query: Query, *, known_until: float | None = None) -> tuple[RangeVector, ...]:
         """Series that the query selects; samples after `known_until` haven't arrived yet."""
+        summed = _SUMMED.fullmatch(query.promql)
+        if summed:
+            return self._summed(query, summed, known_until=known_until)
         highest = _HIGHEST.fullmatch(query.promql)
         selector = _SELECTOR.fullmatch(highest[1] if highest else query.promql)
         assert selector, f"not a raw range-vector selector: {query.promql}"
@@ -54,6 +63,28 @@ class RecordedCounters:
                 for one in found
             )
         return tuple(found)
+
+    def _summed(
+        self, query: Query, summed: re.Match[str], *, known_until: float | None
+    ) -> tuple[RangeVector, ...]:
+        """Sums of what each series grew by from one whole step to the next."""
+        by, step = summed["by"].split(","), int(summed["step"]) / 1000
+        until = query.evaluated_at.timestamp()
+        first = math.floor((until - int(summed["range"]) / 1000) / step) + 1
+        sums: defaultdict[tuple[tuple[str, str], ...], dict[float, float]] = defaultdict(dict)
+        for number in range(first, math.floor(until / step) + 1):
+            promql = f"{summed['of']}[{_STALE_AFTER_SECONDS * 1000}ms]"
+            now, before = (
+                self.answer(Query(query.metric, promql, moment(at)), known_until=known_until)
+                for at in (number * step, (number - 1) * step)
+            )
+            known = {tuple(one.labels.items()): one.samples[-1][1] for one in before}
+            for one in now:
+                grown = one.samples[-1][1] - known.get(tuple(one.labels.items()), 0.0)
+                key = tuple((label, one.labels[label]) for label in by if one.labels.get(label))
+                total = sums[key].get(number * step, 0.0) + max(0.0, grown)
+                sums[key][number * step] = total
+        return tuple(RangeVector(dict(key), tuple(at.items())) for key, at in sorted(sums.items()))
 
 
 def labels(name: str, **own: str) -> tuple[tuple[str, str], ...]:

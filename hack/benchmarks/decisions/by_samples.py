@@ -32,10 +32,14 @@ class SampledRollout:
     states: Mapping[str, str] = field(default_factory=dict)
 
     def look(self, at: float) -> AnalysisOutcome:
-        """One pass of the analysis; its states are persisted."""
+        """One pass of the analysis; its states are persisted.
+
+        The first pass may only learn how stable was before; another follows it at once.
+        """
+        is_first = not self.states
         outcome = self.pass_at(at)
         self.states = json.loads(json.dumps(dict(outcome.states)))
-        return outcome
+        return self.look(at) if is_first and self.states else outcome
 
     def pass_at(self, at: float) -> AnalysisOutcome:
         """One pass whose states are lost, as in a crash before they were written."""

@@ -28,6 +28,8 @@ START = 1_700_000_100
 CANARY, STABLE = "c0ffee0000", "5ab1e00000"
 
 _RANGE = re.compile(r"\[(\d+)ms\]$")
+_SUMMED = re.compile(r"^sum by .*\[(\d+)ms:\d+ms\]$")
+_MINUTE_MS = 60_000
 _OLD_COHORT = str(START - 3600)
 
 
@@ -47,6 +49,11 @@ class RecordedSeries:
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", tuple(at for at, _ in self.samples))
 
+    def value(self, at: float) -> float:
+        """Its newest value at a moment; 0 before the first."""
+        index = bisect_right(self.times, at)
+        return self.samples[index - 1][1] if index else 0.0
+
     def between(self, after: float, until: float) -> RangeVector | None:
         """Samples after one moment and up to another; None without any."""
         found = self.samples[bisect_right(self.times, after) : bisect_right(self.times, until)]
@@ -61,12 +68,29 @@ class Recording:
 
     def answer(self, query: Query) -> tuple[RangeVector, ...]:
         """What the provider answers: the range is in the query, its end is the query's time."""
+        summed = _SUMMED.search(query.promql)
+        if summed:
+            return self._stable_labels_by_minute(minutes=int(summed[1]) // _MINUTE_MS)
         matched = _RANGE.search(query.promql)
         assert matched, f"not a raw range vector: {query.promql}"
         until = query.evaluated_at.timestamp()
         after = until - int(matched[1]) / 1000
         vectors = (one.between(after, until) for one in self.series)
         return tuple(vector for vector in vectors if vector is not None)
+
+    def _stable_labels_by_minute(self, *, minutes: int) -> tuple[RangeVector, ...]:
+        """What each series of stable grew by in each whole minute before the rollout."""
+        return tuple(
+            RangeVector(
+                one.labels,
+                tuple(
+                    (at, max(0.0, one.value(at) - one.value(at - 60)))
+                    for at in range(START - 60 * (minutes - 1), START + 1, 60)
+                ),
+            )
+            for one in self.series
+            if one.labels["revision"] == STABLE and one.labels["__name__"] != REQUESTS
+        )
 
 
 @dataclass(frozen=True, slots=True)

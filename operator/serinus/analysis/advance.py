@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from serinus.analysis.baseline_query import baseline_query
 from serinus.analysis.evidence import alpha_shares, log_harm, total_log_evidence
 from serinus.analysis.judge import judged
 from serinus.analysis.moments import from_ms, to_ms
@@ -27,9 +28,21 @@ from serinus.analysis.scalar import (
     scalar_due_ms,
     step_ms,
 )
-from serinus.analysis.spec import AnalysisContext, AnalysisRules, RateRule, ScalarRule
+from serinus.analysis.spec import (
+    LABEL_TEMPLATES,
+    AnalysisContext,
+    AnalysisRules,
+    RateRule,
+    ScalarRule,
+)
 from serinus.analysis.state import RateState, StateUnreadableError, decode_state, encode_state
-from serinus.analysis.trail import is_behind, states_after_rounds, wanted_span
+from serinus.analysis.trail import (
+    cohorts_in,
+    is_behind,
+    state_before_rounds,
+    states_after_rounds,
+    wanted_span,
+)
 from serinus.api.verdicts import MetricVerdict, Overall
 
 
@@ -73,7 +86,7 @@ def queries(
     for rule in rules.metrics:
         try:
             query = (
-                _rate_query(rule, states.get(rule.name), context, now_ms)
+                _rate_query(rule, states.get(rule.name), rules, context, now_ms)
                 if isinstance(rule, RateRule)
                 else _scalar_query(rule, states.get(rule.name), context, now_ms)
             )
@@ -112,6 +125,7 @@ def advance_analysis(
     scalars: dict[str, ScalarState] = {}
     problems: dict[str, str] = {}
     behind: set[str] = set()
+    learning = _learning_baselines(previous_states, samples_by_metric, rules, context)
     for rule in rules.metrics:
         answer = samples_by_metric.get(rule.name)
         text = previous_states.get(rule.name)
@@ -121,13 +135,18 @@ def advance_analysis(
                 if isinstance(answer, QueryFailure) and answer.is_away:
                     problems[rule.name] = f"{answer.kind}: {answer.message}"
                 continue
-            before = _rate_state(rule, text)
+            before = _rate_state(rule, text, rules, context)
         except ValueError as error:
             problems[rule.name] = str(error)
             continue
         if isinstance(answer, QueryFailure):
             problems[rule.name] = f"{answer.kind}: {answer.message}"
-        if answer is None or isinstance(answer, QueryFailure):
+        if learning:
+            behind.add(rule.name)  # what was scraped since is asked for next
+            if rule.name in learning:
+                known = () if isinstance(answer, QueryFailure) else answer or ()
+                before = state_before_rounds(known, rule, rules, context)
+        if learning or answer is None or isinstance(answer, QueryFailure):
             if before is not None:
                 rates[rule.name] = before
             continue
@@ -152,21 +171,52 @@ def advance_analysis(
 
 
 def _rate_query(
-    rule: RateRule, text: str | None, context: AnalysisContext, now_ms: int
+    rule: RateRule, text: str | None, rules: AnalysisRules, context: AnalysisContext, now_ms: int
 ) -> Query | None:
-    span = wanted_span(_rate_state(rule, text), context, now_ms=now_ms)
+    before = _rate_state(rule, text, rules, context)
+    span = wanted_span(before, context, now_ms=now_ms)
     if span is None:
         return None
-    if not text:  # stable's baseline is of all of its requests
-        context = replace(context, exposed_only=False)
-    promql = rate_query(rule, context, range_ms=span.until_ms - span.from_ms)
+    if before is None:
+        if (first := baseline_query(rule, context)) is not None:
+            return first
+        context = replace(context, exposed_only=False)  # the baseline is of all requests
+    cohorts, range_ms = cohorts_in(span, context), span.until_ms - span.from_ms
+    promql = rate_query(rule, context, range_ms=range_ms, cohorts=cohorts)
     return Query(rule.name, promql, from_ms(span.until_ms))
 
 
-def _rate_state(rule: RateRule, text: str | None) -> RateState | None:
+def _learning_baselines(
+    states: Mapping[str, str],
+    samples_by_metric: Mapping[str, QueryResult],
+    rules: AnalysisRules,
+    context: AnalysisContext,
+) -> frozenset[str]:
+    """Metrics of which it is known now how stable was; none of the others goes on before them.
+
+    Else the evidence of all together would be summed up over different times. A provider that
+    refuses the question will do so again, so the metric begins without a baseline.
+    """
+    found = set()
+    for rule in rules.rates:
+        answer = samples_by_metric.get(rule.name)
+        away = isinstance(answer, QueryFailure) and answer.is_away
+        if answer is None or away or states.get(rule.name):
+            continue
+        if baseline_query(rule, context) is not None:
+            found.add(rule.name)
+    return frozenset(found)
+
+
+def _rate_state(
+    rule: RateRule, text: str | None, rules: AnalysisRules, context: AnalysisContext
+) -> RateState | None:
     state = decode_state(text) if text else None
     if state and len(state.bets) != len(rule.comparisons):
         raise StateUnreadableError("the analysis state belongs to another rule")
+    labels = rule.template in LABEL_TEMPLATES
+    if state is None and labels and baseline_query(rule, context) is None:
+        return state_before_rounds((), rule, rules, context)  # there is nothing to ask about
     return state
 
 

@@ -1,6 +1,6 @@
 """Named templates to query text, and what each series that comes back counts as.
 
-No other module puts PromQL together. A rate is read as a raw range vector: `increase()` and
+No other module puts PromQL together. Evidence is read as a raw range vector: `increase()` and
 `rate()` extrapolate, lose the first event of a new series and give no integers, so the exact
 increments are taken from the samples themselves (`counters`).
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from serinus.analysis.foreign_counters import counted, identity, names_of
 from serinus.analysis.samples import Contradiction
-from serinus.analysis.spec import AnalysisContext, RateRule, ScalarRule
+from serinus.analysis.spec import LABEL_TEMPLATES, AnalysisContext, RateRule, ScalarRule
 from serinus.api.enums import MetricTemplate
 
 REQUESTS = "serinus_requests_total"
@@ -34,6 +34,7 @@ _IDENTITY = (
     "__name__", "revision", "code", "outcome", "cohort", "score", "bound", "quantile", "beyond",
     "exposed",
 )  # fmt: skip
+_SUMMED_BY = ("pod", "outcome", "score", "actual")
 _BAD_CODE = re.compile(r"5..|400")
 _PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
 PLACEHOLDERS = ("deployment", "namespace", "revision", "stableRevision")
@@ -76,8 +77,12 @@ class Role:
 _HEARTBEAT = Role(bad=0, total=0)
 
 
-def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> str:
+def rate_query(
+    rule: RateRule, context: AnalysisContext, *, range_ms: int, cohorts: Sequence[int] | None = None
+) -> str:
     """The series of both revisions that `rule` counts, `range_ms` milliseconds back.
+
+    Of labels only those of these cohorts, where they are known: a pod exports dozens of older ones.
 
     A series says itself of which revision it speaks; the target's label `pod` says who exported
     it. What another pod exports is no evidence. Servers that aren't ours don't know of revisions:
@@ -96,7 +101,29 @@ def rate_query(rule: RateRule, context: AnalysisContext, *, range_ms: int) -> st
     ]
     if context.exposed_only:
         where.append('exposed="true"')
+    if cohorts is not None and rule.template in LABEL_TEMPLATES:
+        where.append(_one_of_or_absent("cohort", [str(cohort) for cohort in cohorts]))
     return "{" + ",".join(_series_of(rule) + where) + f"}}[{range_ms}ms]"
+
+
+def labels_before_query(
+    rule: RateRule, context: AnalysisContext, *, slices: int, slice_ms: int
+) -> str:
+    """How many labels each of stable's pods counted in each slice, of all cohorts together.
+
+    A cohort that wasn't there a slice ago began at 0; a counter that starts over counts nothing.
+    """
+    where = [
+        f'namespace="{_escaped(context.namespace)}"',
+        f'deployment="{_escaped(context.deployment)}"',
+        f'revision="{_escaped(context.stable_revision or "")}"',
+        f'pod=~"({_alternatives(context.workloads)})-.+"',
+    ]
+    names = [name for name in _names_of(rule) if name != REQUESTS]
+    now = "{" + ",".join([_named(*names), *_matchers_of(rule), *where]) + "}"
+    before = f"({now} offset {slice_ms}ms or {now} * 0)"
+    counted = f"sum by ({','.join(_SUMMED_BY)}) (clamp_min({now} - {before}, 0))"
+    return f"{counted}[{slices * slice_ms}ms:{slice_ms}ms]"
 
 
 def exposures_query(namespace: str, deployment: str, test: str, *, range_ms: int) -> str:
@@ -126,31 +153,45 @@ def _of_foreign_servers(rule: RateRule, context: AnalysisContext, *, range_ms: i
 
 
 def _series_of(rule: RateRule) -> list[str]:
+    return [_named(*_names_of(rule)), *_matchers_of(rule)]
+
+
+def _names_of(rule: RateRule) -> tuple[str, ...]:
     match rule.template:
         case MetricTemplate.ERROR_RATE:
-            return [_named(REQUESTS)]
+            return (REQUESTS,)
         case MetricTemplate.SLOW_REQUESTS:
-            bounds = bound_spellings(rule.latency_seconds or 0.0)
-            return [_named(DURATION_BUCKET, DURATION_COUNT), _one_of_or_absent("le", bounds)]
+            return (DURATION_BUCKET, DURATION_COUNT)
+        case MetricTemplate.WRONG_PREDICTIONS:
+            return (LABELS, REQUESTS)
+        case MetricTemplate.PREDICTION_LOSS:
+            return (LABELS, LABEL_LOSS, REQUESTS)
+        case MetricTemplate.FALSE_NEGATIVES | MetricTemplate.FALSE_POSITIVES:
+            return (LABELS_OF_TWO, REQUESTS)
+        case MetricTemplate.OUT_OF_RANGE:
+            return (PREDICTIONS, OUT_OF_RANGE)
+
+
+def _matchers_of(rule: RateRule) -> list[str]:
+    match rule.template:
+        case MetricTemplate.SLOW_REQUESTS:
+            return [_one_of_or_absent("le", bound_spellings(rule.latency_seconds or 0.0))]
         case MetricTemplate.WRONG_PREDICTIONS:
             return [
-                _named(LABELS, REQUESTS),
                 _one_of_or_absent("outcome", ("right", "wrong")),
                 *_judged_by("beyond", rule.bound),
             ]
         case MetricTemplate.PREDICTION_LOSS:
             return [
-                _named(LABELS, LABEL_LOSS, REQUESTS),
                 _one_of_or_absent("outcome", ("right", "wrong")),
                 _one_of_or_absent("score", (rule.score or "",)),
                 *_judged_by("bound", rule.bound),
                 *_judged_by("quantile", rule.quantile),
             ]
         case MetricTemplate.FALSE_NEGATIVES | MetricTemplate.FALSE_POSITIVES:
-            actual = _ACTUAL[rule.template]
-            return [_named(LABELS_OF_TWO, REQUESTS), _one_of_or_absent("actual", (actual,))]
-        case MetricTemplate.OUT_OF_RANGE:
-            return [_named(PREDICTIONS, OUT_OF_RANGE)]
+            return [_one_of_or_absent("actual", (_ACTUAL[rule.template],))]
+        case MetricTemplate.ERROR_RATE | MetricTemplate.OUT_OF_RANGE:
+            return []
 
 
 def _judged_by(label: str, text: str) -> list[str]:
@@ -224,6 +265,13 @@ def series_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
     return None
 
 
+def summed_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
+    """What a series of `labels_before_query` counts as; a sum has no name, so its labels tell."""
+    two = LABELS_OF_TWO if labels.get("actual") else LABELS
+    name = LABEL_LOSS if labels.get("score") else two
+    return series_role(rule, {**labels, "__name__": name})
+
+
 def _foreign_role(rule: RateRule, labels: Mapping[str, str]) -> Role | None:
     found = counted(rule.counters, rule.template, labels)
     if found is None:
@@ -252,7 +300,7 @@ def _named(*names: str) -> str:
     return f'__name__=~"{"|".join(names)}"'
 
 
-def _one_of_or_absent(label: str, values: tuple[str, ...]) -> str:
+def _one_of_or_absent(label: str, values: Sequence[str]) -> str:
     return f'{label}=~"|{_alternatives(values)}"'
 
 

@@ -208,6 +208,8 @@ class AnalysisContext:
         may not have been there to scrape. None: all the time.
     first_cohort_at
         Start of the first cohort of labels that counts, in both arms.
+    cohort_lengths
+        For how long the cohorts of the two versions last, in seconds; empty: it isn't known.
     stable_since
         When stable was promoted: where its baseline begins, at most an hour before `started_at`.
         None: an hour.
@@ -260,6 +262,7 @@ class AnalysisContext:
     constant_rates: Mapping[tuple[MetricTemplate, str | None], float] = field(default_factory=dict)
     incomparable: Mapping[str, str] = field(default_factory=dict)
     answers_since: datetime | None = None
+    cohort_lengths: tuple[int, ...] = ()
 
     @property
     def silence_from(self) -> datetime:

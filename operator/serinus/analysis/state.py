@@ -64,7 +64,8 @@ class RateState:
     canary, stable
         Counts since the rollout began.
     scrapes_in_lookback
-        Scrapes known in the lookback before the watermark; more of them later came late.
+        Scrapes known in the lookback before the watermark; more of them later came late. None
+        before the first are.
     late_scrapes
         Scrapes that came after their round was closed and were dropped.
     rejected_rounds, rejected
@@ -82,7 +83,7 @@ class RateState:
     bets: tuple[Bets, ...]
     canary: Counts = field(default_factory=Counts)
     stable: Counts = field(default_factory=Counts)
-    scrapes_in_lookback: int = 0
+    scrapes_in_lookback: int | None = 0
     late_scrapes: int = 0
     rejected_rounds: int = 0
     rejected: Rejected | None = None

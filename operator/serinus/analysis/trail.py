@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from serinus.analysis.baseline_query import baseline_from_ms, counted_by_slice
 from serinus.analysis.cells import Arm, PodCounts, Rejected
 from serinus.analysis.cold_pods import Readiness, without_cold
 from serinus.analysis.counters import (
@@ -36,8 +37,9 @@ from serinus.analysis.spec import (
 from serinus.analysis.state import Bets, RateState
 from serinus.api.enums import MetricTemplate
 
-BASELINE_MS = 3_600_000
-"""Stable is looked at for an hour before the rollout."""
+COHORTS_KEPT = 64
+"""So many of the newest cohorts a model server exports."""
+_CLOCKS_DIFFER_MS = 60_000
 MAX_SPAN_MS = 3_600_000
 """No more than this is asked for at once: after a long outage several passes catch up."""
 
@@ -58,16 +60,47 @@ def wanted_span(state: RateState | None, context: AnalysisContext, *, now_ms: in
     if now_ms <= to_ms(context.started_at):
         return None
     watermark_ms = state.watermark_ms if state else to_ms(context.started_at)
-    counted_from_ms = watermark_ms if state else _baseline_from_ms(context)
+    counted_from_ms = watermark_ms if state else baseline_from_ms(context)
     from_ms = counted_from_ms - _lookback_ms(context)
     until_ms = min(now_ms, watermark_ms + MAX_SPAN_MS)
     return Span(from_ms, until_ms) if from_ms < until_ms else None
+
+
+def cohorts_in(span: Span, context: AnalysisContext) -> tuple[int, ...] | None:
+    """Cohorts whose labels count and may come in the span, as Unix seconds; None: any.
+
+    They begin at whole multiples of the revisions' cohort lengths, by the servers' clocks. Servers
+    keep them for a while, so those that a span may hold began before it.
+    """
+    if not context.cohort_lengths:
+        return None
+    first = math.ceil(context.first_cohort_at.timestamp())
+    last = (span.until_ms + _CLOCKS_DIFFER_MS) // 1000
+    starts: set[int] = set()
+    for length in context.cohort_lengths:
+        earliest = max(first, span.from_ms // 1000 - COHORTS_KEPT * length)
+        starts.update(range(math.ceil(earliest / length) * length, last + 1, length))
+    return tuple(sorted(starts))
 
 
 def is_behind(state: RateState | None, context: AnalysisContext, *, now_ms: int) -> bool:
     """Whether `wanted_span` ends before now: the next look goes on from there."""
     span = wanted_span(state, context, now_ms=now_ms)
     return span is not None and span.until_ms < now_ms
+
+
+def state_before_rounds(
+    vectors: Sequence[RangeVector], rule: RateRule, rules: AnalysisRules, context: AnalysisContext
+) -> RateState:
+    """The first state of a metric that counts labels, from the answer to its `baseline_query`."""
+    return RateState(
+        watermark_ms=to_ms(context.started_at),
+        baseline=baseline(
+            counted_by_slice(vectors, rule), given_inflation=rules.variance_inflation
+        ),
+        bets=tuple(Bets() for _ in rule.comparisons),
+        scrapes_in_lookback=None,
+    )
 
 
 def states_after_rounds(
@@ -148,7 +181,7 @@ def _first_state(
     of_all = replace(context, exposed_only=False)  # nobody was exposed before
     minutes = stable_minutes(
         counter_series(vectors, rule, of_all, first_cohort_seconds=-math.inf),
-        from_ms=_baseline_from_ms(context),
+        from_ms=baseline_from_ms(context),
         until_ms=started_ms,
     )
     return RateState(
@@ -177,6 +210,8 @@ def _with_late_scrapes(
     state: RateState, scrapes: Mapping[str, Sequence[int]], context: AnalysisContext
 ) -> RateState:
     """Scrapes before the watermark that weren't known when it was set are counted, not used."""
+    if state.scrapes_in_lookback is None:
+        return state
     known = _scrapes_before(scrapes, state.watermark_ms, context)
     late = max(0, known - state.scrapes_in_lookback)
     return replace(state, late_scrapes=state.late_scrapes + late)
@@ -208,11 +243,6 @@ def _leaves_out_cold(rule: RateRule, context: AnalysisContext, comparison: Compa
         return False
     alone = context.stable_revision is None and rule.template is MetricTemplate.SLOW_REQUESTS
     return alone or not isinstance(comparison, AgainstMaximum)
-
-
-def _baseline_from_ms(context: AnalysisContext) -> int:
-    earliest = to_ms(context.started_at) - BASELINE_MS
-    return max(earliest, to_ms(context.stable_since)) if context.stable_since else earliest
 
 
 def _scrapes_before(

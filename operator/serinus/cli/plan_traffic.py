@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
+from serinus.analysis.baseline_query import baseline_query, counted_by_slice
 from serinus.analysis.counters import counter_series
 from serinus.analysis.evidence import baseline
 from serinus.analysis.inflation import FALLBACK, stable_minutes
@@ -92,6 +93,8 @@ def context_of(namespace: str, deployment: str, stable: str, now: datetime) -> A
 def _minutes(
     cluster: Cluster, service: str, rule: RateRule, context: AnalysisContext, now: datetime
 ) -> tuple[tuple[Counts, ...], ...]:
+    if (first := baseline_query(rule, context)) is not None:
+        return counted_by_slice(_asked(cluster, service, first.promql, first.evaluated_at), rule)
     looked_back_ms = round((LOOKED_BACK + _BEFORE).total_seconds() * 1000)
     promql = rate_query(rule, context, range_ms=looked_back_ms)
     vectors = _asked(cluster, service, promql, now)

@@ -95,6 +95,7 @@ class CanaryAnalysis:
             started_at=self.traffic_started_at,
             answers_since=parse_time(since) if (since := self.canary.answers_since) else None,
             first_cohort_at=self._first_cohort_at(),
+            cohort_lengths=self._cohort_lengths(),
             stable_since=self.stable_since,
             scrape_interval=self.rules.scrape_interval,
             warmup=self.rules.warmup,
@@ -114,14 +115,18 @@ class CanaryAnalysis:
             },
         )
 
-    def _first_cohort_at(self) -> datetime:
-        """The first cohort in which both revisions answered all the time."""
-        lengths = [
+    def _cohort_lengths(self) -> tuple[int, ...]:
+        """Those of both revisions, in seconds."""
+        lengths = {
             cohort_length_seconds(server_of(self.seen.records[revision]).feedback)
             for revision in (self.canary.revision, self.stable_revision)
             if revision is not None and revision in self.seen.records
-        ]
-        length = max(lengths, default=cohort_length_seconds(None))
+        }
+        return tuple(sorted(lengths)) or (cohort_length_seconds(None),)
+
+    def _first_cohort_at(self) -> datetime:
+        """The first cohort in which both revisions answered all the time."""
+        length = max(self._cohort_lengths())
         started = self.traffic_started_at.timestamp()
         return datetime.fromtimestamp(math.ceil(started / length) * length, tz=UTC)
 
@@ -283,7 +288,7 @@ def next_look_seconds(
     so that moment is known: asking then is one query an interval, and none is late.
     """
     interval = analysis.rules.scrape_interval.total_seconds()
-    if _is_behind(analysis, samples, now):
+    if _is_behind(analysis, samples, now) or _baseline_is_known_now(analysis, samples):
         return min(interval, SOON_SECONDS)
     due = _next_round_at(analysis, samples, interval, now)
     wait = (due - now).total_seconds() + INGESTION_SECONDS if due else interval
@@ -299,6 +304,14 @@ def _is_behind(
         return False
     answered = not any(isinstance(answer, QueryFailure) for answer in samples.values())
     return answered and now.timestamp() - watermark > MAX_SPAN_MS / 1000
+
+
+def _baseline_is_known_now(analysis: CanaryAnalysis, samples: Mapping[Query, QueryResult]) -> bool:
+    """Whether what was asked of a metric is how stable was; what came since is asked for next."""
+    return any(
+        query.evaluated_at == analysis.traffic_started_at and not isinstance(answer, QueryFailure)
+        for query, answer in samples.items()
+    )
 
 
 def _next_round_at(

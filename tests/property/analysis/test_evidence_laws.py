@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from serinus.analysis.advance import advance_analysis, queries
+from serinus.analysis.advance import AnalysisOutcome, advance_analysis, queries
 from serinus.analysis.cells import Arm, Cell, Rejected
 from serinus.analysis.cold_pods import ColdArm, ColdPods
 from serinus.analysis.eprocess import Mixture
@@ -46,6 +47,7 @@ from tests.support.canary_world import (
 from tests.support.recorded_counters import labels, moment
 
 INTERVAL = 10
+COHORT_SECONDS = 30
 LABELS = DEFAULT_COMPARISON[MetricTemplate.WRONG_PREDICTIONS]
 ALL_RATES = rules(
     errors(DEFAULT_COMPARISON[MetricTemplate.ERROR_RATE], AgainstMaximum(0.2)),
@@ -108,12 +110,19 @@ def _count_duration_and_labels(
     name = "serinus_request_duration_seconds"
     world.count(pod, labels(f"{name}_count", **own), scrape.good + scrape.bad)
     world.count(pod, labels(f"{name}_bucket", le="0.25", **own), scrape.good)
-    cohort = str(START + tick // 3 * 30)
+    first = math.ceil(START / COHORT_SECONDS) * COHORT_SECONDS
+    cohort = str(first + tick // 3 * COHORT_SECONDS)
     for outcome, count in (("right", scrape.good), ("wrong", scrape.bad)):
         series = labels("serinus_labels_total", outcome=outcome, cohort=cohort, **own)
         world.count(pod, series, count)
     loss = labels("serinus_label_loss_total", score="brier", cohort=cohort, **own)
     world.count(pod, loss, scrape.bad * 0.75)
+
+
+def last_look(world: CanaryWorld) -> AnalysisOutcome:
+    """The first look of all only learns how many labels stable had before, and one follows it."""
+    world.look(301)
+    return world.look(301)
 
 
 @settings(max_examples=60)
@@ -133,7 +142,21 @@ def test_the_same_samples_give_the_same_verdict_however_often_one_looked(
     for at in sorted(looks):
         often.look(at)
 
-    assert often.look(301) == once.look(301)
+    assert last_look(often) == last_look(once)
+
+
+@settings(max_examples=30)
+@given(histories, st.lists(st.integers(0, 300), max_size=25))
+def test_asking_for_the_cohorts_that_count_gives_the_same_as_asking_for_all(
+    pods: Histories, looks: list[int]
+) -> None:
+    of_all, of_some = recorded(pods), recorded(pods)
+    of_some.context = replace(of_some.context, cohort_lengths=(COHORT_SECONDS,))
+    for at in sorted(looks):
+        of_all.look(at)
+        of_some.look(at)
+
+    assert last_look(of_some) == last_look(of_all)
 
 
 @settings(max_examples=30)
@@ -165,7 +188,7 @@ def test_passes_that_crashed_before_they_wrote_leave_no_trace(
         if crashes < 2:  # else it is down until the next look
             killed.look(at)
 
-    assert killed.look(301) == undisturbed.look(301)
+    assert last_look(killed) == last_look(undisturbed)
 
 
 @settings(max_examples=10)

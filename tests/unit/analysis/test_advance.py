@@ -25,6 +25,7 @@ from tests.support.canary_world import (
 )
 from tests.support.recorded_counters import labels, moment
 
+NOW = moment(START + 5)
 AWAY = QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
 DEFAULT = DEFAULT_COMPARISON[MetricTemplate.ERROR_RATE]
 
@@ -315,6 +316,86 @@ def test_baseline_and_inflation_come_from_stables_hour_before() -> None:
     assert baseline.inflation_source is InflationSource.MEASURED
     assert baseline.variance_inflation == pytest.approx(30.8, rel=0.05)
     assert outcome.verdicts[0].limits.variance_inflation == baseline.variance_inflation
+
+
+WRONG = RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, (at_most(0.5), DEFAULT))
+FROM_THE_MINUTE = START - START % 60
+
+
+def labelled() -> CanaryWorld:
+    """For an hour stable got labels, a cohort every five minutes; a tenth of them says wrong."""
+    canary = CanaryWorld(rules(errors(DEFAULT), WRONG, inflation=None))
+    for tick in range(-360, 1):
+        for pod, revision in (("s-1", STABLE), ("s-2", STABLE)):
+            gets_labels(canary, pod, revision, FROM_THE_MINUTE + tick // 30 * 300)
+        canary.scrape(10 * tick)
+    canary.serves("c-1", CANARY)
+    canary.scrape(0, "c-1")
+    return canary
+
+
+def gets_labels(canary: CanaryWorld, pod: str, revision: str, cohort: int) -> None:
+    own = {"pod": pod_name(pod, revision), "revision": revision}
+    canary.serves(pod, revision, good=10)
+    for outcome, count in (("right", 9), ("wrong", 1)):
+        series = labels("serinus_labels_total", outcome=outcome, cohort=str(cohort), **own)
+        canary.count(pod, series, count)
+
+
+def test_how_stables_labels_were_is_the_first_question_and_what_came_since_the_second() -> None:
+    canary = labelled()
+    for pod, revision in (("c-1", CANARY), ("s-1", STABLE), ("s-2", STABLE)):
+        gets_labels(canary, pod, revision, START)
+    canary.scrape(10)
+
+    first = canary.look(11)
+    known = decode_state(canary.states["wrong"])
+    second = canary.look(11)
+
+    assert known.baseline.rate == 0.1
+    assert known.baseline.requests == 5000
+    assert known.baseline.inflation_source is InflationSource.MEASURED
+    assert first.overall is Overall.BEHIND
+    assert "errors" not in first.states  # else its evidence would be of other rounds
+    counted = decode_state(second.states["wrong"])
+    assert (counted.canary.total, counted.stable.total) == (10, 20)
+    assert decode_state(second.states["errors"]).canary.total == 10
+    assert counted.late_scrapes == 0
+
+
+def test_a_provider_that_refuses_the_first_question_holds_nobody_up() -> None:
+    canary = labelled()
+    refusal = QueryFailure(QueryFailureKind.REJECTED, "too many samples")
+
+    refused = canary.look(1, failing={"wrong": refusal})
+
+    assert refused.overall is Overall.ERROR
+    assert "too many samples" in refused.sentence
+    state = decode_state(canary.states["wrong"])
+    assert state.baseline.inflation_source is InflationSource.FALLBACK
+    assert "wrong" in canary.look(2).states
+    assert canary.look(2).overall is Overall.NOT_ENOUGH
+
+
+def test_a_first_question_without_an_answer_is_asked_again_and_others_go_on() -> None:
+    canary = labelled()
+    away = QueryFailure(QueryFailureKind.TIMEOUT, "no answer within 5 s")
+
+    canary.look(1, failing={"wrong": away})
+    asked = {query.metric: query for query in queries(canary.rules, canary.states, CONTEXT, NOW)}
+
+    assert set(canary.states) == {"errors"}
+    assert asked["wrong"].evaluated_at == CONTEXT.started_at
+    assert asked["errors"].evaluated_at == NOW
+
+
+def test_labels_of_a_version_that_has_just_become_stable_have_no_first_question() -> None:
+    canary = labelled()
+    canary.context = replace(CONTEXT, stable_since=moment(START - 30))
+
+    canary.look(1)
+
+    assert decode_state(canary.states["wrong"]).baseline.requests == 1
 
 
 def test_a_quiet_stable_falls_back_to_two() -> None:

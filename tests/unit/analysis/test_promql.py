@@ -53,6 +53,17 @@ def test_templates(golden: Callable[[str, str], None]) -> None:
     golden("promql/templates.txt", "\n".join(texts))
 
 
+def test_of_labels_those_of_named_cohorts_are_asked_for_and_all_of_requests() -> None:
+    wrong = RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, MAXIMUM)
+
+    asked = rate_query(wrong, CONTEXT, range_ms=60_000, cohorts=[300, 600])
+
+    assert 'cohort=~"|300|600"' in asked
+    assert 'cohort=~"|"' in rate_query(wrong, CONTEXT, range_ms=60_000, cohorts=[])
+    assert "cohort" not in rate_query(errors(), CONTEXT, range_ms=60_000, cohorts=[300])
+    assert "cohort" not in rate_query(wrong, CONTEXT, range_ms=60_000)
+
+
 def test_in_a_test_of_units_only_exposed_requests_of_both_arms_are_asked_for() -> None:
     exposed = replace(CONTEXT, exposed_only=True)
 

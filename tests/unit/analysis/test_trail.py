@@ -8,7 +8,7 @@ import pytest
 from serinus.analysis.advance import queries
 from serinus.analysis.spec import AnalysisContext
 from serinus.analysis.state import InflationSource, RateState, decode_state, encode_state
-from serinus.analysis.trail import Span, is_behind, wanted_span
+from serinus.analysis.trail import Span, cohorts_in, is_behind, wanted_span
 from tests.support.canary_world import (
     CANARY,
     CONTEXT,
@@ -70,6 +70,37 @@ def test_a_look_that_ends_before_now_is_behind(
     before: RateState | None, now: int, then: bool
 ) -> None:
     assert is_behind(before, CONTEXT, now_ms=(START + now) * 1000) is then
+
+
+@pytest.mark.parametrize(
+    ("lengths", "first", "span", "starts"),
+    [
+        ((), 0, (0, 60), None),
+        ((300,), 300, (0, 60), ()),
+        ((300,), 0, (0, 60), (0,)),
+        ((300,), 0, (0, 250), (0, 300)),
+        ((300,), 600, (500, 700), (600,)),
+        ((60, 100), 0, (0, 40), (0, 60, 100)),
+        ((1,), 0, (100, 101), tuple(range(36, 162))),
+    ],
+    ids=[
+        "nobody knows how long they last: any",
+        "none yet",
+        "those since the first",
+        "the one that has begun by a server's clock",
+        "not those before the first",
+        "those of both versions",
+        "no more than servers keep",
+    ],
+)
+def test_cohorts_that_may_come_in_a_span(
+    lengths: tuple[int, ...], first: int, span: tuple[int, int], starts: tuple[int, ...] | None
+) -> None:
+    base = 1_700_000_100 - 1_700_000_100 % 300
+    context = replace(CONTEXT, cohort_lengths=lengths, first_cohort_at=moment(base + first))
+    found = cohorts_in(Span((base + span[0]) * 1000, (base + span[1]) * 1000), context)
+
+    assert (found and tuple(start - base for start in found)) == starts
 
 
 def served(world: CanaryWorld, at: float, **bad: int) -> None:

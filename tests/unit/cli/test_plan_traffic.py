@@ -1,9 +1,12 @@
 """What is known of stable before a release: figures that are given, or counters of an hour."""
 
+import json
+
 import pytest
 
 from serinus.analysis.inflation import FALLBACK
-from serinus.analysis.spec import AnalysisRules, ScalarRule
+from serinus.analysis.spec import AgainstMaximum, AnalysisRules, RateRule, ScalarRule
+from serinus.api.enums import MetricTemplate
 from serinus.cli.plan_traffic import context_of, given_baselines, measured_baselines
 from tests.support.command_line import NOW, STABLE, FakeCluster
 from tests.unit.analysis.test_plan import errors
@@ -38,6 +41,25 @@ def test_counters_of_the_last_hour_are_the_baseline_of_a_rollout() -> None:
 
     assert found["errors"].baseline.rate == pytest.approx(0.01, rel=0.02)
     assert found["errors"].events_per_second == pytest.approx(40, rel=0.01)
+
+
+def test_labels_of_the_last_hour_are_summed_up_by_the_provider() -> None:
+    def summed(path: str) -> str:
+        assert "offset" in path
+        series = [
+            {"metric": {"pod": "a", "outcome": outcome}, "values": [[0, count], [60, count]]}
+            for outcome, count in (("right", "90"), ("wrong", "10"))
+        ]
+        return json.dumps({"data": {"resultType": "matrix", "result": series}})
+
+    wrong = RateRule("wrong", MetricTemplate.WRONG_PREDICTIONS, (AgainstMaximum(0.2),))
+    context = context_of("flights", "flight-delay", STABLE, NOW)
+    found = measured_baselines(
+        FakeCluster([], answers=summed), SERVICE, AnalysisRules((wrong,)), context, NOW
+    )
+
+    assert found["wrong"].baseline.rate == 0.1
+    assert found["wrong"].events_per_second == 200 / 120
 
 
 def test_a_metric_that_nobody_counted_is_left_out() -> None:

@@ -1,15 +1,16 @@
 """The metrics provider: asked for what is needed, never taken for evidence when it is away."""
 
+import math
 from typing import Any
 
 import pytest
 
 from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult
-from serinus.api.conditions import format_micro_time
+from serinus.api.conditions import format_micro_time, parse_time
 from serinus.api.deployment import DeploymentSpec
 from serinus.api.deployment_status import CanaryStatus
 from serinus.reconcile.deployment import look_at
-from serinus.reconcile.deployment_analysis import with_answers
+from serinus.reconcile.deployment_analysis import SOON_SECONDS, with_answers
 from serinus.reconcile.deployment_rules import RolloutRules, frozen_rules, parsed_rules
 from tests.support.deployment_world import (
     QUICK_ANALYSIS,
@@ -257,6 +258,32 @@ def test_between_two_scrapes_of_all_pods_nothing_is_asked_in_vain() -> None:
         world.ticks()
 
     assert passes <= 60 / world.scrape_interval + 2
+
+
+def test_how_stables_labels_were_is_asked_first_and_what_came_since_at_once_after_it() -> None:
+    wrong = {"name": "wrong", "template": "wrong-predictions", "compareTo": "stable"}
+    feedback = {"cohortLength": "10m"}
+    world = serving_v1(
+        server={"feedback": feedback}, analysis={**QUICK_ANALYSIS, "metrics": [wrong]}
+    )
+    world.runs(300)
+    world.versions["v2"] = model_version("v2")
+    world.applies(server={"feedback": {}}, model={"versionRef": {"name": "v2"}})
+    world.runs(60, until="canary has traffic")
+    world.second += 1
+
+    (first,) = look_at(world.snapshot({}), world.now).queries
+    decision = world.decision()
+    world.one_pass()
+    (second,) = look_at(world.snapshot({}), world.now).queries
+
+    assert "offset 60000ms" in first.promql
+    assert decision.requeue_after_seconds == SOON_SECONDS
+    started = world.canary["trafficStartedAt"] if world.canary else ""
+    assert format_micro_time(first.evaluated_at) == started
+    assert second.evaluated_at == world.now
+    first_cohort = math.ceil(parse_time(started).timestamp() / 600) * 600
+    assert f'cohort=~"|{first_cohort}' in second.promql
 
 
 QUEUE = {"name": "queue", "prometheus": {"query": "queue"}, "max": "100", "interval": "10s"}
