@@ -39,6 +39,7 @@ from serinus.analysis.state import RateState, StateUnreadableError, decode_state
 from serinus.analysis.trail import (
     cohorts_in,
     is_behind,
+    starts_late,
     state_before_rounds,
     states_after_rounds,
     wanted_span,
@@ -142,7 +143,8 @@ def advance_analysis(
         if isinstance(answer, QueryFailure):
             problems[rule.name] = f"{answer.kind}: {answer.message}"
         if learning:
-            behind.add(rule.name)  # what was scraped since is asked for next
+            if starts_late(context, now_ms=now_ms):
+                behind.add(rule.name)  # what was scraped since is asked for next
             if rule.name in learning:
                 known = () if isinstance(answer, QueryFailure) else answer or ()
                 before = state_before_rounds(known, rule, rules, context)

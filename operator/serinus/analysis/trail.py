@@ -103,6 +103,11 @@ def state_before_rounds(
     )
 
 
+def starts_late(context: AnalysisContext, *, now_ms: int) -> bool:
+    """Whether rounds may have closed that nobody has read: the operator was away at the start."""
+    return now_ms > to_ms(context.started_at) + _lookback_ms(context)
+
+
 def states_after_rounds(
     before: RateState | None,
     vectors: Sequence[RangeVector],

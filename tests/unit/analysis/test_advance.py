@@ -355,12 +355,21 @@ def test_how_stables_labels_were_is_the_first_question_and_what_came_since_the_s
     assert known.baseline.rate == 0.1
     assert known.baseline.requests == 5000
     assert known.baseline.inflation_source is InflationSource.MEASURED
-    assert first.overall is Overall.BEHIND
+    assert first.overall is Overall.NOT_ENOUGH
     assert "errors" not in first.states  # else its evidence would be of other rounds
     counted = decode_state(second.states["wrong"])
     assert (counted.canary.total, counted.stable.total) == (10, 20)
     assert decode_state(second.states["errors"]).canary.total == 10
     assert counted.late_scrapes == 0
+
+
+def test_an_operator_that_was_away_at_the_start_takes_nothing_for_missing() -> None:
+    canary = labelled()
+
+    first, second = canary.look(400), canary.look(400)
+
+    assert first.overall is Overall.BEHIND
+    assert second.overall is Overall.NO_DATA
 
 
 def test_a_provider_that_refuses_the_first_question_holds_nobody_up() -> None:

@@ -262,13 +262,15 @@ def test_between_two_scrapes_of_all_pods_nothing_is_asked_in_vain() -> None:
 
 def test_how_stables_labels_were_is_asked_first_and_what_came_since_at_once_after_it() -> None:
     wrong = {"name": "wrong", "template": "wrong-predictions", "compareTo": "stable"}
-    feedback = {"cohortLength": "10m"}
     world = serving_v1(
-        server={"feedback": feedback}, analysis={**QUICK_ANALYSIS, "metrics": [wrong]}
+        server={"feedback": {"cohortLength": "20s"}},
+        analysis={**QUICK_ANALYSIS, "metrics": [wrong]},
     )
     world.runs(300)
     world.versions["v2"] = model_version("v2")
-    world.applies(server={"feedback": {}}, model={"versionRef": {"name": "v2"}})
+    world.applies(
+        server={"feedback": {"cohortLength": "10s"}}, model={"versionRef": {"name": "v2"}}
+    )
     world.runs(60, until="canary has traffic")
     world.second += 1
 
@@ -282,7 +284,7 @@ def test_how_stables_labels_were_is_asked_first_and_what_came_since_at_once_afte
     started = world.canary["trafficStartedAt"] if world.canary else ""
     assert format_micro_time(first.evaluated_at) == started
     assert second.evaluated_at == world.now
-    first_cohort = math.ceil(parse_time(started).timestamp() / 600) * 600
+    first_cohort = math.ceil(parse_time(started).timestamp() / 20) * 20
     assert f'cohort=~"|{first_cohort}' in second.promql
 
 
