@@ -13,7 +13,7 @@ from serinus.api.enums import MetricTemplate
 from serinus.api.label_scores import LabelScore, ScoreName
 from serinus.metrics.prometheus_reader import PrometheusReader, PrometheusServer
 from serinus_runtime.server.label_rules import LabelRules
-from serinus_runtime.server.metrics import Metrics
+from serinus_runtime.server.metrics import CohortCells, Metrics
 from tests.apiserver.test_metric_library import CANARY, DEPLOYMENT, STABLE, exported
 from tests.support.prometheus_process import NAMESPACE, scraping
 
@@ -26,6 +26,9 @@ RULES = (
 )
 
 
+BROKEN = CohortCells(right="not to be added up")  # type: ignore[arg-type]
+
+
 def labelled(revision: str) -> Metrics:
     rules = LabelRules(scores=(BRIER,))
     return Metrics(
@@ -33,8 +36,8 @@ def labelled(revision: str) -> Metrics:
     )
 
 
-def add(metrics: Metrics, cohort: int, *, right: int, wrong: int) -> None:
-    cells = metrics.cohort_cells(metrics.revision, cohort)
+def add(metrics: Metrics, cohort: int, *, right: int, wrong: int, exposed: bool = False) -> None:
+    cells = metrics.cohort_cells(metrics.revision, cohort, exposed=exposed)
     cells.right += right
     cells.wrong += wrong
     cells.losses[BRIER] += wrong / 2
@@ -74,26 +77,46 @@ async def settled(url: str, wanted: dict[str, tuple[float, int]]) -> object:
         await asyncio.sleep(0.2)
 
 
+async def scraped(url: str, promql: str) -> None:
+    """Wait until Prometheus answers the question with one series at least."""
+    async with asyncio.timeout(20), PrometheusReader(PrometheusServer(url)) as reader:
+        while True:
+            query = Query("scraped", promql, datetime.now(UTC))
+            if (await reader.fetch([query]))[query]:
+                return
+            await asyncio.sleep(0.1)
+
+
 async def test_labels_of_new_and_old_cohorts_are_counted_and_none_twice(tmp_path: Path) -> None:
     stable, canary = labelled(STABLE), labelled(CANARY)
+    for metrics in (stable, canary):
+        metrics.observe(200, 0.01)
+    add(stable, 0, right=500, wrong=500)  # before anybody looked
+    pod = f"{DEPLOYMENT}-{STABLE}-y"
     with (
         exported(stable) as its_port,
         exported(canary) as other_port,
-        scraping(
-            tmp_path,
-            {f"{DEPLOYMENT}-{STABLE}-y": its_port, f"{DEPLOYMENT}-{CANARY}-x": other_port},
-        ) as url,
+        scraping(tmp_path, {pod: its_port, f"{DEPLOYMENT}-{CANARY}-x": other_port}) as url,
     ):
+        await scraped(url, f'serinus_requests_total{{pod="{pod}"}} offset 1s')
         seen: Counter[str] = Counter()
         for cohort in (100, 200, 300):
             stable.forget_cohorts_before(cohort - 100)  # what was counted of them is known
             add(stable, cohort, right=8, wrong=2)
             add(stable, cohort - 100, right=1, wrong=0)
+            add(stable, cohort, right=4, wrong=0, exposed=True)
             add(canary, cohort, right=0, wrong=50)
-            seen.update(bad=2, total=11)
+            seen.update(bad=2, total=15)
             wanted = {
                 "wrong": (seen["bad"], seen["total"]),
                 "brier": (seen["bad"] / 2, seen["total"]),
                 "missed": (seen["bad"], seen["total"]),
             }
             assert await settled(url, wanted) == wanted
+
+        cohorts, stable.cohorts = stable.cohorts, {(STABLE, 0): BROKEN}
+        await scraped(url, f'up{{pod="{pod}"}} == 0')
+        stable.cohorts = cohorts
+        await scraped(url, f'serinus_requests_total{{pod="{pod}"}}')
+
+        assert await settled(url, wanted) == wanted

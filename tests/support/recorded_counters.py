@@ -10,8 +10,8 @@ from serinus.analysis.samples import Query, RangeVector
 
 _SELECTOR = re.compile(r"\{(?P<matchers>.*)\}\[(?P<range>\d+)ms\]")
 _SUMMED = re.compile(
-    r"sum by \((?P<by>[\w,]+)\) \(clamp_min\((?P<of>\{.*?\}) - .*\)\)"
-    r"\[(?P<range>\d+)ms:(?P<step>\d+)ms\]"
+    r"sum by \((?P<by>[\w,]+)\) \(clamp_min\((?P<of>\{.*?\}) - "
+    r".* and on \(pod\) (?P<pods>\{.*\}) .*\)\)\[(?P<range>\d+)ms:(?P<step>\d+)ms\]"
 )
 _STALE_AFTER_SECONDS = 300
 _HIGHEST = re.compile(r"max_over_time\((.*)\)")
@@ -72,18 +72,24 @@ class RecordedCounters:
         until = query.evaluated_at.timestamp()
         first = math.floor((until - int(summed["range"]) / 1000) / step) + 1
         sums: defaultdict[tuple[tuple[str, str], ...], dict[float, float]] = defaultdict(dict)
+
+        def newest(selector: str, at: float) -> tuple[RangeVector, ...]:
+            asked = Query(query.metric, f"{selector}[{_STALE_AFTER_SECONDS * 1000}ms]", moment(at))
+            return self.answer(asked, known_until=known_until)
+
         for number in range(first, math.floor(until / step) + 1):
-            promql = f"{summed['of']}[{_STALE_AFTER_SECONDS * 1000}ms]"
-            now, before = (
-                self.answer(Query(query.metric, promql, moment(at)), known_until=known_until)
-                for at in (number * step, (number - 1) * step)
-            )
-            known = {tuple(one.labels.items()): one.samples[-1][1] for one in before}
-            for one in now:
-                grown = one.samples[-1][1] - known.get(tuple(one.labels.items()), 0.0)
+            at, ago = number * step, (number - 1) * step
+            pods = {one.labels["pod"] for one in newest(summed["pods"], ago)}
+            known = {
+                tuple(one.labels.items()): one.samples[-1][1] for one in newest(summed["of"], ago)
+            }
+            for one in newest(summed["of"], at):
+                before = known.get(
+                    tuple(one.labels.items()), 0.0 if one.labels["pod"] in pods else math.inf
+                )
+                grown = one.samples[-1][1] - before
                 key = tuple((label, one.labels[label]) for label in by if one.labels.get(label))
-                total = sums[key].get(number * step, 0.0) + max(0.0, grown)
-                sums[key][number * step] = total
+                sums[key][at] = sums[key].get(at, 0.0) + max(0.0, grown)
         return tuple(RangeVector(dict(key), tuple(at.items())) for key, at in sorted(sums.items()))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from serinus.analysis.baseline_query import baseline_query
+from serinus.analysis.baseline_query import baseline_query, gives_up
 from serinus.analysis.evidence import alpha_shares, log_harm, total_log_evidence
 from serinus.analysis.judge import judged
 from serinus.analysis.moments import from_ms, to_ms
@@ -126,7 +126,7 @@ def advance_analysis(
     scalars: dict[str, ScalarState] = {}
     problems: dict[str, str] = {}
     behind: set[str] = set()
-    learning = _learning_baselines(previous_states, samples_by_metric, rules, context)
+    learning = _learning_baselines(previous_states, samples_by_metric, rules, context, now_ms)
     for rule in rules.metrics:
         answer = samples_by_metric.get(rule.name)
         text = previous_states.get(rule.name)
@@ -193,19 +193,19 @@ def _learning_baselines(
     samples_by_metric: Mapping[str, QueryResult],
     rules: AnalysisRules,
     context: AnalysisContext,
+    now_ms: int,
 ) -> frozenset[str]:
     """Metrics of which it is known now how stable was; none of the others goes on before them.
 
-    Else the evidence of all together would be summed up over different times. A provider that
-    refuses the question will do so again, so the metric begins without a baseline.
+    Else the evidence of all together would be summed up over different times. Where the question
+    can't be answered the metric begins without a baseline, but not before it was asked for a while.
     """
     found = set()
     for rule in rules.rates:
         answer = samples_by_metric.get(rule.name)
-        away = isinstance(answer, QueryFailure) and answer.is_away
-        if answer is None or away or states.get(rule.name):
+        if answer is None or states.get(rule.name) or baseline_query(rule, context) is None:
             continue
-        if baseline_query(rule, context) is not None:
+        if not isinstance(answer, QueryFailure) or gives_up(answer, context, now_ms=now_ms):
             found.add(rule.name)
     return frozenset(found)
 

@@ -15,13 +15,15 @@ from collections.abc import Iterable
 from serinus.analysis.arithmetic import rounded
 from serinus.analysis.moments import to_ms
 from serinus.analysis.promql import labels_before_query, summed_role
-from serinus.analysis.samples import Query, RangeVector
+from serinus.analysis.samples import Query, QueryFailure, RangeVector
 from serinus.analysis.spec import LABEL_TEMPLATES, AnalysisContext, RateRule
 from serinus.api.verdicts import Counts
 
 BASELINE_MS = 3_600_000
 """Stable is looked at for an hour before the rollout."""
 _SLICE_MS = 60_000
+_REFUSED_FOR_MS = 300_000
+_AWAY_FOR_MS = BASELINE_MS
 
 
 def baseline_from_ms(context: AnalysisContext) -> int:
@@ -42,6 +44,16 @@ def baseline_query(rule: RateRule, context: AnalysisContext) -> Query | None:
         return None
     promql = labels_before_query(rule, context, slices=slices, slice_ms=_SLICE_MS)
     return Query(rule.name, promql, context.started_at)
+
+
+def gives_up(failure: QueryFailure, context: AnalysisContext, *, now_ms: int) -> bool:
+    """Whether the question isn't asked again.
+
+    A refusal may pass, as may a partial answer; after five minutes it won't. A provider that is
+    away is waited for, but not for longer than what was before the rollout is worth something.
+    """
+    asked_for_ms = now_ms - to_ms(context.started_at)
+    return asked_for_ms > (_AWAY_FOR_MS if failure.is_away else _REFUSED_FOR_MS)
 
 
 def counted_by_slice(

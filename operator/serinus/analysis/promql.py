@@ -111,7 +111,8 @@ def labels_before_query(
 ) -> str:
     """How many labels each of stable's pods counted in each slice, of all cohorts together.
 
-    A cohort that wasn't there a slice ago began at 0; a counter that starts over counts nothing.
+    A cohort that wasn't there a slice ago began at 0, if its pod was there: else Prometheus had not
+    scraped it, and nobody knows when it counted. A counter that starts over counts nothing.
     """
     where = [
         f'namespace="{_escaped(context.namespace)}"',
@@ -121,7 +122,8 @@ def labels_before_query(
     ]
     names = [name for name in _names_of(rule) if name != REQUESTS]
     now = "{" + ",".join([_named(*names), *_matchers_of(rule), *where]) + "}"
-    before = f"({now} offset {slice_ms}ms or {now} * 0)"
+    pods_before = "{" + ",".join([_named(REQUESTS), *where]) + f"}} offset {slice_ms}ms"
+    before = f"({now} offset {slice_ms}ms or {now} * 0 and on (pod) {pods_before})"
     counted = f"sum by ({','.join(_SUMMED_BY)}) (clamp_min({now} - {before}, 0))"
     return f"{counted}[{slices * slice_ms}ms:{slice_ms}ms]"
 

@@ -17,7 +17,8 @@ class Query:
     metric
         Name of the metric rule that wants the answer.
     promql
-        A raw range-vector selector for a rate; for a scalar the user's own expression.
+        A raw range-vector selector for a rate, sums for how stable was; for a scalar the user's
+        own expression.
     evaluated_at
         The query's `time`; aware.
     """

@@ -20,6 +20,7 @@ from serinus.api.verdicts import Counts
 MAX_STATE_BYTES = 1024
 _VERSION = "1"
 _POD_NAME_SHOWN = 63
+_NONE_KNOWN = -1
 
 
 class InflationSource(StrEnum):
@@ -106,7 +107,11 @@ def encode_state(state: RateState) -> str:
         [state.baseline.variance_inflation, state.baseline.inflation_source.value],
         [state.canary.bad, state.canary.total, state.stable.bad, state.stable.total],
         [[_mixture_fields(bet.harm), _mixture_fields(bet.safe)] for bet in state.bets],
-        [state.scrapes_in_lookback, state.late_scrapes, state.rejected_rounds],
+        [
+            _NONE_KNOWN if state.scrapes_in_lookback is None else state.scrapes_in_lookback,
+            state.late_scrapes,
+            state.rejected_rounds,
+        ],
         [rejected.why.name, rejected.pod[:_POD_NAME_SHOWN]] if rejected else None,
         [state.canary_seen_ms, state.stable_seen_ms],
         state.total_harm,
@@ -135,7 +140,7 @@ def decode_state(text: str) -> RateState:
             canary=Counts(counts[0], counts[1]),
             stable=Counts(counts[2], counts[3]),
             bets=tuple(Bets(_mixture(harm), _mixture(safe)) for harm, safe in bets),
-            scrapes_in_lookback=tallies[0],
+            scrapes_in_lookback=None if tallies[0] == _NONE_KNOWN else tallies[0],
             late_scrapes=tallies[1],
             rejected_rounds=tallies[2],
             rejected=Rejected(Contradiction[rejected[0]], rejected[1]) if rejected else None,

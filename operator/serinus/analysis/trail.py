@@ -39,7 +39,7 @@ from serinus.api.enums import MetricTemplate
 
 COHORTS_KEPT = 64
 """So many of the newest cohorts a model server exports."""
-_CLOCKS_DIFFER_MS = 60_000
+_CLOCKS_DIFFER_MS = 600_000
 MAX_SPAN_MS = 3_600_000
 """No more than this is asked for at once: after a long outage several passes catch up."""
 
@@ -78,7 +78,8 @@ def cohorts_in(span: Span, context: AnalysisContext) -> tuple[int, ...] | None:
     last = (span.until_ms + _CLOCKS_DIFFER_MS) // 1000
     starts: set[int] = set()
     for length in context.cohort_lengths:
-        earliest = max(first, span.from_ms // 1000 - COHORTS_KEPT * length)
+        kept_from = (span.from_ms - _CLOCKS_DIFFER_MS) // 1000 - COHORTS_KEPT * length
+        earliest = max(first, kept_from)
         starts.update(range(math.ceil(earliest / length) * length, last + 1, length))
     return tuple(sorted(starts))
 

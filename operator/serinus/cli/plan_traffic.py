@@ -94,7 +94,9 @@ def _minutes(
     cluster: Cluster, service: str, rule: RateRule, context: AnalysisContext, now: datetime
 ) -> tuple[tuple[Counts, ...], ...]:
     if (first := baseline_query(rule, context)) is not None:
-        return counted_by_slice(_asked(cluster, service, first.promql, first.evaluated_at), rule)
+        answer = _asked(cluster, service, first.promql, first.evaluated_at)
+        found = counted_by_slice(answer, rule)
+        return (*found, *((),) * (LOOKED_BACK // timedelta(minutes=1) - len(found)))
     looked_back_ms = round((LOOKED_BACK + _BEFORE).total_seconds() * 1000)
     promql = rate_query(rule, context, range_ms=looked_back_ms)
     vectors = _asked(cluster, service, promql, now)

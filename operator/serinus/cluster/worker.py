@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 Decide = Callable[[JsonObject, frozenset[ObjectRef], datetime], Awaitable[Decision]]
 """Gather the snapshot of an object, given the names that are taken, and decide.
 
-It waits for the API server at most: whatever else takes time is waited for between two passes.
+It waits for the API server, and for its turn to count samples; whatever else takes time is waited
+for between two passes.
 """
 
 

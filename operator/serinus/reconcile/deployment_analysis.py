@@ -115,18 +115,21 @@ class CanaryAnalysis:
             },
         )
 
-    def _cohort_lengths(self) -> tuple[int, ...]:
-        """Those of both revisions, in seconds."""
-        lengths = {
+    def _known_cohort_lengths(self) -> list[int]:
+        """Those of the revisions that are compared and whose records aren't lost, in seconds."""
+        return [
             cohort_length_seconds(server_of(self.seen.records[revision]).feedback)
             for revision in (self.canary.revision, self.stable_revision)
             if revision is not None and revision in self.seen.records
-        }
-        return tuple(sorted(lengths)) or (cohort_length_seconds(None),)
+        ]
+
+    def _cohort_lengths(self) -> tuple[int, ...]:
+        known, compared = self._known_cohort_lengths(), 1 if self.stable_revision is None else 2
+        return tuple(sorted(set(known))) if len(known) == compared else ()
 
     def _first_cohort_at(self) -> datetime:
         """The first cohort in which both revisions answered all the time."""
-        length = max(self._cohort_lengths())
+        length = max(self._known_cohort_lengths(), default=cohort_length_seconds(None))
         started = self.traffic_started_at.timestamp()
         return datetime.fromtimestamp(math.ceil(started / length) * length, tz=UTC)
 

@@ -25,7 +25,6 @@ from tests.support.canary_world import (
 )
 from tests.support.recorded_counters import labels, moment
 
-NOW = moment(START + 5)
 AWAY = QueryFailure(QueryFailureKind.UNREACHABLE, "connection refused")
 DEFAULT = DEFAULT_COMPARISON[MetricTemplate.ERROR_RATE]
 
@@ -372,30 +371,31 @@ def test_an_operator_that_was_away_at_the_start_takes_nothing_for_missing() -> N
     assert second.overall is Overall.NO_DATA
 
 
-def test_a_provider_that_refuses_the_first_question_holds_nobody_up() -> None:
+REFUSED = QueryFailure(QueryFailureKind.REJECTED, "too many samples")
+TOO_LATE = QueryFailure(QueryFailureKind.TIMEOUT, "no answer within 5 s")
+
+
+@pytest.mark.parametrize(
+    ("failure", "patience"), [(REFUSED, 300), (TOO_LATE, 3600)], ids=["refused", "no answer"]
+)
+def test_a_first_question_that_fails_is_asked_again_and_holds_nobody_up(
+    failure: QueryFailure, patience: int
+) -> None:
     canary = labelled()
-    refusal = QueryFailure(QueryFailureKind.REJECTED, "too many samples")
 
-    refused = canary.look(1, failing={"wrong": refusal})
+    for at in (1, patience):
+        failed = canary.look(at, failing={"wrong": failure})
+        now = moment(START + at)
+        asked = {one.metric: one for one in queries(canary.rules, canary.states, CONTEXT, now)}
+        assert failed.overall is Overall.ERROR
+        assert failure.message in failed.sentence
+        assert set(canary.states) == {"errors"}
+        assert asked["wrong"].evaluated_at == CONTEXT.started_at
+        assert asked["errors"].evaluated_at > CONTEXT.started_at
 
-    assert refused.overall is Overall.ERROR
-    assert "too many samples" in refused.sentence
+    canary.look(patience + 1, failing={"wrong": failure})
     state = decode_state(canary.states["wrong"])
     assert state.baseline.inflation_source is InflationSource.FALLBACK
-    assert "wrong" in canary.look(2).states
-    assert canary.look(2).overall is Overall.NOT_ENOUGH
-
-
-def test_a_first_question_without_an_answer_is_asked_again_and_others_go_on() -> None:
-    canary = labelled()
-    away = QueryFailure(QueryFailureKind.TIMEOUT, "no answer within 5 s")
-
-    canary.look(1, failing={"wrong": away})
-    asked = {query.metric: query for query in queries(canary.rules, canary.states, CONTEXT, NOW)}
-
-    assert set(canary.states) == {"errors"}
-    assert asked["wrong"].evaluated_at == CONTEXT.started_at
-    assert asked["errors"].evaluated_at == NOW
 
 
 def test_labels_of_a_version_that_has_just_become_stable_have_no_first_question() -> None:

@@ -59,7 +59,7 @@ def test_labels_of_the_last_hour_are_summed_up_by_the_provider() -> None:
     )
 
     assert found["wrong"].baseline.rate == 0.1
-    assert found["wrong"].events_per_second == 200 / 120
+    assert found["wrong"].events_per_second == 200 / 3600
 
 
 def test_a_metric_that_nobody_counted_is_left_out() -> None:

@@ -9,9 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from serinus.analysis.samples import Query, QueryFailure, QueryFailureKind, QueryResult
 from serinus.api.conditions import format_time
 from serinus.api.enums import Kind
+from serinus.cluster import inquiries
 from serinus.cluster.inquiries import Inquiries, in_a_thread
 from serinus.cluster.store import ref_of
 from serinus.reconcile.decision import Decision, ObjectRef
@@ -213,6 +216,42 @@ async def test_the_loop_goes_on_while_it_is_decided() -> None:
     look = look_at(serving_v1().snapshot({}), datetime.now(UTC))
 
     assert await in_a_thread(decides, look, {}) == Decision(requeue_after_seconds=1)
+
+
+async def test_decisions_are_made_in_threads_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Several that count at once would take the loop's turns from it."""
+    at_work, threads = threading.Lock(), set[int]()
+
+    def decides(look: Look, answers: Mapping[Query, QueryResult]) -> Decision:
+        assert at_work.acquire(blocking=False)
+        threads.add(threading.get_ident())
+        sum(range(500_000))  # others come meanwhile
+        at_work.release()
+        return Decision()
+
+    desk = Desk()
+    names = [f"delay-{number}" for number in range(8)]
+    snapshots = [changed(desk.snapshot, name=name) for name in names]
+    woken = asyncio.Queue[ObjectRef]()
+    desk.inquiries = Inquiries(AnswersAtOnce(), woken.put_nowait)
+    for snapshot in snapshots:
+        await desk.decide(snapshot)
+    for _ in snapshots:
+        await woken.get()
+    monkeypatch.setattr(inquiries, "decided", decides)
+
+    await asyncio.gather(*(desk.decide(snapshot) for snapshot in snapshots))
+
+    assert threading.get_ident() not in threads
+
+
+class AnswersAtOnce:
+    """Implements `MetricSource`: nothing was counted."""
+
+    async def fetch(self, queries: Iterable[Query]) -> Mapping[Query, QueryResult]:
+        return dict.fromkeys(queries, ())
 
 
 class HangingProvider:
