@@ -362,6 +362,27 @@ def test_how_stables_labels_were_is_the_first_question_and_what_came_since_the_s
     assert counted.late_scrapes == 0
 
 
+def test_what_is_read_of_labels_does_not_grow_with_the_cohorts_that_pods_keep() -> None:
+    canary = labelled()
+    canary.context = replace(CONTEXT, cohort_lengths=(300,), first_cohort_at=moment(START + 100))
+
+    def read() -> list[RangeVector]:
+        asked = queries(canary.rules, canary.states, canary.context, moment(START + 401))
+        (of_labels,) = (query for query in asked if query.metric == "wrong")
+        return list(canary.provider.answer(of_labels))
+
+    first = read()
+    canary.look(401)
+    for cohort in (-3600, 100, 400):  # the first is from before the rollout
+        gets_labels(canary, "s-1", STABLE, START + cohort)
+    canary.scrape(400)
+    second = read()
+
+    assert sum(len(one.samples) for one in first) == 2 * 2 * 60  # pods, outcomes, minutes
+    cohorts = {one.labels["cohort"] for one in second if "cohort" in one.labels}
+    assert cohorts == {str(START + 100), str(START + 400)}
+
+
 def test_an_operator_that_was_away_at_the_start_takes_nothing_for_missing() -> None:
     canary = labelled()
 
