@@ -208,8 +208,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_headers_complete()
         self.app = app
         self.end_of_head()
-        if waits:
-            self.cycle.__class__ = WaitingCycle
+        self.cycle.__class__ = WaitingCycle if waits else BoundedCycle
         if error is not None or self.ends_with_this_request():
             self.cycle.keep_alive = False
         self._is_last = not self.cycle.keep_alive
@@ -325,7 +324,20 @@ class BoundedConnection(HttpToolsProtocol):
         return self._head
 
 
-class WaitingCycle(RequestResponseCycle):
+class BoundedCycle(RequestResponseCycle):
+    """A request and its answer, which is written as long as somebody is there to read it.
+
+    uvicorn tells the last request of a connection that the client has gone, and none before it.
+    """
+
+    async def send(self, message: Message) -> None:  # type: ignore[override]
+        """A part of the answer."""
+        if self.transport.is_closing():
+            self.disconnected = True
+        await super().send(message)  # type: ignore[arg-type]
+
+
+class WaitingCycle(BoundedCycle):
     """A request whose client sends its body once it is told to go on.
 
     Where it is answered instead, nobody can know whether a body comes or the next request.
@@ -335,7 +347,7 @@ class WaitingCycle(RequestResponseCycle):
         """A part of the answer."""
         if self.waiting_for_100_continue and self.more_body:
             self.keep_alive = False
-        await super().send(message)  # type: ignore[arg-type]
+        await super().send(message)
 
 
 def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import inspect
 import json
+import logging
 import re
 import zlib
 from collections.abc import Callable
@@ -444,6 +445,22 @@ async def test_a_request_that_never_comes_whole_is_counted(serving: Serving) -> 
     await awaited(lambda: serving.metrics.unread > before)
 
     assert serving.metrics.unread == before + 1
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3])
+async def test_a_client_that_left_is_told_nothing_whatever_it_asked_for(
+    serving: Serving, caplog: pytest.LogCaptureFixture, requests: int
+) -> None:
+    """What is written to a transport that is closed raises, and who has gone is no error."""
+    connection, wire = connected(serving, NeverAtOnce())
+    connection.data_received(REQUESTS["rows"] * requests)
+    wire.closing = True
+    connection.connection_lost(None)
+    await awaited(lambda: not connection.tasks)
+
+    assert not connection.tasks
+    assert not wire.sent
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize(
