@@ -84,6 +84,8 @@ def _play(console: Console, phases: preparation.Phases, *, encore: bool, keep: b
     problems = broken_promises(results, report)
     if problems:
         _look_around(console)
+        for line in look_around.failures_in_words(report.failures):
+            console.print(line, markup=False)
     for problem in problems:
         console.print(problem, style="red", markup=False)
     total = sum(report.predictions().values())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from flights_demo import objects, preparation
 from flights_demo.commands import DemoError, run
@@ -42,3 +44,10 @@ def metrics_in_words(analysis: Sequence[MetricStatus]) -> str:
         + (f": {one.message}" if one.message else "")
         for one in analysis
     )
+
+
+def failures_in_words(failures: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """When which requests got no answer."""
+    for one in failures:
+        at = datetime.fromtimestamp(one["at"], UTC)
+        yield f"{at:%H:%M:%S.%f} UTC, scene {one['scene']}: {one['asked']}, {one['failure']}"

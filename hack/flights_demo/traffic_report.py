@@ -17,7 +17,8 @@ SLOW_SECONDS = 0.25
 class TrafficReport:
     """Sums of `replay.measurements.Measurements` over pods.
 
-    `clock` is in seconds since 1970; `waiting` callers have no answer yet.
+    `clock` is in seconds since 1970; `waiting` callers have no answer yet; `failures` are the first
+    requests that got none.
     """
 
     clock: float = 0.0
@@ -25,6 +26,7 @@ class TrafficReport:
     outcomes: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     latencies: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     last_answered_at: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    failures: Sequence[Mapping[str, Any]] = ()
 
     def predictions(self, scene: str | None = None) -> Counter[str]:
         """Answered predictions by revision."""
@@ -66,7 +68,9 @@ def added(reports: Iterable[Mapping[str, Any]]) -> TrafficReport:
     outcomes: Counter[tuple[str, str, str, str]] = Counter()
     latencies: dict[tuple[str, str], list[int]] = {}
     last: dict[tuple[str, str], float] = {}
+    failures: list[Mapping[str, Any]] = []
     for report in reports:
+        failures += report["failures"]
         clock = max(clock, report["clock"])
         waiting += report["waiting"]
         for scene, asked, revision, outcome, count in report["outcomes"]:
@@ -76,4 +80,4 @@ def added(reports: Iterable[Mapping[str, Any]]) -> TrafficReport:
             latencies[scene, revision] = [a + b for a, b in zip(known, counts, strict=True)]
         for scene, revision, at in report["lastAnsweredAt"]:
             last[scene, revision] = max(at, last.get((scene, revision), 0.0))
-    return TrafficReport(clock, waiting, outcomes, latencies, last)
+    return TrafficReport(clock, waiting, outcomes, latencies, last, failures)

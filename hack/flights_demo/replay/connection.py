@@ -1,12 +1,13 @@
 """One keep-alive connection that a caller asks over, one request at a time.
 
 It retries nothing and hides nothing: whatever a caller would see is told, as an answer or as one
-of three ways to get none.
+of the ways to get none.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
@@ -21,6 +22,10 @@ class Failure(StrEnum):
 
     RESET = "reset"
     """The connection was refused or reset."""
+    NO_ADDRESS = "no address"
+    """The name wasn't resolved in time."""
+    NO_CONNECTION = "no connection"
+    """No connection was opened in time."""
     TIMEOUT = "timeout"
     """Nothing came in time."""
     NO_ANSWER = "no answer"
@@ -143,11 +148,17 @@ class Connection(asyncio.Protocol):
 async def connect(host: str, port: int) -> Connection:
     """Open a connection; raises `Unanswered`."""
     loop = asyncio.get_running_loop()
+    late = Failure.NO_ADDRESS
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            _, connection = await loop.create_connection(Connection, host, port)
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            late = Failure.NO_CONNECTION
+            address, to_port, *_ = found[0][4]
+            _, connection = await loop.create_connection(Connection, address, to_port)
     except TimeoutError:
-        raise Unanswered(Failure.TIMEOUT) from None
+        raise Unanswered(late) from None
+    except socket.gaierror:
+        raise Unanswered(Failure.NO_ADDRESS) from None
     except OSError:
         raise Unanswered(Failure.RESET) from None
     return connection

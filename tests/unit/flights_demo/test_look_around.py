@@ -3,7 +3,7 @@
 import pytest
 
 from flights_demo import commands
-from flights_demo.look_around import metrics_in_words, seen
+from flights_demo.look_around import failures_in_words, metrics_in_words, seen
 from serinus.api.deployment_status import MetricStatus
 
 
@@ -38,3 +38,11 @@ def test_a_metric_without_a_sample_says_so() -> None:
         "errors is NoData, newest sample none; "
         "slow is Inconclusive, newest sample 2026-01-01T00:00:00Z: too few requests"
     )
+
+
+def test_a_request_without_an_answer_is_told_with_its_moment() -> None:
+    failure = {"scene": "a", "asked": "feedback", "failure": "no address", "at": 3661.25}
+
+    assert list(failures_in_words([failure])) == [
+        "01:01:01.250000 UTC, scene a: feedback, no address"
+    ]

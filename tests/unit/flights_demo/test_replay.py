@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from flights_demo.replay.connection import connect
+from flights_demo.replay.connection import Failure, Unanswered, connect
 from flights_demo.replay.flights import (
     Flight,
     flights_of,
@@ -183,3 +183,10 @@ async def test_callers_that_wait_for_an_answer_are_told_of() -> None:
     server.close()
     assert replay.measurements.outcomes.total() == 0
     assert replay.waiting == 0
+
+
+async def test_a_name_that_nobody_knows_is_told_as_such() -> None:
+    with pytest.raises(Unanswered) as told:
+        await connect("nobody.invalid", 80)
+
+    assert told.value.failure is Failure.NO_ADDRESS
