@@ -93,12 +93,7 @@ def rate_query(
     revisions = [context.canary_revision]
     if context.stable_revision is not None:
         revisions.append(context.stable_revision)
-    where = [
-        f'namespace="{_escaped(context.namespace)}"',
-        f'deployment="{_escaped(context.deployment)}"',
-        f'revision=~"{_alternatives(revisions)}"',
-        f'pod=~"({_alternatives(context.workloads)})-.+"',
-    ]
+    where = _pods_of(context, f'revision=~"{_alternatives(revisions)}"')
     if context.exposed_only:
         where.append('exposed="true"')
     if cohorts is not None and rule.template in LABEL_TEMPLATES:
@@ -114,12 +109,7 @@ def labels_before_query(
     A cohort that wasn't there a slice ago began at 0, if its pod was there: else Prometheus had not
     scraped it, and nobody knows when it counted. A counter that starts over counts nothing.
     """
-    where = [
-        f'namespace="{_escaped(context.namespace)}"',
-        f'deployment="{_escaped(context.deployment)}"',
-        f'revision="{_escaped(context.stable_revision or "")}"',
-        f'pod=~"({_alternatives(context.workloads)})-.+"',
-    ]
+    where = _pods_of(context, f'revision="{_escaped(context.stable_revision or "")}"')
     names = [name for name in _names_of(rule) if name != REQUESTS]
     now = "{" + ",".join([_named(*names), *_matchers_of(rule), *where]) + "}"
     pods_before = "{" + ",".join([_named(REQUESTS), *where]) + f"}} offset {slice_ms}ms"
@@ -152,6 +142,16 @@ def _of_foreign_servers(rule: RateRule, context: AnalysisContext, *, range_ms: i
         bounds = bound_spellings(rule.latency_seconds or 0.0)
         matchers.append(_one_of_or_absent("le", bounds))
     return "{" + ",".join(matchers) + f"}}[{range_ms}ms]"
+
+
+def _pods_of(context: AnalysisContext, revision: str) -> list[str]:
+    """The matchers of the rollout's pods, and of the revision of which their series speak."""
+    return [
+        f'namespace="{_escaped(context.namespace)}"',
+        f'deployment="{_escaped(context.deployment)}"',
+        revision,
+        f'pod=~"({_alternatives(context.workloads)})-.+"',
+    ]
 
 
 def _series_of(rule: RateRule) -> list[str]:

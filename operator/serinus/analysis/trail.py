@@ -36,9 +36,9 @@ from serinus.analysis.spec import (
 )
 from serinus.analysis.state import Bets, RateState
 from serinus.api.enums import MetricTemplate
+from serinus.api.label_scores import COHORTS_KEPT
+from serinus.api.verdicts import Counts
 
-COHORTS_KEPT = 64
-"""So many of the newest cohorts a model server exports."""
 _CLOCKS_DIFFER_MS = 600_000
 MAX_SPAN_MS = 3_600_000
 """No more than this is asked for at once: after a long outage several passes catch up."""
@@ -94,14 +94,7 @@ def state_before_rounds(
     vectors: Sequence[RangeVector], rule: RateRule, rules: AnalysisRules, context: AnalysisContext
 ) -> RateState:
     """The first state of a metric that counts labels, from the answer to its `baseline_query`."""
-    return RateState(
-        watermark_ms=to_ms(context.started_at),
-        baseline=baseline(
-            counted_by_slice(vectors, rule), given_inflation=rules.variance_inflation
-        ),
-        bets=tuple(Bets() for _ in rule.comparisons),
-        scrapes_in_lookback=None,
-    )
+    return _new_state(counted_by_slice(vectors, rule), rule, rules, context)
 
 
 def starts_late(context: AnalysisContext, *, now_ms: int) -> bool:
@@ -190,11 +183,22 @@ def _first_state(
         from_ms=baseline_from_ms(context),
         until_ms=started_ms,
     )
+    known = _scrapes_before(scrapes, started_ms, context)
+    return replace(_new_state(minutes, rule, rules, context), scrapes_in_lookback=known)
+
+
+def _new_state(
+    minutes: Sequence[Sequence[Counts]],
+    rule: RateRule,
+    rules: AnalysisRules,
+    context: AnalysisContext,
+) -> RateState:
+    """No evidence, and of stable what its pods counted in each minute before."""
     return RateState(
-        watermark_ms=started_ms,
+        watermark_ms=to_ms(context.started_at),
         baseline=baseline(minutes, given_inflation=rules.variance_inflation),
         bets=tuple(Bets() for _ in rule.comparisons),
-        scrapes_in_lookback=_scrapes_before(scrapes, started_ms, context),
+        scrapes_in_lookback=None,
     )
 
 

@@ -1,4 +1,4 @@
-"""By which scores a pod counts labels: the contract of operator and server.
+"""How labels are counted by a pod, and of how many cohorts: the contract of operator and server.
 
 The operator tells the pods in `SERINUS_FEEDBACK_SCORES`; the server's losses bear what is here as
 labels, and the operator's queries select by them. So the text of a number has one form. Only the
@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+
+COHORTS_KEPT = 64
+"""A pod exports what it counted of so many of its newest cohorts."""
 
 _DECIMAL = re.compile(r"\+?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
 

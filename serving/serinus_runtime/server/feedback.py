@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
+from serinus.api.label_scores import COHORTS_KEPT
 from serinus_runtime.artifact.encoding import shown
 from serinus_runtime.artifact.manifest import ClassLabel
 from serinus_runtime.artifact.model import TWO_CLASSES, Model
 from serinus_runtime.server.errors import BadRequest, NotJudgedHere, Overloaded
 from serinus_runtime.server.feedback_memory import FeedbackMemory, MemoryFullError, SeenRows
-from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
+from serinus_runtime.server.metrics import Metrics
 from serinus_runtime.server.prediction_id import Prediction, classes_tag
 
 LABELS_PENDING = 200_000

@@ -22,7 +22,6 @@ from serinus_runtime.server.request_cells import RequestCells, request_samples
 from serinus_runtime.server.request_cells import sample as _sample
 from serinus_runtime.server.tracing import SpanCounts
 
-COHORTS_KEPT = 64
 SHADOWS_KEPT = 4
 """Revisions that were a shadow whose counts are kept."""
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"

@@ -16,7 +16,8 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from serinus_runtime.server.metrics import COHORTS_KEPT, ShadowOutcome
+from serinus.api.label_scores import COHORTS_KEPT
+from serinus_runtime.server.metrics import ShadowOutcome
 from serinus_runtime.server.request_cells import LATENCY_BOUNDS_SECONDS
 
 SHADOWS_REMEMBERED = 16

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serinus.api.label_scores import BRIER
+from serinus.api.label_scores import BRIER, COHORTS_KEPT
 from serinus_runtime.artifact.packaging import Packaged
 from serinus_runtime.server import feedback
 from serinus_runtime.server.errors import Overloaded
 from serinus_runtime.server.feedback import FeedbackLedger, Judged
 from serinus_runtime.server.feedback_memory import PAGE_BYTES, FeedbackMemory
 from serinus_runtime.server.label_rules import LabelRules
-from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics
+from serinus_runtime.server.metrics import Metrics
 from serinus_runtime.server.prediction_id import Prediction, PredictionIds
 from tests.support.model_servers import KEY, REVISION, Client
 from tests.support.trained_models import flights

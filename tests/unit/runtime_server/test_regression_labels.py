@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
 
+from serinus.api.label_scores import COHORTS_KEPT
 from serinus_runtime.artifact.packaging import Packaged
-from serinus_runtime.server.metrics import COHORTS_KEPT
 from serinus_runtime.server.prediction_id import PredictionIds
 from tests.support.flight_requests import INFER, ROW, tensors
 from tests.support.model_servers import (

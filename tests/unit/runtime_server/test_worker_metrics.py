@@ -2,8 +2,9 @@
 
 import pytest
 
+from serinus.api.label_scores import COHORTS_KEPT
 from serinus_runtime.artifact.encoding import Flags
-from serinus_runtime.server.metrics import COHORTS_KEPT, Metrics, ShadowOutcome
+from serinus_runtime.server.metrics import Metrics, ShadowOutcome
 from serinus_runtime.server.worker_cells import (
     SHADOWS_REMEMBERED,
     PodCells,
